@@ -1,0 +1,242 @@
+# Holdfast. `make help` names the targets. Sources and tests are found by wildcard: no file is listed here.
+
+BUILD  ?= build
+PREFIX ?= /usr/local
+V      ?= 0
+WERROR ?= -Werror
+LTO    ?= 0
+FUZZ_SECONDS ?= 60
+JOBS   ?= $(shell nproc 2>/dev/null || echo 2)
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += --jobs=$(JOBS) --no-print-directory
+endif
+Q := $(if $(filter 0,$(V)),@,)
+say = $(if $(filter 0,$(V)),@printf '  %-5s %s\n' $(1) $(2),)
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+
+# --- flags -----------------------------------------------------------------------------------------
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
+            -Wvla $(WERROR)
+LANGUAGE := -std=c17 -D_GNU_SOURCE
+OPTIMISE := -O2
+LIBRARIES := -lev -lxxhash -lm -lpthread
+
+# SANITIZE: what a build is watched by; set by the targets asan, tsan, valgrind and fuzz. In such a
+# build the C library's allocator stands in for jemalloc, so that the watcher sees every block.
+SANITIZE ?=
+ifeq ($(SANITIZE),)
+LIBRARIES += -ljemalloc
+else
+WARNINGS := $(filter-out -Werror,$(WARNINGS)) # optimisers warn about the watchers' own code
+LANGUAGE += -DHOLDFAST_SANITIZED
+OPTIMISE := -O1
+endif
+SANITIZER_FLAGS := $(strip \
+    $(if $(filter address,$(SANITIZE)),-fsanitize=address -fsanitize=undefined \
+                                       -fno-sanitize-recover=all) \
+    $(if $(filter thread,$(SANITIZE)),-fsanitize=thread) \
+    $(if $(filter fuzzer,$(SANITIZE)),-fsanitize=fuzzer-no-link -fsanitize=address \
+                                      -fsanitize=undefined -fno-sanitize-recover=all))
+
+ifeq ($(LTO),1)
+ifneq ($(findstring gcc,$(notdir $(CC))),gcc)
+$(error LTO=1 is for gcc only)
+endif
+OPTIMISE += -flto=auto
+AR := gcc-ar
+endif
+
+COMPILE = $(CC) $(LANGUAGE) $(OPTIMISE) -g -fno-omit-frame-pointer $(WARNINGS) $(SANITIZER_FLAGS) \
+          $(CFLAGS)
+LINK    = $(CC) $(OPTIMISE) -g $(SANITIZER_FLAGS) $(CFLAGS) -rdynamic $(LDFLAGS)
+
+# --- what there is ---------------------------------------------------------------------------------
+
+find_sources = $(sort $(shell find $(1) -name '$(2)' 2>/dev/null))
+
+SOURCES       := $(call find_sources,src,*.c)
+ARCHIVE       := $(BUILD)/libholdfast.a
+ARCHIVE_PARTS := $(patsubst %.c,$(BUILD)/objects/%.o,$(filter-out src/main.c,$(SOURCES)))
+SERVER        := $(if $(wildcard src/main.c),$(BUILD)/holdfast-server)
+
+# utils/x.c is the program x; the folder utils/x/ is the program holdfast-x.
+UTIL_FILES    := $(patsubst utils/%.c,%,$(wildcard utils/*.c))
+UTIL_FOLDERS  := $(sort $(patsubst utils/%/,%,$(dir $(wildcard utils/*/*.c))))
+BENCH         := $(if $(filter bench,$(UTIL_FOLDERS)),$(BUILD)/holdfast-bench)
+UTILS         := $(addprefix $(BUILD)/,$(UTIL_FILES)) \
+                 $(patsubst %,$(BUILD)/holdfast-%,$(filter-out bench,$(UTIL_FOLDERS)))
+
+# A file X_test.c is a program; what stands in support/ is linked into each of its kind.
+UNIT_TESTS      := $(patsubst %.c,$(BUILD)/%,$(call find_sources,tests/unit,*_test.c))
+UNIT_SUPPORT    := $(patsubst %.c,$(BUILD)/objects/%.o,$(wildcard tests/unit/support/*.c))
+SERVER_TESTS    := $(patsubst %.c,$(BUILD)/%,$(call find_sources,tests/server,*_test.c))
+SERVER_SUPPORT  := $(patsubst %.c,$(BUILD)/objects/%.o,$(wildcard tests/server/support/*.c))
+FUZZ_TESTS      := $(patsubst %.c,$(BUILD)/%,$(call find_sources,tests/fuzz,*_fuzz.c))
+
+# --- building --------------------------------------------------------------------------------------
+
+.PHONY: all help run deps deps-test check unit server-test client-test difference fuzz asan tsan \
+        valgrind test bench install clean watch-nothing
+.DEFAULT_GOAL := all
+
+all: $(ARCHIVE) $(SERVER) $(UTILS)
+
+# Programs of tests; used by the targets below and by their sanitized builds.
+.PHONY: unit-programs server-programs fuzz-programs
+unit-programs: $(UNIT_TESTS)
+server-programs: $(SERVER) $(SERVER_TESTS)
+fuzz-programs: $(FUZZ_TESTS)
+
+# A file that changes only when its content does: what depends on it is then built anew.
+define remember
+$(1): watch-nothing
+	@mkdir -p $$(@D); printf '%s\n' '$(2)' | cmp -s - $$@ || printf '%s\n' '$(2)' > $$@
+endef
+watch-nothing: ;
+$(eval $(call remember,$(BUILD)/flags.stamp,$(COMPILE) $(LIBRARIES) $(LDFLAGS)))
+$(eval $(call remember,$(BUILD)/sources.stamp,$(SOURCES)))
+
+$(BUILD)/objects/%.o: %.c $(BUILD)/flags.stamp
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE) $(INCLUDES) -MMD -MP -c -o $@ $<
+
+INCLUDES = -Isrc
+$(BUILD)/objects/tests/unit/%: INCLUDES += -Itests/unit
+$(BUILD)/objects/tests/server/%: INCLUDES += -Itests/server
+$(BUILD)/objects/tests/fuzz/%: INCLUDES += -Itests/fuzz
+$(BUILD)/objects/utils/%: INCLUDES += -Iutils
+
+$(ARCHIVE): $(ARCHIVE_PARTS) $(BUILD)/sources.stamp
+	$(call say,AR,$@)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $(ARCHIVE_PARTS)
+
+define link
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(LINK) -o $@ $(filter %.o %.a,$^) $(OWN_LIBRARIES) $(LIBRARIES)
+endef
+$(BUILD)/holdfast-bench $(SERVER_TESTS): OWN_LIBRARIES += -lhiredis
+$(UNIT_TESTS) $(SERVER_TESTS): OWN_LIBRARIES += -lcmocka
+$(FUZZ_TESTS): OWN_LIBRARIES += -fsanitize=fuzzer
+
+$(BUILD)/holdfast-server: $(BUILD)/objects/src/main.o $(ARCHIVE)
+	$(link)
+
+$(addprefix $(BUILD)/,$(UTIL_FILES)): $(BUILD)/%: $(BUILD)/objects/utils/%.o $(ARCHIVE)
+	$(link)
+
+define folder_program
+$(BUILD)/holdfast-$(1): $(patsubst %.c,$(BUILD)/objects/%.o,$(wildcard utils/$(1)/*.c)) $(ARCHIVE)
+	$$(link)
+endef
+$(foreach folder,$(UTIL_FOLDERS),$(eval $(call folder_program,$(folder))))
+
+$(UNIT_TESTS): $(BUILD)/%: $(BUILD)/objects/%.o $(UNIT_SUPPORT) $(ARCHIVE)
+	$(link)
+$(SERVER_TESTS): $(BUILD)/%: $(BUILD)/objects/%.o $(SERVER_SUPPORT) $(ARCHIVE)
+	$(link)
+$(FUZZ_TESTS): $(BUILD)/%: $(BUILD)/objects/%.o $(ARCHIVE)
+	$(link)
+
+.SECONDARY:
+-include $(shell find $(BUILD)/objects -name '*.d' 2>/dev/null)
+
+# --- using -----------------------------------------------------------------------------------------
+
+help:
+	@echo 'make                     the server: build/holdfast-server'
+	@echo 'make run                 installs what is missing, builds, starts on port 6379 with conf/holdfast.conf'
+	@echo 'make test                installs what is missing, builds, then runs everything that CI runs'
+	@echo 'make check               format, layers, headers, limits, both compilers'
+	@echo 'make unit                unit tests;    also: server-test, client-test, difference'
+	@echo 'make fuzz                every fuzz target for FUZZ_SECONDS=60 seconds'
+	@echo 'make asan|tsan|valgrind  unit and server tests in a watched build'
+	@echo 'make bench               figures beside redis-server'
+	@echo 'make install PREFIX=/usr/local DESTDIR='
+	@echo 'make clean'
+	@echo 'Variables: BUILD=build CC=gcc|clang V=1 LTO=1 JOBS=n TESTS=word (run what has the word in its name)'
+
+deps:
+	@deps/install build run
+deps-test:
+	@deps/install build run test
+
+run: deps
+	@$(MAKE) all
+	$(BUILD)/holdfast-server conf/holdfast.conf
+
+bench: deps
+	@deps/install bench
+	@$(MAKE) all $(BENCH)
+	$(BUILD)/holdfast-bench
+
+# --- testing: every target is a list of suites for tests/run -----------------------------------------
+
+RUN := tests/run --build $(BUILD) --fuzz-seconds $(FUZZ_SECONDS) --jobs $(JOBS) $(if $(TESTS),--only '$(TESTS)')
+
+# Each watched build lives in a folder of its own.
+ASAN     := BUILD=$(BUILD)/asan SANITIZE=address
+TSAN     := BUILD=$(BUILD)/tsan SANITIZE=thread
+VALGRIND := BUILD=$(BUILD)/valgrind SANITIZE=valgrind
+FUZZ     := BUILD=$(BUILD)/fuzz SANITIZE=fuzzer CC=clang LTO=0
+
+check: all
+	@$(RUN) check
+unit: unit-programs
+	@$(RUN) unit
+server-test: server-programs
+	@$(RUN) server
+client-test: all
+	@deps/install test
+	@$(RUN) clients
+difference: all
+	@$(RUN) difference
+fuzz:
+	@$(MAKE) $(FUZZ) fuzz-programs
+	@$(RUN) fuzz
+asan:
+	@$(MAKE) $(ASAN) unit-programs server-programs
+	@$(RUN) asan
+tsan:
+	@$(MAKE) $(TSAN) unit-programs server-programs
+	@$(RUN) tsan
+valgrind:
+	@$(MAKE) $(VALGRIND) unit-programs server-programs
+	@$(RUN) valgrind
+
+TEST_SUITES := check unit server clients difference fuzz asan
+test: FUZZ_SECONDS := 10
+test: deps-test
+	@$(MAKE) all unit-programs server-programs
+	@$(MAKE) $(ASAN) unit-programs server-programs
+	@$(MAKE) $(FUZZ) fuzz-programs
+	@$(RUN) $(TEST_SUITES)
+
+# --- delivering ------------------------------------------------------------------------------------
+
+BIN_FOLDER  := $(PREFIX)/bin
+CONF_FOLDER := $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)/holdfast
+UNIT_FOLDER := $(PREFIX)/lib/systemd
+
+# A configuration that is there already is kept: it is the user's.
+install: all
+	install -D -m 755 $(BUILD)/holdfast-server $(DESTDIR)$(BIN_FOLDER)/holdfast-server
+	test -e $(DESTDIR)$(CONF_FOLDER)/holdfast.conf || \
+	    install -D -m 644 conf/holdfast.conf $(DESTDIR)$(CONF_FOLDER)/holdfast.conf
+	install -d $(DESTDIR)$(UNIT_FOLDER)/system $(DESTDIR)$(PREFIX)/lib/sysusers.d
+	sed -e 's|@BIN_FOLDER@|$(BIN_FOLDER)|g' -e 's|@CONF_FOLDER@|$(CONF_FOLDER)|g' \
+	    conf/holdfast.service > $(DESTDIR)$(UNIT_FOLDER)/system/holdfast.service
+	install -m 644 conf/holdfast.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/holdfast.conf
+
+clean:
+	rm -rf $(BUILD)
