@@ -1,0 +1,211 @@
+/* What a command is: one row of a table, and the function it names.
+ *
+ * A command knows no socket and no file. It validates first, then changes the keyspace, then replies: one that fails has
+ * changed nothing. It tells what it did through command_context's functions below; the dispatcher hands that on
+ * to watchers, trackers, notifications and (later) the log. The table is the one source for dispatch, COMMAND, key
+ * extraction and documentation. */
+#ifndef HOLDFAST_COMMANDS_COMMAND_H
+#define HOLDFAST_COMMANDS_COMMAND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/slice.h"
+#include "keyspace/database.h"
+#include "protocol/resp_writer.h"
+
+struct command_context;
+
+enum command_flag {
+    COMMAND_WRITES = 1 << 0,   /* may change keys ("write") */
+    COMMAND_READS = 1 << 1,    /* "readonly" */
+    COMMAND_GROWS = 1 << 2,    /* may take memory: refused at maxmemory ("denyoom") */
+    COMMAND_ADMIN = 1 << 3,
+    COMMAND_PUBSUB = 1 << 4,
+    COMMAND_NO_SCRIPT = 1 << 5,
+    COMMAND_BLOCKS = 1 << 6,   /* "blocking" */
+    COMMAND_LOADING = 1 << 7,  /* allowed while the data is loaded */
+    COMMAND_STALE = 1 << 8,
+    COMMAND_SKIP_MONITOR = 1 << 9,
+    COMMAND_SKIP_COMMANDLOG = 1 << 10, /* "skip_slowlog" */
+    COMMAND_FAST = 1 << 11,
+    COMMAND_NO_AUTH = 1 << 12, /* allowed before AUTH */
+    COMMAND_MAY_REPLICATE = 1 << 13,
+    COMMAND_NO_MULTI = 1 << 14,
+    COMMAND_PROTECTED = 1 << 15, /* DEBUG: behind enable-debug-command */
+    COMMAND_ALLOW_BUSY = 1 << 16,
+    COMMAND_NO_ASYNC_LOADING = 1 << 17,
+    COMMAND_TOUCHES_ARBITRARY_KEYS = 1 << 18,
+    COMMAND_ALL_DBS = 1 << 19,
+    COMMAND_SENTINEL = 1 << 20,
+    COMMAND_MOVABLE_KEYS = 1 << 21,
+};
+
+/* ACL categories beyond those that follow from the flags (write, read, admin+dangerous, pubsub, fast/slow, blocking). */
+enum command_category {
+    CATEGORY_KEYSPACE = 1 << 0,
+    CATEGORY_STRING = 1 << 1,
+    CATEGORY_CONNECTION = 1 << 2,
+    CATEGORY_TRANSACTION = 1 << 3,
+    CATEGORY_DANGEROUS = 1 << 4,
+    CATEGORY_LIST = 1 << 5,
+    CATEGORY_SET = 1 << 6,
+    CATEGORY_SORTED_SET = 1 << 7,
+    CATEGORY_HASH = 1 << 8,
+    CATEGORY_BITMAP = 1 << 9,
+    CATEGORY_HYPERLOGLOG = 1 << 10,
+    CATEGORY_GEO = 1 << 11,
+    CATEGORY_STREAM = 1 << 12,
+    CATEGORY_SCRIPTING = 1 << 13,
+};
+
+/* Key specifications, as COMMAND INFO shows them. */
+enum key_flag {
+    KEY_RO = 1 << 0,
+    KEY_RW = 1 << 1,
+    KEY_OW = 1 << 2,
+    KEY_RM = 1 << 3,
+    KEY_ACCESS = 1 << 4,
+    KEY_UPDATE = 1 << 5,
+    KEY_INSERT = 1 << 6,
+    KEY_DELETE = 1 << 7,
+    KEY_NOT_KEY = 1 << 8,
+    KEY_INCOMPLETE = 1 << 9,
+    KEY_VARIABLE_FLAGS = 1 << 10,
+};
+
+enum key_find { KEY_FIND_NONE, KEY_FIND_RANGE, KEY_FIND_COUNT }; /* COUNT: "keynum" */
+
+#define COMMAND_KEY_SPECS_MAX 2
+
+struct key_spec {
+    enum key_find find; /* KEY_FIND_NONE ends the list */
+    int first;          /* index of the first key (RANGE), or of the count's base (COUNT); the name is 0 */
+    int last;           /* RANGE: relative to `first` as COMMAND INFO has it: 0 one key, -1 to the end; COUNT: index of the number, relative to first */
+    int step;
+    int first_after;    /* COUNT: the first key, relative to `first` */
+    unsigned flags;     /* enum key_flag */
+};
+
+/* Shorthands for tables. Indexes as in the command line. */
+#define KEYS_NONE {{KEY_FIND_NONE, 0, 0, 0, 0, 0}}
+#define KEYS_ONE(flags) {{KEY_FIND_RANGE, 1, 0, 1, 0, (flags)}}
+#define KEYS_ALL(flags) {{KEY_FIND_RANGE, 1, -1, 1, 0, (flags)}}
+#define KEYS_PAIRS(flags) {{KEY_FIND_RANGE, 1, -1, 2, 0, (flags)}}
+#define KEYS_SUB(flags) {{KEY_FIND_RANGE, 2, 0, 1, 0, (flags)}} /* of a subcommand */
+
+typedef void command_run(struct command_context *context);
+
+struct command {
+    const char *name; /* upper case; of a subcommand without its container. NULL ends a table */
+    command_run *run; /* NULL for a pure container */
+    int arity;        /* exact with the name, or at least -arity */
+    unsigned flags;
+    unsigned categories;
+    struct key_spec keys[COMMAND_KEY_SPECS_MAX];
+    const char *group;   /* "string", "generic", ... */
+    const char *since;   /* "1.0.0" */
+    const char *syntax;  /* of the arguments, as in the documentation: "key [EX seconds|KEEPTTL]" */
+    const char *summary; /* one sentence in our own words */
+    const char *complexity; /* "O(1)" */
+    const struct command *subcommands; /* NULL, or a table */
+};
+
+extern const struct command string_commands[];
+extern const struct command generic_commands[];
+
+/* What the server does for commands. One instance a server. */
+struct command_services {
+    /* A key changed: WATCH and client-side caching. */
+    void (*key_changed)(struct command_context *context, struct database *database, struct slice key);
+    /* A keyspace event, `event` like "set". `event_class`: enum event_class. */
+    void (*key_event)(struct command_context *context, struct database *database,
+                      unsigned event_class, const char *event, struct slice key);
+    /* A command in deterministic form to be logged instead of the words the client sent. NULL while nobody listens. */
+    void (*effect)(struct command_context *context, struct database *database,
+                   const struct slice *arguments, size_t count);
+    /* The argument as a memory_* block the command may keep, if it has one of its own; NULL otherwise. Sets *length. */
+    char *(*take_argument)(struct command_context *context, size_t index, size_t *length);
+    /* Random bits, for RANDOMKEY and the like. */
+    uint64_t (*random)(struct command_context *context);
+};
+
+/* Classes of notify-keyspace-events; the letters are Redis's. */
+enum event_class {
+    EVENT_GENERIC = 1 << 0, /* g */
+    EVENT_STRING = 1 << 1,  /* $ */
+    EVENT_LIST = 1 << 2,    /* l */
+    EVENT_SET = 1 << 3,     /* s */
+    EVENT_HASH = 1 << 4,    /* h */
+    EVENT_ZSET = 1 << 5,    /* z */
+    EVENT_EXPIRED = 1 << 6, /* x */
+    EVENT_EVICTED = 1 << 7, /* e */
+    EVENT_STREAM = 1 << 8,  /* t */
+    EVENT_MISS = 1 << 9,    /* m */
+    EVENT_MODULE = 1 << 10, /* d */
+    EVENT_NEW = 1 << 11,    /* n */
+};
+
+/* One run of one command. Made by the dispatcher (or a test), lives for the run. */
+struct command_context {
+    const struct command *command; /* the subcommand's row where there is one */
+    struct slice *arguments;       /* [0] is the name as sent */
+    size_t count;
+    const uint64_t *hashes; /* of arguments that are keys by the table, same index; NULL: not computed */
+    struct resp_writer *reply;
+    struct keyspace *keyspace;
+    struct database *database; /* the client's */
+    const struct command_services *services;
+    void *session; /* the server's client; commands of this layer pass it through */
+    bool no_touch; /* CLIENT NO-TOUCH */
+    bool effect_replaced;
+    uint64_t changes; /* counted by command_changed: what INFO calls rdb_changes_since_last_save */
+};
+
+/* --- for commands --- */
+
+/* Argument `index` as a key, with its hash. */
+struct key command_key(const struct command_context *context, size_t index);
+
+/* After a change of `key`: counts it, tells watchers and trackers, sends the event. Unless command_effect was called the
+ * command as sent is its own effect. */
+void command_changed(struct command_context *context, struct database *database, struct slice key,
+                     enum event_class event_class, const char *event);
+/* An event that is not a change (or one more for the same change). */
+void command_event(struct command_context *context, struct database *database, struct slice key,
+                   enum event_class event_class, const char *event);
+/* Logs this command instead of the one the client sent; several calls, several commands. */
+void command_effect(struct command_context *context, struct database *database,
+                    const struct slice *arguments, size_t count);
+
+/* Replies that many commands share, in Redis's words. */
+void command_reply_syntax_error(struct command_context *context);
+void command_reply_wrong_type(struct command_context *context);
+void command_reply_not_integer(struct command_context *context);
+void command_reply_out_of_memory(struct command_context *context);
+void command_reply_unknown_subcommand(struct command_context *context);
+/* The lines of HELP of a container, generated from its table. */
+void command_reply_help(struct command_context *context, const char *container, const char *const *lines);
+
+/* Parses argument `index`; on failure replies with Redis's error and returns false. */
+bool command_integer(struct command_context *context, size_t index, int64_t *out);
+
+/* --- for whoever runs or describes commands --- */
+
+/* NULL if there is none. Names in any case. Linear in the table: dispatch keeps a hash of its own. */
+const struct command *command_find(const struct command *table, struct slice name);
+
+#define COMMAND_KEYS_ERROR SIZE_MAX
+
+struct key_position {
+    size_t index; /* of the argument */
+    unsigned flags;
+};
+
+/* Where the keys of a command line are: writes at most `max` positions, returns how many there are, or COMMAND_KEYS_ERROR if the line is not valid
+ * (count of keys out of range). For ACL, COMMAND GETKEYS, prefetch, tracking: one function for all. */
+size_t command_key_positions(const struct command *command, const struct slice *arguments, size_t count,
+                             struct key_position *positions, size_t max);
+
+#endif

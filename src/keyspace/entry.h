@@ -1,0 +1,110 @@
+/* One key and its value: one allocation where the value is small.
+ *
+ *   header (8 bytes) | deadline (8, optional) | long key length (4, optional) | key | value
+ *
+ * The value is, by encoding and flags: an int64; the bytes of a string (ENTRY_EMBEDDED); or a struct entry_blob
+ * that points to them. Fields behind the header are unaligned: only the functions here touch them. The keyspace
+ * owns entries; everything else borrows them until the next change of the key. */
+#ifndef HOLDFAST_KEYSPACE_ENTRY_H
+#define HOLDFAST_KEYSPACE_ENTRY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/assertion.h"
+#include "base/slice.h"
+
+enum value_type { TYPE_STRING, TYPE_LIST, TYPE_SET, TYPE_ZSET, TYPE_HASH, TYPE_STREAM };
+
+/* What OBJECT ENCODING answers. For strings it is also a promise to users (embstr becomes raw when it is
+ * changed in place), not only a layout. */
+enum value_encoding { ENCODING_INT, ENCODING_EMBSTR, ENCODING_RAW };
+
+#define ENTRY_STRING_EMBSTR_MAX 44     /* bytes: longer strings report "raw", as in Redis */
+#define ENTRY_EMBEDDED_MAX 1024        /* bytes of value kept in the entry itself */
+#define ENTRY_KEY_SHORT_MAX 255        /* bytes of key whose length fits in the header */
+#define ENTRY_NO_DEADLINE INT64_C(-1)
+
+enum entry_flag {
+    ENTRY_HAS_DEADLINE = 1 << 0,
+    ENTRY_LONG_KEY = 1 << 1,
+    ENTRY_EMBEDDED = 1 << 2, /* a string whose bytes stand in the entry; their count is value_length */
+    ENTRY_SEEN = 1 << 3,     /* by the snapshot walk in progress */
+};
+
+struct entry {
+    uint8_t type : 4;
+    uint8_t encoding : 4;
+    uint8_t flags;
+    uint8_t access[3]; /* eviction: 24 bits, see eviction.h */
+    uint8_t key_length; /* unless ENTRY_LONG_KEY */
+    uint16_t value_length; /* with ENTRY_EMBEDDED */
+    char data[];
+};
+
+/* A string too large to stand in its entry. */
+struct entry_blob {
+    char *data; /* memory_* block */
+    size_t length;
+    size_t capacity;
+};
+
+static inline int64_t entry_deadline_ms(const struct entry *entry)
+{
+    int64_t deadline = ENTRY_NO_DEADLINE;
+    if (entry->flags & ENTRY_HAS_DEADLINE)
+        memcpy(&deadline, entry->data, sizeof deadline);
+    return deadline;
+}
+
+static inline bool entry_is_due(const struct entry *entry, int64_t now_ms)
+{
+    return (entry->flags & ENTRY_HAS_DEADLINE) && entry_deadline_ms(entry) <= now_ms;
+}
+
+static inline struct slice entry_key(const struct entry *entry)
+{
+    const char *at = entry->data + ((entry->flags & ENTRY_HAS_DEADLINE) ? sizeof(int64_t) : 0);
+    if (LIKELY(!(entry->flags & ENTRY_LONG_KEY)))
+        return (struct slice){at, entry->key_length};
+    uint32_t length;
+    memcpy(&length, at, sizeof length);
+    return (struct slice){at + sizeof length, length};
+}
+
+static inline const char *entry_value_position(const struct entry *entry)
+{
+    struct slice key = entry_key(entry);
+    return key.data + key.length;
+}
+
+static inline int64_t entry_integer(const struct entry *entry)
+{
+    ASSERT(entry->type == TYPE_STRING && entry->encoding == ENCODING_INT);
+    int64_t value;
+    memcpy(&value, entry_value_position(entry), sizeof value);
+    return value;
+}
+
+static inline struct entry_blob entry_blob(const struct entry *entry)
+{
+    struct entry_blob blob;
+    memcpy(&blob, entry_value_position(entry), sizeof blob);
+    return blob;
+}
+
+/* The bytes of a string. An integer is written to `scratch` (at least NUMBER_INTEGER_TEXT_MAX bytes) and the slice
+ * points there; else it points into the entry or its blob. */
+struct slice entry_string(const struct entry *entry, char *scratch);
+
+/* The length of a string without producing it. */
+size_t entry_string_length(const struct entry *entry);
+
+const char *entry_type_name(const struct entry *entry);     /* "string" */
+const char *entry_encoding_name(const struct entry *entry); /* "int", "embstr", "raw" */
+
+/* Bytes of memory it holds, allocator rounding included. */
+size_t entry_memory(const struct entry *entry);
+
+#endif

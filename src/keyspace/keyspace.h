@@ -1,0 +1,67 @@
+/* All databases of a server, and what they share: hash seed, hooks, statistics, the time of the turn.
+ *
+ * Knows no client, no command, no log. What happens to keys of their own accord (expiry, eviction) is told upward
+ * through the hooks; what a command does, the command tells (commands/command.h). One thread. */
+#ifndef HOLDFAST_KEYSPACE_KEYSPACE_H
+#define HOLDFAST_KEYSPACE_KEYSPACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/hash.h"
+#include "base/slice.h"
+
+struct entry;
+struct database;
+struct keyspace;
+
+#define KEYSPACE_DATABASES_MAX 16384
+
+enum removal { REMOVED_EXPIRED, REMOVED_EVICTED };
+
+struct keyspace_hooks {
+    void *context;
+    /* A key went away without a command. Called just before the entry is freed; must change no key. */
+    void (*removed)(void *context, struct database *database, struct slice key, enum removal reason);
+    /* A read found nothing (keymiss event). */
+    void (*missed)(void *context, struct database *database, struct slice key);
+    /* Frees what FLUSHALL and the like threw away, off the loop if the caller can: calls
+     * `free_some(garbage)` until it returns true. NULL: it is freed at once. */
+    void (*discard)(void *context, void *garbage, bool (*free_some)(void *garbage));
+};
+
+struct keyspace_statistics {
+    uint64_t hits, misses;        /* of reads */
+    uint64_t expired, evicted;    /* keys */
+    uint64_t expired_late_ms_max; /* the longest a key stayed beyond its deadline, by active expiry */
+};
+
+struct keyspace *keyspace_create(int database_count, const struct hash_seed *seed,
+                                 const struct keyspace_hooks *hooks);
+void keyspace_destroy(struct keyspace *keyspace);
+
+int keyspace_database_count(const struct keyspace *keyspace);
+struct database *keyspace_database(struct keyspace *keyspace, int index);
+struct keyspace_statistics *keyspace_statistics(struct keyspace *keyspace);
+size_t keyspace_size(const struct keyspace *keyspace); /* keys in all databases */
+
+/* SWAPDB: what the two indexes name changes places; database pointers keep naming their index. */
+void keyspace_swap(struct keyspace *keyspace, int a, int b);
+
+uint64_t keyspace_hash(const struct keyspace *keyspace, struct slice key);
+
+/* The wall time that decides what is expired, milliseconds since 1970: set once a turn (and for tests). */
+void keyspace_set_time(struct keyspace *keyspace, int64_t now_ms);
+int64_t keyspace_time_ms(const struct keyspace *keyspace);
+
+/* While frozen nothing expires (CLIENT PAUSE WRITE, loading, DEBUG SET-ACTIVE-EXPIRE 0 for the active half). An expired key is
+ * still answered as absent. */
+void keyspace_freeze_expiry(struct keyspace *keyspace, bool frozen);
+
+/* Removes keys that are due, at most `count_max`. Returns how many; == count_max means there may be more. */
+size_t keyspace_expire_due(struct keyspace *keyspace, size_t count_max);
+/* The earliest deadline of any database, INT64_MAX when there is none. */
+int64_t keyspace_next_deadline_ms(struct keyspace *keyspace);
+
+#endif
