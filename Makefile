@@ -84,7 +84,7 @@ FUZZ_TESTS      := $(patsubst %.c,$(BUILD)/%,$(call find_sources,tests/fuzz,*_fu
 # --- building --------------------------------------------------------------------------------------
 
 .PHONY: all help run deps deps-test check unit server-test client-test difference fuzz asan tsan \
-        valgrind test bench install clean watch-nothing
+        valgrind test bench install clean format show-flags watch-nothing
 .DEFAULT_GOAL := all
 
 all: $(ARCHIVE) $(SERVER) $(UTILS)
@@ -158,6 +158,7 @@ help:
 	@echo 'make run                 installs what is missing, builds, starts on port 6379 with conf/holdfast.conf'
 	@echo 'make test                installs what is missing, builds, then runs everything that CI runs'
 	@echo 'make check               format, layers, headers, limits, both compilers'
+	@echo 'make format              formats the sources'
 	@echo 'make unit                unit tests;    also: server-test, client-test, difference'
 	@echo 'make fuzz                every fuzz target for FUZZ_SECONDS=60 seconds'
 	@echo 'make asan|tsan|valgrind  unit and server tests in a watched build'
@@ -190,7 +191,14 @@ TSAN     := BUILD=$(BUILD)/tsan SANITIZE=thread
 VALGRIND := BUILD=$(BUILD)/valgrind SANITIZE=valgrind
 FUZZ     := BUILD=$(BUILD)/fuzz SANITIZE=fuzzer CC=clang LTO=0
 
-check: all
+# Formats every source in place.
+format:
+	clang-format -i $(call find_sources,src tests utils,*.[ch])
+
+show-flags:
+	@echo $(LANGUAGE) $(WARNINGS)
+
+check: all unit-programs server-programs
 	@$(RUN) check
 unit: unit-programs
 	@$(RUN) unit

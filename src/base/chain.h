@@ -10,8 +10,8 @@
 
 #include "base/slice.h"
 
-#define CHAIN_BLOCK_SIZE 16384    /* bytes of a pooled block, its header included */
-#define CHAIN_RESERVE_MAX 4096    /* bytes that one chain_reserve may ask for */
+#define CHAIN_BLOCK_SIZE 16384 /* bytes of a pooled block, its header included */
+#define CHAIN_RESERVE_MAX 4096 /* bytes that one chain_reserve may ask for */
 
 struct chain_pool; /* opaque */
 struct chain_block {
@@ -69,7 +69,8 @@ void chain_consume(struct chain *chain, size_t length);
 /* Drops bytes at the end, back to a length the chain had before (an aborted reply). */
 void chain_truncate(struct chain *chain, size_t length);
 
-/* Copies `length` bytes from `position` (0 = the front) to `out`. For tests and for crash reports. */
+/* Copies `length` bytes from `position` (0 = the front) to `out`. For tests and for crash reports.
+ */
 void chain_copy_out(const struct chain *chain, size_t position, char *out, size_t length);
 
 #endif

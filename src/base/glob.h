@@ -1,5 +1,5 @@
-/* Redis's glob patterns: * ? [a-z] [^a] and backslash. Iterative: no recursion, and a step budget, so that
- * no pattern of a client can hold the loop (CVE-2024-31228). Pure. */
+/* Redis's glob patterns: * ? [a-z] [^a] and backslash. Iterative: no recursion, and a step budget,
+ * so that no pattern of a client can hold the loop (CVE-2024-31228). Pure. */
 #ifndef HOLDFAST_BASE_GLOB_H
 #define HOLDFAST_BASE_GLOB_H
 

@@ -1,5 +1,5 @@
-/* The keyed hash of everything that clients choose: SipHash-1-3 (Aumasson and Bernstein, 2012), so that
- * nobody who does not know the seed can choose colliding keys. Pure. */
+/* The keyed hash of everything that clients choose: SipHash-1-3 (Aumasson and Bernstein, 2012), so
+ * that nobody who does not know the seed can choose colliding keys. Pure. */
 #ifndef HOLDFAST_BASE_HASH_H
 #define HOLDFAST_BASE_HASH_H
 

@@ -1,5 +1,5 @@
-/* Log lines that people read: "2026-11-20 22:21:05.123 4711 notice: text". The sink is the one global
- * of the program beside the signal flag. Any thread. */
+/* Log lines that people read: "2026-11-20 22:21:05.123 4711 notice: text". The sink is the one
+ * global of the program beside the signal flag. Any thread. */
 #ifndef HOLDFAST_BASE_LOG_H
 #define HOLDFAST_BASE_LOG_H
 
@@ -9,7 +9,8 @@ enum log_level { LOG_DEBUG, LOG_VERBOSE, LOG_NOTICE, LOG_WARNING, LOG_NOTHING };
 
 #define LOG_LINE_MAX 4096 /* bytes of one line; longer ones are cut */
 
-/* Where the time of a line comes from, set once at start (system/clock fits): milliseconds since 1970. */
+/* Where the time of a line comes from, set once at start (system/clock fits): milliseconds since
+ * 1970. */
 void log_set_clock(long long (*now_ms)(void));
 void log_set_level(enum log_level level);
 enum log_level log_level(void);

@@ -31,10 +31,10 @@ size_t memory_good_size(size_t size);
 size_t memory_usable_size(const void *block);
 
 struct memory_statistics {
-    size_t used;      /* bytes in live blocks, by the allocator's own count */
-    size_t active;    /* bytes in pages that hold live blocks */
-    size_t resident;  /* bytes of the process's memory the allocator holds */
-    size_t retained;  /* bytes of address space kept for later */
+    size_t used;     /* bytes in live blocks, by the allocator's own count */
+    size_t active;   /* bytes in pages that hold live blocks */
+    size_t resident; /* bytes of the process's memory the allocator holds */
+    size_t retained; /* bytes of address space kept for later */
     size_t metadata;
 };
 

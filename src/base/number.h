@@ -8,8 +8,8 @@
 
 #include "base/slice.h"
 
-#define NUMBER_INTEGER_TEXT_MAX 21    /* bytes of the longest 64-bit integer and a NUL */
-#define NUMBER_DOUBLE_TEXT_MAX 400    /* bytes that number_format_double may write, NUL included */
+#define NUMBER_INTEGER_TEXT_MAX 21 /* bytes of the longest 64-bit integer and a NUL */
+#define NUMBER_DOUBLE_TEXT_MAX 400 /* bytes that number_format_double may write, NUL included */
 #define NUMBER_LONG_DOUBLE_TEXT_MAX 5120
 
 /* The strict form (no spaces, no plus, no leading zero, "-0" refused): what Redis takes as an
@@ -22,8 +22,8 @@ bool number_parse_uint64(struct slice text, uint64_t *out);
 bool number_parse_double(struct slice text, double *out);
 bool number_parse_long_double(struct slice text, long double *out);
 
-/* Decimal text without NUL; returns its length (at most NUMBER_INTEGER_TEXT_MAX - 1). Fast: two digits
- * a step, no division by ten per digit. */
+/* Decimal text without NUL; returns its length (at most NUMBER_INTEGER_TEXT_MAX - 1). Fast: two
+ * digits a step, no division by ten per digit. */
 size_t number_format_int64(char *out, int64_t value);
 size_t number_format_uint64(char *out, uint64_t value);
 size_t number_length_int64(int64_t value); /* how many bytes number_format_int64 would write */
@@ -31,7 +31,8 @@ size_t number_length_int64(int64_t value); /* how many bytes number_format_int64
 /* The shortest text that parses back to `value`, as in RESP3 doubles ("inf", "-inf", "nan"). */
 size_t number_format_double(char *out, double value);
 
-/* As INCRBYFLOAT stores it: "%.17Lf" without trailing zeros. Returns the length, 0 if not finite. */
+/* As INCRBYFLOAT stores it: "%.17Lf" without trailing zeros. Returns the length, 0 if not finite.
+ */
 size_t number_format_long_double(char *out, long double value);
 
 /* "100", "1k" (1000), "1kb" (1024), m, mb, g, gb, b: sizes in configuration. */

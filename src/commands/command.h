@@ -1,9 +1,9 @@
 /* What a command is: one row of a table, and the function it names.
  *
- * A command knows no socket and no file. It validates first, then changes the keyspace, then replies: one that fails has
- * changed nothing. It tells what it did through command_context's functions below; the dispatcher hands that on
- * to watchers, trackers, notifications and (later) the log. The table is the one source for dispatch, COMMAND, key
- * extraction and documentation. */
+ * A command knows no socket and no file. It validates first, then changes the keyspace, then
+ * replies: one that fails has changed nothing. It tells what it did through command_context's
+ * functions below; the dispatcher hands that on to watchers, trackers, notifications and (later)
+ * the log. The table is the one source for dispatch, COMMAND, key extraction and documentation. */
 #ifndef HOLDFAST_COMMANDS_COMMAND_H
 #define HOLDFAST_COMMANDS_COMMAND_H
 
@@ -18,14 +18,14 @@
 struct command_context;
 
 enum command_flag {
-    COMMAND_WRITES = 1 << 0,   /* may change keys ("write") */
-    COMMAND_READS = 1 << 1,    /* "readonly" */
-    COMMAND_GROWS = 1 << 2,    /* may take memory: refused at maxmemory ("denyoom") */
+    COMMAND_WRITES = 1 << 0, /* may change keys ("write") */
+    COMMAND_READS = 1 << 1,  /* "readonly" */
+    COMMAND_GROWS = 1 << 2,  /* may take memory: refused at maxmemory ("denyoom") */
     COMMAND_ADMIN = 1 << 3,
     COMMAND_PUBSUB = 1 << 4,
     COMMAND_NO_SCRIPT = 1 << 5,
-    COMMAND_BLOCKS = 1 << 6,   /* "blocking" */
-    COMMAND_LOADING = 1 << 7,  /* allowed while the data is loaded */
+    COMMAND_BLOCKS = 1 << 6,  /* "blocking" */
+    COMMAND_LOADING = 1 << 7, /* allowed while the data is loaded */
     COMMAND_STALE = 1 << 8,
     COMMAND_SKIP_MONITOR = 1 << 9,
     COMMAND_SKIP_COMMANDLOG = 1 << 10, /* "skip_slowlog" */
@@ -42,7 +42,8 @@ enum command_flag {
     COMMAND_MOVABLE_KEYS = 1 << 21,
 };
 
-/* ACL categories beyond those that follow from the flags (write, read, admin+dangerous, pubsub, fast/slow, blocking). */
+/* ACL categories beyond those that follow from the flags (write, read, admin+dangerous, pubsub,
+ * fast/slow, blocking). */
 enum command_category {
     CATEGORY_KEYSPACE = 1 << 0,
     CATEGORY_STRING = 1 << 1,
@@ -81,19 +82,45 @@ enum key_find { KEY_FIND_NONE, KEY_FIND_RANGE, KEY_FIND_COUNT }; /* COUNT: "keyn
 
 struct key_spec {
     enum key_find find; /* KEY_FIND_NONE ends the list */
-    int first;          /* index of the first key (RANGE), or of the count's base (COUNT); the name is 0 */
-    int last;           /* RANGE: relative to `first` as COMMAND INFO has it: 0 one key, -1 to the end; COUNT: index of the number, relative to first */
+    int first; /* index of the first key (RANGE), or of the count's base (COUNT); the name is 0 */
+    int last; /* RANGE: relative to `first` as COMMAND INFO has it: 0 one key, -1 to the end; COUNT:
+                 index of the number, relative to first */
     int step;
-    int first_after;    /* COUNT: the first key, relative to `first` */
-    unsigned flags;     /* enum key_flag */
+    int first_after; /* COUNT: the first key, relative to `first` */
+    unsigned flags;  /* enum key_flag */
 };
 
 /* Shorthands for tables. Indexes as in the command line. */
-#define KEYS_NONE {{KEY_FIND_NONE, 0, 0, 0, 0, 0}}
-#define KEYS_ONE(flags) {{KEY_FIND_RANGE, 1, 0, 1, 0, (flags)}}
-#define KEYS_ALL(flags) {{KEY_FIND_RANGE, 1, -1, 1, 0, (flags)}}
-#define KEYS_PAIRS(flags) {{KEY_FIND_RANGE, 1, -1, 2, 0, (flags)}}
-#define KEYS_SUB(flags) {{KEY_FIND_RANGE, 2, 0, 1, 0, (flags)}} /* of a subcommand */
+#define KEYS_NONE                                                                                  \
+    {                                                                                              \
+        {                                                                                          \
+            KEY_FIND_NONE, 0, 0, 0, 0, 0                                                           \
+        }                                                                                          \
+    }
+#define KEYS_ONE(flags)                                                                            \
+    {                                                                                              \
+        {                                                                                          \
+            KEY_FIND_RANGE, 1, 0, 1, 0, (flags)                                                    \
+        }                                                                                          \
+    }
+#define KEYS_ALL(flags)                                                                            \
+    {                                                                                              \
+        {                                                                                          \
+            KEY_FIND_RANGE, 1, -1, 1, 0, (flags)                                                   \
+        }                                                                                          \
+    }
+#define KEYS_PAIRS(flags)                                                                          \
+    {                                                                                              \
+        {                                                                                          \
+            KEY_FIND_RANGE, 1, -1, 2, 0, (flags)                                                   \
+        }                                                                                          \
+    }
+#define KEYS_SUB(flags)                                                                            \
+    {                                                                                              \
+        {                                                                                          \
+            KEY_FIND_RANGE, 2, 0, 1, 0, (flags)                                                    \
+        }                                                                                          \
+    } /* of a subcommand */
 
 typedef void command_run(struct command_context *context);
 
@@ -108,7 +135,7 @@ struct command {
     const char *since;   /* "1.0.0" */
     const char *syntax;  /* of the arguments, as in the documentation: "key [EX seconds|KEEPTTL]" */
     const char *summary; /* one sentence in our own words */
-    const char *complexity; /* "O(1)" */
+    const char *complexity;            /* "O(1)" */
     const struct command *subcommands; /* NULL, or a table */
 };
 
@@ -118,14 +145,17 @@ extern const struct command generic_commands[];
 /* What the server does for commands. One instance a server. */
 struct command_services {
     /* A key changed: WATCH and client-side caching. */
-    void (*key_changed)(struct command_context *context, struct database *database, struct slice key);
+    void (*key_changed)(struct command_context *context, struct database *database,
+                        struct slice key);
     /* A keyspace event, `event` like "set". `event_class`: enum event_class. */
     void (*key_event)(struct command_context *context, struct database *database,
                       unsigned event_class, const char *event, struct slice key);
-    /* A command in deterministic form to be logged instead of the words the client sent. NULL while nobody listens. */
+    /* A command in deterministic form to be logged instead of the words the client sent. NULL while
+     * nobody listens. */
     void (*effect)(struct command_context *context, struct database *database,
                    const struct slice *arguments, size_t count);
-    /* The argument as a memory_* block the command may keep, if it has one of its own; NULL otherwise. Sets *length. */
+    /* The argument as a memory_* block the command may keep, if it has one of its own; NULL
+     * otherwise. Sets *length. */
     char *(*take_argument)(struct command_context *context, size_t index, size_t *length);
     /* Random bits, for RANDOMKEY and the like. */
     uint64_t (*random)(struct command_context *context);
@@ -152,7 +182,8 @@ struct command_context {
     const struct command *command; /* the subcommand's row where there is one */
     struct slice *arguments;       /* [0] is the name as sent */
     size_t count;
-    const uint64_t *hashes; /* of arguments that are keys by the table, same index; NULL: not computed */
+    const uint64_t
+        *hashes; /* of arguments that are keys by the table, same index; NULL: not computed */
     struct resp_writer *reply;
     struct keyspace *keyspace;
     struct database *database; /* the client's */
@@ -168,8 +199,8 @@ struct command_context {
 /* Argument `index` as a key, with its hash. */
 struct key command_key(const struct command_context *context, size_t index);
 
-/* After a change of `key`: counts it, tells watchers and trackers, sends the event. Unless command_effect was called the
- * command as sent is its own effect. */
+/* After a change of `key`: counts it, tells watchers and trackers, sends the event. Unless
+ * command_effect was called the command as sent is its own effect. */
 void command_changed(struct command_context *context, struct database *database, struct slice key,
                      enum event_class event_class, const char *event);
 /* An event that is not a change (or one more for the same change). */
@@ -186,14 +217,16 @@ void command_reply_not_integer(struct command_context *context);
 void command_reply_out_of_memory(struct command_context *context);
 void command_reply_unknown_subcommand(struct command_context *context);
 /* The lines of HELP of a container, generated from its table. */
-void command_reply_help(struct command_context *context, const char *container, const char *const *lines);
+void command_reply_help(struct command_context *context, const char *container,
+                        const char *const *lines);
 
 /* Parses argument `index`; on failure replies with Redis's error and returns false. */
 bool command_integer(struct command_context *context, size_t index, int64_t *out);
 
 /* --- for whoever runs or describes commands --- */
 
-/* NULL if there is none. Names in any case. Linear in the table: dispatch keeps a hash of its own. */
+/* NULL if there is none. Names in any case. Linear in the table: dispatch keeps a hash of its own.
+ */
 const struct command *command_find(const struct command *table, struct slice name);
 
 #define COMMAND_KEYS_ERROR SIZE_MAX
@@ -203,9 +236,10 @@ struct key_position {
     unsigned flags;
 };
 
-/* Where the keys of a command line are: writes at most `max` positions, returns how many there are, or COMMAND_KEYS_ERROR if the line is not valid
- * (count of keys out of range). For ACL, COMMAND GETKEYS, prefetch, tracking: one function for all. */
-size_t command_key_positions(const struct command *command, const struct slice *arguments, size_t count,
-                             struct key_position *positions, size_t max);
+/* Where the keys of a command line are: writes at most `max` positions, returns how many there are,
+ * or COMMAND_KEYS_ERROR if the line is not valid (count of keys out of range). For ACL, COMMAND
+ * GETKEYS, prefetch, tracking: one function for all. */
+size_t command_key_positions(const struct command *command, const struct slice *arguments,
+                             size_t count, struct key_position *positions, size_t max);
 
 #endif

@@ -1,8 +1,8 @@
 /* One numbered database: the table of its keys and the index of their deadlines, always in step.
  *
- * Entries are borrowed: valid until the next call that changes a key of this database. A key comes with its hash,
- * computed once (keyspace_hash). Changing functions that allocate a size a client chose return NULL when
- * memory is out, with everything as before. One thread. */
+ * Entries are borrowed: valid until the next call that changes a key of this database. A key comes
+ * with its hash, computed once (keyspace_hash). Changing functions that allocate a size a client
+ * chose return NULL when memory is out, with everything as before. One thread. */
 #ifndef HOLDFAST_KEYSPACE_DATABASE_H
 #define HOLDFAST_KEYSPACE_DATABASE_H
 
@@ -24,12 +24,13 @@ struct key {
 
 /* --- finding --- */
 
-/* The entry if it is there and not expired, else NULL. An expired one is removed (and the hook told) unless expiry is frozen. Touches
- * nothing, counts nothing: for commands that are about to write, and for inner use. */
+/* The entry if it is there and not expired, else NULL. An expired one is removed (and the hook
+ * told) unless expiry is frozen. Touches nothing, counts nothing: for commands that are about to
+ * write, and for inner use. */
 struct entry *database_find(struct database *database, const struct key *key);
 
-/* The same for a read: counts a hit or a miss, tells the missed hook, marks the access for eviction unless `touch` is false
- * (CLIENT NO-TOUCH, OBJECT, DEBUG, TTL ...). */
+/* The same for a read: counts a hit or a miss, tells the missed hook, marks the access for eviction
+ * unless `touch` is false (CLIENT NO-TOUCH, OBJECT, DEBUG, TTL ...). */
 struct entry *database_read(struct database *database, const struct key *key, bool touch);
 
 /* Begins to fetch the memory that a find of this hash will need. Two steps, so that the misses of a
@@ -41,21 +42,23 @@ void database_prefetch_entry(const struct database *database, uint64_t hash);
 
 enum deadline_rule { DEADLINE_CLEAR, DEADLINE_KEEP, DEADLINE_SET };
 
-/* Makes `key` the string `value`, whatever it was before. Text that is an integer in its strict form is kept
- * as one. `deadline_ms` counts with DEADLINE_SET only. Never NULL but when memory is out. */
+/* Makes `key` the string `value`, whatever it was before. Text that is an integer in its strict
+ * form is kept as one. `deadline_ms` counts with DEADLINE_SET only. Never NULL but when memory is
+ * out. */
 struct entry *database_set_string(struct database *database, const struct key *key,
                                   struct slice value, enum deadline_rule rule, int64_t deadline_ms);
 /* The same with a block that becomes the value without a copy: taken over on success. */
-struct entry *database_set_string_block(struct database *database, const struct key *key, char *block,
-                                        size_t length, enum deadline_rule rule,
+struct entry *database_set_string_block(struct database *database, const struct key *key,
+                                        char *block, size_t length, enum deadline_rule rule,
                                         int64_t deadline_ms);
 /* The same with a number. Keeps the deadline. `entry`: what database_find said, may be NULL. */
 struct entry *database_set_integer(struct database *database, const struct key *key,
                                    struct entry *entry, int64_t value);
 
-/* Makes the string of `entry` (NULL: the key is absent, it is created) `length` bytes long: new bytes are zero,
- * encoding becomes raw, the deadline stays. *bytes points to them, writable until the next change. Grows with
- * room to spare, so that appending is O(1) amortized. Returns the entry, which may have moved. */
+/* Makes the string of `entry` (NULL: the key is absent, it is created) `length` bytes long: new
+ * bytes are zero, encoding becomes raw, the deadline stays. *bytes points to them, writable until
+ * the next change. Grows with room to spare, so that appending is O(1) amortized. Returns the
+ * entry, which may have moved. */
 struct entry *database_resize_string(struct database *database, const struct key *key,
                                      struct entry *entry, size_t length, char **bytes);
 
@@ -68,7 +71,8 @@ bool database_delete(struct database *database, const struct key *key);
 struct entry *database_set_deadline(struct database *database, const struct key *key,
                                     struct entry *entry, int64_t deadline_ms);
 
-/* RENAME, MOVE: takes the value with its deadline from one key (which is gone then) to another (replaced if there). */
+/* RENAME, MOVE: takes the value with its deadline from one key (which is gone then) to another
+ * (replaced if there). */
 struct entry *database_move(struct database *from, const struct key *from_key, struct database *to,
                             const struct key *to_key);
 /* COPY: the same with a copy. */
@@ -86,16 +90,17 @@ size_t database_table_memory(const struct database *database);  /* directory and
 size_t database_expiry_memory(const struct database *database); /* of the expiry index, bytes */
 size_t database_table_slots(const struct database *database);   /* slots of all segments */
 
-/* FLUSHDB: empty at once; the memory goes to the keyspace's discard hook. Returns how many keys there were. */
+/* FLUSHDB: empty at once; the memory goes to the keyspace's discard hook. Returns how many keys
+ * there were. */
 size_t database_clear(struct database *database);
 
 /* A key chosen evenly at random, not expired; NULL when empty. */
 struct entry *database_random(struct database *database, uint64_t random);
 
-/* Visits the keys of a range of hash order that begins at `cursor` (0: the start) and holds at least one bucket; returns the
- * cursor where to go on, 0 at the end. Cursors have at most 48 bits. Every key that is there from the first call
- * to the last is visited exactly once, whatever the table does between calls. `visit` must change nothing; expired keys are
- * visited too. */
+/* Visits the keys of a range of hash order that begins at `cursor` (0: the start) and holds at
+ * least one bucket; returns the cursor where to go on, 0 at the end. Cursors have at most 48 bits.
+ * Every key that is there from the first call to the last is visited exactly once, whatever the
+ * table does between calls. `visit` must change nothing; expired keys are visited too. */
 uint64_t database_scan(struct database *database, uint64_t cursor,
                        void (*visit)(void *context, struct entry *entry), void *context);
 

@@ -2,9 +2,10 @@
  *
  *   header (8 bytes) | deadline (8, optional) | long key length (4, optional) | key | value
  *
- * The value is, by encoding and flags: an int64; the bytes of a string (ENTRY_EMBEDDED); or a struct entry_blob
- * that points to them. Fields behind the header are unaligned: only the functions here touch them. The keyspace
- * owns entries; everything else borrows them until the next change of the key. */
+ * The value is, by encoding and flags: an int64; the bytes of a string (ENTRY_EMBEDDED); or a
+ * struct entry_blob that points to them. Fields behind the header are unaligned: only the functions
+ * here touch them. The keyspace owns entries; everything else borrows them until the next change of
+ * the key. */
 #ifndef HOLDFAST_KEYSPACE_ENTRY_H
 #define HOLDFAST_KEYSPACE_ENTRY_H
 
@@ -17,28 +18,29 @@
 
 enum value_type { TYPE_STRING, TYPE_LIST, TYPE_SET, TYPE_ZSET, TYPE_HASH, TYPE_STREAM };
 
-/* What OBJECT ENCODING answers. For strings it is also a promise to users (embstr becomes raw when it is
- * changed in place), not only a layout. */
+/* What OBJECT ENCODING answers. For strings it is also a promise to users (embstr becomes raw when
+ * it is changed in place), not only a layout. */
 enum value_encoding { ENCODING_INT, ENCODING_EMBSTR, ENCODING_RAW };
 
-#define ENTRY_STRING_EMBSTR_MAX 44     /* bytes: longer strings report "raw", as in Redis */
-#define ENTRY_EMBEDDED_MAX 1024        /* bytes of value kept in the entry itself */
-#define ENTRY_KEY_SHORT_MAX 255        /* bytes of key whose length fits in the header */
+#define ENTRY_STRING_EMBSTR_MAX 44 /* bytes: longer strings report "raw", as in Redis */
+#define ENTRY_EMBEDDED_MAX 1024    /* bytes of value kept in the entry itself */
+#define ENTRY_KEY_SHORT_MAX 255    /* bytes of key whose length fits in the header */
 #define ENTRY_NO_DEADLINE INT64_C(-1)
 
 enum entry_flag {
     ENTRY_HAS_DEADLINE = 1 << 0,
     ENTRY_LONG_KEY = 1 << 1,
-    ENTRY_EMBEDDED = 1 << 2, /* a string whose bytes stand in the entry; their count is value_length */
-    ENTRY_SEEN = 1 << 3,     /* by the snapshot walk in progress */
+    ENTRY_EMBEDDED =
+        1 << 2,          /* a string whose bytes stand in the entry; their count is value_length */
+    ENTRY_SEEN = 1 << 3, /* by the snapshot walk in progress */
 };
 
 struct entry {
     uint8_t type : 4;
     uint8_t encoding : 4;
     uint8_t flags;
-    uint8_t access[3]; /* eviction: 24 bits, see eviction.h */
-    uint8_t key_length; /* unless ENTRY_LONG_KEY */
+    uint8_t access[3];     /* eviction: 24 bits, see eviction.h */
+    uint8_t key_length;    /* unless ENTRY_LONG_KEY */
     uint16_t value_length; /* with ENTRY_EMBEDDED */
     char data[];
 };
@@ -94,8 +96,8 @@ static inline struct entry_blob entry_blob(const struct entry *entry)
     return blob;
 }
 
-/* The bytes of a string. An integer is written to `scratch` (at least NUMBER_INTEGER_TEXT_MAX bytes) and the slice
- * points there; else it points into the entry or its blob. */
+/* The bytes of a string. An integer is written to `scratch` (at least NUMBER_INTEGER_TEXT_MAX
+ * bytes) and the slice points there; else it points into the entry or its blob. */
 struct slice entry_string(const struct entry *entry, char *scratch);
 
 /* The length of a string without producing it. */

@@ -1,10 +1,10 @@
 /* References to entries in 5 bytes.
  *
  * jemalloc aligns every block to 16 bytes and takes its memory from mmap, which on Linux hands out
- * neighbouring addresses: all blocks lie in one window of 2^44 bytes (16 TiB) that begins at a multiple of its
- * size, so 40 bits name one. The window's base is read off the first entry; a block outside of it hits an assertion
- * in entry_reference_of. Sanitizers spread their blocks wider: there a reference takes 6 bytes, a whole
- * 48-bit address. */
+ * neighbouring addresses: all blocks lie in one window of 2^44 bytes (16 TiB) that begins at a
+ * multiple of its size, so 40 bits name one. The window's base is read off the first entry; a block
+ * outside of it hits an assertion in entry_reference_of. Sanitizers spread their blocks wider:
+ * there a reference takes 6 bytes, a whole 48-bit address. */
 #ifndef HOLDFAST_KEYSPACE_ENTRY_REFERENCE_H
 #define HOLDFAST_KEYSPACE_ENTRY_REFERENCE_H
 

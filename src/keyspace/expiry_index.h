@@ -1,9 +1,10 @@
 /* Which keys expire, in order of deadline.
  *
- * A B+-tree over (deadline, address): its leaves hold nothing but references to entries (5 bytes each in release
- * builds, see entry_reference.h), the deadlines stand in the entries. It costs about 6 to 8 bytes a key.
- * The keyspace owns the entries and says when one appears, disappears, moves or changes its deadline.
- * The caller passes the time in, so that a test can move it. One thread. */
+ * A B+-tree over (deadline, address): its leaves hold nothing but references to entries (5 bytes
+ * each in release builds, see entry_reference.h), the deadlines stand in the entries. It costs
+ * about 6 to 8 bytes a key. The keyspace owns the entries and says when one appears, disappears,
+ * moves or changes its deadline. The caller passes the time in, so that a test can move it. One
+ * thread. */
 #ifndef HOLDFAST_KEYSPACE_EXPIRY_INDEX_H
 #define HOLDFAST_KEYSPACE_EXPIRY_INDEX_H
 
@@ -20,22 +21,24 @@ void expiry_index_destroy(struct expiry_index *index);
 /* `entry` must carry a deadline and not be in the index. */
 void expiry_index_add(struct expiry_index *index, struct entry *entry);
 
-/* `entry` must be in the index with the deadline it carries now: call before that changes or the entry moves. */
+/* `entry` must be in the index with the deadline it carries now: call before that changes or the
+ * entry moves. */
 void expiry_index_remove(struct expiry_index *index, struct entry *entry);
 
 /* How many entries there are. */
 size_t expiry_index_count(const struct expiry_index *index);
 
-/* The earliest deadline, INT64_MAX when empty. O(1) or a look at one leaf, kept until the next change. */
+/* The earliest deadline, INT64_MAX when empty. O(1) or a look at one leaf, kept until the next
+ * change. */
 int64_t expiry_index_first_ms(struct expiry_index *index);
 
-/* Takes out at most `count_max` entries due at `now_ms`, earliest first, so that one call cannot hold the loop.
- * Returns how many it wrote to `due`. */
+/* Takes out at most `count_max` entries due at `now_ms`, earliest first, so that one call cannot
+ * hold the loop. Returns how many it wrote to `due`. */
 size_t expiry_index_take_due(struct expiry_index *index, int64_t now_ms, struct entry **due,
                              size_t count_max);
 
-/* A pick for eviction of keys with the nearest deadline, and for random choice among keys with a deadline:
- * the entry at position `random` modulo the count, in no exact order. NULL when empty. */
+/* A pick for eviction of keys with the nearest deadline, and for random choice among keys with a
+ * deadline: the entry at position `random` modulo the count, in no exact order. NULL when empty. */
 struct entry *expiry_index_pick(const struct expiry_index *index, uint64_t random);
 
 /* Sum of (deadline - now) over a sample, divided by its size: INFO's avg_ttl. 0 when empty. */

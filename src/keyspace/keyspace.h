@@ -1,7 +1,9 @@
-/* All databases of a server, and what they share: hash seed, hooks, statistics, the time of the turn.
+/* All databases of a server, and what they share: hash seed, hooks, statistics, the time of the
+ * turn.
  *
- * Knows no client, no command, no log. What happens to keys of their own accord (expiry, eviction) is told upward
- * through the hooks; what a command does, the command tells (commands/command.h). One thread. */
+ * Knows no client, no command, no log. What happens to keys of their own accord (expiry, eviction)
+ * is told upward through the hooks; what a command does, the command tells (commands/command.h).
+ * One thread. */
 #ifndef HOLDFAST_KEYSPACE_KEYSPACE_H
 #define HOLDFAST_KEYSPACE_KEYSPACE_H
 
@@ -22,8 +24,10 @@ enum removal { REMOVED_EXPIRED, REMOVED_EVICTED };
 
 struct keyspace_hooks {
     void *context;
-    /* A key went away without a command. Called just before the entry is freed; must change no key. */
-    void (*removed)(void *context, struct database *database, struct slice key, enum removal reason);
+    /* A key went away without a command. Called just before the entry is freed; must change no key.
+     */
+    void (*removed)(void *context, struct database *database, struct slice key,
+                    enum removal reason);
     /* A read found nothing (keymiss event). */
     void (*missed)(void *context, struct database *database, struct slice key);
     /* Frees what FLUSHALL and the like threw away, off the loop if the caller can: calls
@@ -32,9 +36,10 @@ struct keyspace_hooks {
 };
 
 struct keyspace_statistics {
-    uint64_t hits, misses;        /* of reads */
-    uint64_t expired, evicted;    /* keys */
-    uint64_t expired_late_ms_max; /* the longest a key stayed beyond its deadline, by active expiry */
+    uint64_t hits, misses;     /* of reads */
+    uint64_t expired, evicted; /* keys */
+    uint64_t
+        expired_late_ms_max; /* the longest a key stayed beyond its deadline, by active expiry */
 };
 
 struct keyspace *keyspace_create(int database_count, const struct hash_seed *seed,
@@ -51,15 +56,17 @@ void keyspace_swap(struct keyspace *keyspace, int a, int b);
 
 uint64_t keyspace_hash(const struct keyspace *keyspace, struct slice key);
 
-/* The wall time that decides what is expired, milliseconds since 1970: set once a turn (and for tests). */
+/* The wall time that decides what is expired, milliseconds since 1970: set once a turn (and for
+ * tests). */
 void keyspace_set_time(struct keyspace *keyspace, int64_t now_ms);
 int64_t keyspace_time_ms(const struct keyspace *keyspace);
 
-/* While frozen nothing expires (CLIENT PAUSE WRITE, loading, DEBUG SET-ACTIVE-EXPIRE 0 for the active half). An expired key is
- * still answered as absent. */
+/* While frozen nothing expires (CLIENT PAUSE WRITE, loading, DEBUG SET-ACTIVE-EXPIRE 0 for the
+ * active half). An expired key is still answered as absent. */
 void keyspace_freeze_expiry(struct keyspace *keyspace, bool frozen);
 
-/* Removes keys that are due, at most `count_max`. Returns how many; == count_max means there may be more. */
+/* Removes keys that are due, at most `count_max`. Returns how many; == count_max means there may be
+ * more. */
 size_t keyspace_expire_due(struct keyspace *keyspace, size_t count_max);
 /* The earliest deadline of any database, INT64_MAX when there is none. */
 int64_t keyspace_next_deadline_ms(struct keyspace *keyspace);
