@@ -1,0 +1,113 @@
+/* A client: what the server knows of one connection beyond its bytes.
+ *
+ * Made by sessions when the network accepts a connection, freed by them when it is gone; never
+ * inside the run of one of its own commands (a killed client is only marked). Fields are public
+ * inside server/: each group names the room that changes it. */
+#ifndef HOLDFAST_SERVER_SESSION_CLIENT_H
+#define HOLDFAST_SERVER_SESSION_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/slice.h"
+#include "commands/command.h"
+#include "protocol/resp_writer.h"
+
+struct connection;
+struct dispatch_entry;
+struct pubsub_state;
+struct server;
+struct tracking_state;
+struct transaction;
+
+enum client_flag {
+    CLIENT_AUTHENTICATED = 1 << 0,
+    CLIENT_IN_MULTI = 1 << 1,    /* between MULTI and EXEC: commands are queued */
+    CLIENT_DIRTY_WATCH = 1 << 2, /* a watched key changed: EXEC answers null */
+    CLIENT_DIRTY_QUEUE = 1 << 3, /* a command was refused at queueing: EXECABORT */
+    CLIENT_IN_EXEC = 1 << 4,     /* its queue runs: nothing may block */
+    CLIENT_BLOCKED = 1 << 5,     /* waits for something, see session/blocking.h */
+    CLIENT_POSTPONED = 1 << 6,   /* stopped by CLIENT PAUSE */
+    CLIENT_CLOSING = 1 << 7,     /* closed once its replies are sent; runs nothing any more */
+    CLIENT_MONITOR = 1 << 8,
+    CLIENT_PUBSUB = 1 << 9, /* has subscriptions of any kind */
+    CLIENT_REPLY_OFF = 1 << 10,
+    CLIENT_REPLY_SKIP = 1 << 11, /* this command is not answered */
+    CLIENT_REPLY_SKIP_NEXT = 1 << 12,
+    CLIENT_NO_EVICT = 1 << 13,
+    CLIENT_NO_TOUCH = 1 << 14,
+    CLIENT_TRACKING = 1 << 15,
+    CLIENT_TRACKING_BROKEN_REDIRECT = 1 << 16,
+    CLIENT_UNIX_SOCKET = 1 << 17,
+    CLIENT_IMPORT_SOURCE = 1 << 18,
+    CLIENT_CAPABLE_REDIRECT = 1 << 19, /* CLIENT CAPA redirect */
+    CLIENT_IN_COMMAND = 1 << 20,       /* one of its commands runs right now */
+};
+
+struct client {
+    struct server *server;
+    struct connection *connection;
+    struct list clients; /* node in the sessions' list, in order of id */
+    uint64_t id;
+    unsigned flags;
+    struct database *database;
+    struct resp_writer
+        reply; /* to the connection's output; version 2 or 3; muted as CLIENT REPLY says */
+
+    /* session */
+    char *name; /* "" if none; memory_* block, as are the next two */
+    char *library_name;
+    char *library_version;
+    const char *user;                          /* "default" */
+    int64_t created_ms;                        /* wall time */
+    int64_t active_ms;                         /* wall time of the last input */
+    const struct dispatch_entry *last_command; /* NULL: none yet */
+    struct blocking *blocking;                 /* while CLIENT_BLOCKED */
+
+    /* transactions */
+    struct transaction *transaction; /* NULL: not in MULTI */
+    struct list watches;             /* of struct watch: keys this client watches */
+    unsigned watch_count;
+
+    /* pubsub */
+    struct pubsub_state *pubsub;     /* NULL: never subscribed */
+    struct tracking_state *tracking; /* NULL: off */
+    struct chain
+        deferred; /* push messages that came while its own command ran: sent behind the reply */
+};
+
+/* The client that runs this command. Commands in server/ use it; NULL in unit tests of commands. */
+static inline struct client *client_of(const struct command_context *context)
+{
+    return context->session;
+}
+
+/* Closes the connection: at once, or once what is written has been sent. During its own command
+ * both wait for the end of the command. */
+void client_close(struct client *client);
+void client_close_after_reply(struct client *client);
+
+/* Where to write a message the client did not ask for (publish, invalidation, monitor). Pair with
+ * client_push_end, which lets the network send it and applies the output limits. While a command of
+ * this client runs the bytes go behind its reply. */
+struct resp_writer *client_push_begin(struct client *client, struct resp_writer *scratch);
+void client_push_end(struct client *client);
+/* The same for bytes that are RESP already: what PUBLISH does for each subscriber. */
+void client_push_bytes(struct client *client, struct slice resp);
+
+/* One line of CLIENT LIST without newline, appended. */
+struct buffer;
+void client_describe(const struct client *client, struct buffer *out);
+
+/* Memory it holds, output included: tot-mem of CLIENT LIST, bytes. */
+size_t client_memory(const struct client *client);
+
+const char *client_address(const struct client *client); /* "127.0.0.1:51234" or "/path/sock:0" */
+const char *client_local_address(const struct client *client);
+
+/* SELECT without a reply: false if there is no such database. */
+bool client_select(struct client *client, int64_t index);
+
+#endif
