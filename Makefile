@@ -118,7 +118,7 @@ $(BUILD)/objects/utils/%: INCLUDES += -Iutils
 $(ARCHIVE): $(ARCHIVE_PARTS) $(BUILD)/sources.stamp
 	$(call say,AR,$@)
 	@rm -f $@
-	$(Q)$(AR) rcs $@ $(ARCHIVE_PARTS)
+	$(Q)$(AR) qcs $@ $(ARCHIVE_PARTS) # q: files of the same name in two folders both stay
 
 define link
 	$(call say,LINK,$@)

@@ -92,20 +92,22 @@ def sources_are_formatted(tree):
 
 def state_is_local(tree):
     """Looks at the objects: what lies in a writable section is state that outlives a call."""
-    archive = os.path.join(tree.root, os.environ.get("HOLDFAST_BUILD", "build"), "libholdfast.a")
-    if not os.path.exists(archive):
-        yield f"{archive} is missing: build first"
+    build = os.environ.get("HOLDFAST_BUILD", "build")
+    sources = {f"{build}/objects/{path[:-2]}.o": path for path in tree.files(".c", folders=("src",))}
+    missing = [path for object_file, path in sources.items()
+               if not os.path.exists(os.path.join(tree.root, object_file))]
+    for path in missing:
+        yield f"{path}: is not built: make first"
+    if missing or not sources:
         return
-    listing = subprocess.run(["nm", "--format=sysv", "--defined-only", archive],
-                             stdout=subprocess.PIPE, text=True, check=True).stdout
-    source = "?"
+    listing = subprocess.run(["nm", "--format=sysv", "--defined-only", "-A", *sources],
+                             cwd=tree.root, stdout=subprocess.PIPE, text=True, check=True).stdout
     for line in listing.splitlines():
-        if found := re.match(r"Symbols from .*\[(\S+)\.o\]:", line):
-            source = found.group(1) + ".c"
         columns = [column.strip() for column in line.split("|")]
         if len(columns) != 7 or columns[3] not in ("OBJECT", "TLS"):
             continue
-        name = re.sub(r"\.\d+$", "", columns[0])
+        object_file, name = columns[0].rsplit(":", 1)
+        source, name = sources[object_file], re.sub(r"\.\d+$", "", name)
         if re.match(r"\.(data|bss|tdata|tbss)(?!\.rel\.ro)", columns[6]) \
                 and not tree.is_excepted("state", source, name):
             yield f"{source}: {name} is state that outlives a call (section {columns[6]})"

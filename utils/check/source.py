@@ -13,6 +13,8 @@ EXCEPTIONS_FILE = "utils/check/exceptions.tsv"
 TOKEN = re.compile(
     r"""(?P<comment>/\*.*?\*/|//[^\n]*)"""
     r"""|(?P<string>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')""", re.DOTALL)
+SIGNATURE_LINE = re.compile(r"[\w \t*(),\[\].].*[^;}]\s*$")
+ATTRIBUTE = r"__attribute__\s*\(\(.*?\)\)+"
 
 
 class Tree:
@@ -60,9 +62,9 @@ class Tree:
                 begin = number
             elif line == "}" and begin is not None:
                 first = begin
-                while first > 0 and re.match(r"[\w \t*(),\[\].].*[^;}]\s*$", lines[first - 1]):
+                while first > 0 and SIGNATURE_LINE.match(lines[first - 1]):
                     first -= 1
-                signature = re.sub(r"__attribute__\s*\(\(.*?\)\)+", "", " ".join(lines[first:begin]))
+                signature = re.sub(ATTRIBUTE, "", " ".join(lines[first:begin]))
                 found = re.search(r"(\w+)\s*\(", signature)
                 yield (found.group(1) if found else "?"), first + 1, number + 1
                 begin = None
