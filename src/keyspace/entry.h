@@ -109,4 +109,49 @@ const char *entry_encoding_name(const struct entry *entry); /* "int", "embstr", 
 /* Bytes of memory it holds, allocator rounding included. */
 size_t entry_memory(const struct entry *entry);
 
+/* --- for the keyspace: making and changing entries --- */
+
+/* An entry with room for `value_size` bytes behind its key, to be filled by entry_set_*. Type
+ * string, no access time; the deadline is ENTRY_NO_DEADLINE for none. NULL when memory is out. */
+struct entry *entry_create(struct slice key, int64_t deadline_ms, size_t value_size);
+
+/* The bytes of value an entry of this form has behind its key. */
+size_t entry_value_size(const struct entry *entry);
+
+/* Frees a string's blob too. */
+void entry_free(struct entry *entry);
+
+/* Fill the room behind the key. The room must be of the size asked for (8, `length`, sizeof(struct
+ * entry_blob)). */
+void entry_set_integer(struct entry *entry, int64_t value);
+void entry_set_embedded(struct entry *entry, struct slice value, enum value_encoding encoding);
+void entry_set_blob(struct entry *entry, const struct entry_blob *blob);
+
+/* True if the entry's block is what the allocator would give for the same key and deadline with
+ * `value_size` bytes of value: then the value can be changed in place. */
+bool entry_fits(const struct entry *entry, size_t value_size);
+
+/* A copy under another name and deadline; a blob is not copied but moved: the old entry must then
+ * be freed with entry_free_shell. NULL when memory is out. */
+struct entry *entry_renamed(const struct entry *entry, struct slice key, int64_t deadline_ms);
+/* A copy with a blob of its own. */
+struct entry *entry_copied(const struct entry *entry, struct slice key);
+void entry_free_shell(struct entry *entry);
+
+void entry_set_deadline_value(struct entry *entry,
+                              int64_t deadline_ms); /* it must have room for one */
+
+static inline uint32_t entry_access(const struct entry *entry)
+{
+    return (uint32_t)entry->access[0] | (uint32_t)entry->access[1] << 8 |
+           (uint32_t)entry->access[2] << 16;
+}
+
+static inline void entry_set_access(struct entry *entry, uint32_t access)
+{
+    entry->access[0] = (uint8_t)access;
+    entry->access[1] = (uint8_t)(access >> 8);
+    entry->access[2] = (uint8_t)(access >> 16);
+}
+
 #endif

@@ -1,0 +1,33 @@
+/* What a database is made of: for keyspace/ alone. */
+#ifndef HOLDFAST_KEYSPACE_DATABASE_PRIVATE_H
+#define HOLDFAST_KEYSPACE_DATABASE_PRIVATE_H
+
+#include "base/hash.h"
+#include "keyspace/database.h"
+#include "keyspace/expiry_index.h"
+#include "keyspace/keyspace.h"
+#include "keyspace/table.h"
+
+struct database {
+    struct table table;
+    struct expiry_index *expiry;
+    struct keyspace *keyspace;
+    int index;
+};
+
+void database_init(struct database *database, struct keyspace *keyspace, int index,
+                   const struct hash_seed *seed);
+void database_deinit(struct database *database); /* frees all entries */
+
+/* Removes a key that is in the table, and tells the hook why. */
+void database_remove(struct database *database, uint64_t hash, struct entry *entry,
+                     enum removal reason);
+/* The same for an expired entry that expiry_index_take_due gave. */
+void database_remove_due(struct database *database, struct entry *entry);
+
+/* The same for eviction. */
+void database_evict(struct database *database, struct entry *entry);
+/* Any entry, expired or not, chosen evenly by the bits of `random`; NULL when empty. */
+struct entry *database_pick(const struct database *database, uint64_t random);
+
+#endif

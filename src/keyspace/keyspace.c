@@ -1,0 +1,189 @@
+#include "keyspace/keyspace.h"
+
+#include "base/assertion.h"
+#include "base/memory.h"
+#include "keyspace/database_private.h"
+#include "keyspace/keyspace_private.h"
+
+#define EXPIRE_SLICE 64 /* entries taken from an index at a time */
+
+struct keyspace {
+    struct keyspace_hooks hooks;
+    struct hash_seed seed;
+    struct keyspace_statistics statistics;
+    int64_t now_ms;
+    bool expiry_frozen;
+    int next_to_expire; /* database where keyspace_expire_due begins, so that none starves */
+    int database_count;
+    struct database databases[];
+};
+
+struct keyspace *keyspace_create(int database_count, const struct hash_seed *seed,
+                                 const struct keyspace_hooks *hooks)
+{
+    ASSERT(database_count > 0 && database_count <= KEYSPACE_DATABASES_MAX);
+    size_t size = sizeof(struct keyspace) + (size_t)database_count * sizeof(struct database);
+    struct keyspace *keyspace = memory_allocate_zeroed(size);
+    keyspace->hooks = *hooks;
+    keyspace->seed = *seed;
+    keyspace->database_count = database_count;
+    for (int i = 0; i < database_count; i++)
+        database_init(&keyspace->databases[i], keyspace, i, seed);
+    return keyspace;
+}
+
+void keyspace_destroy(struct keyspace *keyspace)
+{
+    if (keyspace == NULL)
+        return;
+    for (int i = 0; i < keyspace->database_count; i++)
+        database_deinit(&keyspace->databases[i]);
+    memory_free(keyspace);
+}
+
+int keyspace_database_count(const struct keyspace *keyspace)
+{
+    return keyspace->database_count;
+}
+
+struct database *keyspace_database(struct keyspace *keyspace, int index)
+{
+    ASSERT(index >= 0 && index < keyspace->database_count);
+    return &keyspace->databases[index];
+}
+
+struct keyspace_statistics *keyspace_statistics(struct keyspace *keyspace)
+{
+    return &keyspace->statistics;
+}
+
+size_t keyspace_size(const struct keyspace *keyspace)
+{
+    size_t size = 0;
+    for (int i = 0; i < keyspace->database_count; i++)
+        size += database_size(&keyspace->databases[i]);
+    return size;
+}
+
+void keyspace_swap(struct keyspace *keyspace, int a, int b)
+{
+    struct database *first = keyspace_database(keyspace, a);
+    struct database *second = keyspace_database(keyspace, b);
+    struct database swapped = *first;
+    *first = *second;
+    *second = swapped;
+    first->index = a;
+    second->index = b;
+}
+
+uint64_t keyspace_hash(const struct keyspace *keyspace, struct slice key)
+{
+    return hash_bytes(&keyspace->seed, key.data, key.length);
+}
+
+void keyspace_set_time(struct keyspace *keyspace, int64_t now_ms)
+{
+    keyspace->now_ms = now_ms;
+}
+
+int64_t keyspace_time_ms(const struct keyspace *keyspace)
+{
+    return keyspace->now_ms;
+}
+
+void keyspace_freeze_expiry(struct keyspace *keyspace, bool frozen)
+{
+    keyspace->expiry_frozen = frozen;
+}
+
+bool keyspace_expiry_is_frozen(const struct keyspace *keyspace)
+{
+    return keyspace->expiry_frozen;
+}
+
+static void note_lateness(struct keyspace *keyspace, const struct entry *entry)
+{
+    uint64_t late_ms = (uint64_t)(keyspace->now_ms - entry_deadline_ms(entry));
+    if (late_ms > keyspace->statistics.expired_late_ms_max)
+        keyspace->statistics.expired_late_ms_max = late_ms;
+}
+
+static size_t expire_in(struct keyspace *keyspace, struct database *database, size_t count_max)
+{
+    size_t expired = 0, count = EXPIRE_SLICE;
+    while (count == EXPIRE_SLICE && expired < count_max) {
+        struct entry *due[EXPIRE_SLICE];
+        size_t wanted = count_max - expired < EXPIRE_SLICE ? count_max - expired : EXPIRE_SLICE;
+        count = expiry_index_take_due(database->expiry, keyspace->now_ms, due, wanted);
+        for (size_t i = 0; i < count; i++) {
+            note_lateness(keyspace, due[i]);
+            database_remove_due(database, due[i]);
+        }
+        expired += count;
+    }
+    return expired;
+}
+
+size_t keyspace_expire_due(struct keyspace *keyspace, size_t count_max)
+{
+    if (keyspace->expiry_frozen)
+        return 0;
+    size_t expired = 0;
+    for (int i = 0; i < keyspace->database_count && expired < count_max; i++) {
+        int index = (keyspace->next_to_expire + i) % keyspace->database_count;
+        expired += expire_in(keyspace, &keyspace->databases[index], count_max - expired);
+    }
+    keyspace->next_to_expire = (keyspace->next_to_expire + 1) % keyspace->database_count;
+    return expired;
+}
+
+int64_t keyspace_next_deadline_ms(struct keyspace *keyspace)
+{
+    int64_t next_ms = INT64_MAX;
+    for (int i = 0; i < keyspace->database_count; i++) {
+        int64_t first_ms = expiry_index_first_ms(keyspace->databases[i].expiry);
+        if (first_ms < next_ms)
+            next_ms = first_ms;
+    }
+    return next_ms;
+}
+
+void keyspace_tell_removed(struct keyspace *keyspace, struct database *database, struct slice key,
+                           enum removal reason)
+{
+    if (reason == REMOVED_EXPIRED)
+        keyspace->statistics.expired++;
+    else
+        keyspace->statistics.evicted++;
+    if (keyspace->hooks.removed != NULL)
+        keyspace->hooks.removed(keyspace->hooks.context, database, key, reason);
+}
+
+void keyspace_tell_missed(struct keyspace *keyspace, struct database *database, struct slice key)
+{
+    keyspace->statistics.misses++;
+    if (keyspace->hooks.missed != NULL)
+        keyspace->hooks.missed(keyspace->hooks.context, database, key);
+}
+
+void keyspace_discard(struct keyspace *keyspace, void *garbage, bool (*free_some)(void *garbage))
+{
+    if (keyspace->hooks.discard != NULL) {
+        keyspace->hooks.discard(keyspace->hooks.context, garbage, free_some);
+        return;
+    }
+    while (!free_some(garbage))
+        ;
+}
+
+void keyspace_touch(struct keyspace *keyspace, struct entry *entry)
+{
+    (void)keyspace;
+    (void)entry;
+}
+
+void keyspace_touch_new(struct keyspace *keyspace, const struct entry *old, struct entry *entry)
+{
+    (void)old;
+    keyspace_touch(keyspace, entry);
+}
