@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""A check that cannot fail is worth nothing: each is given what it must refuse, and what it must not."""
+"""A check that cannot fail is worth nothing: each is given what it must refuse, and what it must
+not."""
 
 import os
 import subprocess
@@ -27,7 +28,7 @@ def header(guard, text=""):
     return GUARDED.format(guard, text)
 
 
-# --- layers ----------------------------------------------------------------------------------------
+# --- layers ---------------------------------------------------------------------------------------
 
 def test_an_include_upward_is_refused(root):
     expect(layers_check.includes_point_down, root,
@@ -83,7 +84,7 @@ def test_touching_the_world_outside_system_is_refused(root):
 def test_allocation_outside_memory_is_refused(root):
     expect(layers_check.only_memory_allocates, root,
            {"src/base/memory.c": "void f(void) { free(0); }\n", "tests/unit/a_test.c": "free(x);\n",
-            "src/values/x.c": "void f(void)\n{\n    memory_free(x);\n    strdup(x);\n    free(x);\n}\n"},
+            "src/values/x.c": "void f(void)\n{\n    memory_free(x);\n    strdup(x);\n    free(x);\n"},
            "src/values/x.c:4: strdup()", "src/values/x.c:5: free()")
 
 
@@ -108,7 +109,7 @@ def test_an_exception_without_a_reason_is_refused(root):
     raise AssertionError("accepted")
 
 
-# --- limits ----------------------------------------------------------------------------------------
+# --- limits ---------------------------------------------------------------------------------------
 
 def function(name, lines):
     return f"static int {name}(int a,\n{' ' * 12}int b)\n{{\n" + "    a++;\n" * (lines - 4) + "}\n"
@@ -190,7 +191,7 @@ def test_state_that_outlives_a_call_is_refused(root):
     assert found == ["calls", "kept", "mine"], complaints
 
 
-# --- compilers -------------------------------------------------------------------------------------
+# --- compilers ------------------------------------------------------------------------------------
 
 def test_a_header_that_needs_another_first_is_refused(root):
     os.environ["HOLDFAST_BUILD"] = f"{root}/build"

@@ -93,7 +93,8 @@ def sources_are_formatted(tree):
 def state_is_local(tree):
     """Looks at the objects: what lies in a writable section is state that outlives a call."""
     build = os.environ.get("HOLDFAST_BUILD", "build")
-    sources = {f"{build}/objects/{path[:-2]}.o": path for path in tree.files(".c", folders=("src",))}
+    sources = {f"{build}/objects/{path[:-2]}.o": path
+               for path in tree.files(".c", folders=("src",))}
     missing = [path for object_file, path in sources.items()
                if not os.path.exists(os.path.join(tree.root, object_file))]
     for path in missing:

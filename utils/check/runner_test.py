@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The test runner itself: it must count right, and must see every way in which a program can fail."""
+"""The test runner itself: it must count right and see every way in which a program can fail."""
 
 import os
 import re
@@ -17,7 +17,8 @@ def run(root, scripts, *arguments):
     write_tree(root, {f"tests/clients/{name}_test.sh": text for name, text in scripts.items()})
     shutil.copy(RUNNER, os.path.join(root, "tests/run"))
     result = subprocess.run([os.path.join(root, "tests/run"), *arguments, "clients"],
-                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                            check=False)
     return result.returncode, result.stdout.splitlines()[-1], result.stdout
 
 
@@ -95,7 +96,8 @@ def assert_is_gone(path):
 
 
 def test_those_who_want_the_machine_to_themselves_get_it(root):
-    alone = "# test-options: alone\ntest -e busy && exit 1; touch busy; sleep 0.2; rm busy; echo 'ok - x'"
+    alone = ("# test-options: alone\ntest -e busy && exit 1; touch busy; sleep 0.2; rm busy\n"
+             "echo 'ok - x'")
     status, last, report = run(root, {"a": alone, "b": alone, "c": "sleep 0.1; echo 'ok - y'"})
     assert (status, last) == (0, "3 passed, 0 failed"), report
 

@@ -69,7 +69,7 @@ class Tree:
                 yield (found.group(1) if found else "?"), first + 1, number + 1
                 begin = None
 
-    # --- exceptions --------------------------------------------------------------------------------
+    # --- exceptions -------------------------------------------------------------------------------
 
     def read_exceptions(self):
         """{(rule, file, what): reason}. `what` may be "*"."""
