@@ -18,6 +18,7 @@
 
 struct client;
 struct dispatch;
+struct resp_command;
 struct server;
 
 enum guard { GUARD_NO, GUARD_YES, GUARD_LOCAL }; /* enable-debug-command and its like */
@@ -81,7 +82,8 @@ size_t dispatch_count_commands(const struct dispatch *dispatch);
 
 /* Runs commands of a client in order. Returns how many are done with: fewer than `count` when the
  * client was closed, paused or blocked; the rest is offered again later. */
-size_t dispatch_run(struct dispatch *dispatch, struct client *client, void *batch, size_t count);
+size_t dispatch_run(struct dispatch *dispatch, struct client *client, struct resp_command *commands,
+                    size_t count);
 
 /* Runs one command that passed its checks: from EXEC (and later from scripts). Counts, measures,
  * observes as any. */

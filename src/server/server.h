@@ -27,6 +27,7 @@ struct server {
     struct keyspace *keyspace;           /* keyspace/keyspace.h */
     struct dispatch *dispatch;           /* server/dispatch.h */
     struct sessions *sessions;           /* server/session/sessions.h */
+    struct admission *admission;         /* server/session/admission.h */
     struct watches *watches;             /* server/transactions/watches.h */
     struct pubsub *pubsub;               /* server/pubsub/pubsub.h */
     struct tracking *tracking;           /* server/pubsub/tracking.h */

@@ -13,10 +13,12 @@
 #include "server/notifications.h"
 #include "server/observe/observe.h"
 #include "server/pubsub/tracking.h"
+#include "server/session/admission.h"
 #include "server/session/sessions.h"
 
 struct settings {
     struct lifecycle_settings lifecycle;
+    struct admission_settings admission;
     struct session_settings session;
     struct dispatch_settings dispatch;
     struct notification_settings notification;

@@ -13,9 +13,9 @@
 #include "base/list.h"
 #include "base/slice.h"
 #include "commands/command.h"
+#include "net/connection.h"
 #include "protocol/resp_writer.h"
 
-struct connection;
 struct dispatch_entry;
 struct pubsub_state;
 struct server;

@@ -9,11 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/list.h"
 #include "base/slice.h"
 
 struct client;
-struct connection;
 struct server;
 struct sessions;
 
@@ -33,11 +31,16 @@ struct session_statistics {
     uint64_t watched_keys;
 };
 
+struct network_handlers;
+
 struct sessions *sessions_create(struct server *server, struct session_settings *settings);
 void sessions_destroy(struct sessions *sessions);
 
-/* In order of id. The list changes only between commands. */
-struct list *sessions_list(struct sessions *sessions); /* nodes: client->clients */
+/* To visit all clients in order of id: network_connections, each connection's `session` is its
+ * client. */
+/* What the network calls; the context is the sessions. */
+extern const struct network_handlers sessions_handlers;
+
 size_t sessions_count(const struct sessions *sessions);
 struct client *sessions_find(struct sessions *sessions, uint64_t id);
 struct session_statistics *sessions_statistics(struct sessions *sessions);
