@@ -84,7 +84,7 @@ def test_touching_the_world_outside_system_is_refused(root):
 def test_allocation_outside_memory_is_refused(root):
     expect(layers_check.only_memory_allocates, root,
            {"src/base/memory.c": "void f(void) { free(0); }\n", "tests/unit/a_test.c": "free(x);\n",
-            "src/values/x.c": "void f(void)\n{\n    memory_free(x);\n    strdup(x);\n    free(x);\n"},
+            "src/values/x.c": "void f(void)\n{\n  memory_free(x);\n  strdup(x);\n  free(x);\n"},
            "src/values/x.c:4: strdup()", "src/values/x.c:5: free()")
 
 
