@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define EVENT_STORAGE_WORDS 8
+#define EVENT_STORAGE_SIZE 64 /* bytes of the library's part of a watcher */
 
 struct event_loop; /* opaque */
 
@@ -54,7 +54,7 @@ struct event_io {
     void (*ready)(void *context,
                   unsigned events); /* enum event_interest; also on errors and hang-ups */
     void *context;
-    uint64_t storage[EVENT_STORAGE_WORDS]; /* private */
+    _Alignas(8) unsigned char storage[EVENT_STORAGE_SIZE]; /* private */
 };
 
 void event_io_init(struct event_io *io, struct event_loop *loop, int descriptor,
@@ -72,7 +72,7 @@ struct event_timer {
     struct event_loop *loop;
     void (*expired)(void *context);
     void *context;
-    uint64_t storage[EVENT_STORAGE_WORDS];
+    _Alignas(8) unsigned char storage[EVENT_STORAGE_SIZE]; /* private */
 };
 
 void event_timer_init(struct event_timer *timer, struct event_loop *loop,
@@ -89,7 +89,7 @@ struct event_signal {
     struct event_loop *loop;
     void (*received)(void *context, int signal_number);
     void *context;
-    uint64_t storage[EVENT_STORAGE_WORDS];
+    _Alignas(8) unsigned char storage[EVENT_STORAGE_SIZE]; /* private */
 };
 
 /* From now on the signal calls `received` in a turn of the loop. One loop a process may watch a
@@ -104,7 +104,7 @@ struct event_wake {
     struct event_loop *loop;
     void (*woken)(void *context);
     void *context;
-    uint64_t storage[EVENT_STORAGE_WORDS];
+    _Alignas(8) unsigned char storage[EVENT_STORAGE_SIZE]; /* private */
 };
 
 void event_wake_start(struct event_wake *wake, struct event_loop *loop,

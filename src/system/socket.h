@@ -68,8 +68,8 @@ void socket_close(int socket);
 
 /* "127.0.0.1:6379", "[::1]:6379", "/run/holdfast.sock:0"; "?:0" when unknown. */
 void socket_local_address(int socket, char out[SOCKET_ADDRESS_MAX]);
-void socket_peer_address(int socket, char out[SOCKET_ADDRESS_MAX]);
-int socket_port(int socket); /* local port, 0 if it has none */
+void socket_read_peer(int socket, struct socket_peer *peer); /* of a connected one */
+int socket_port(int socket);                                 /* local port, 0 if it has none */
 
 /* Two sockets connected to each other, for tests. */
 WARN_UNUSED enum error socket_pair(int out[2]);

@@ -12,11 +12,10 @@ struct event_loop;
 struct worker; /* opaque */
 
 struct worker_job {
-    void (*run)(struct worker_job *job); /* on the worker */
-    void (*done)(
-        struct worker_job
-            *job); /* on the loop; NULL: the job is forgotten after it ran (`run` may free it) */
-    struct worker_job *next; /* private */
+    void (*run)(struct worker_job *job);  /* on the worker */
+    void (*done)(struct worker_job *job); /* on the loop; NULL: the job is forgotten after it ran
+                                             (`run` may free it) */
+    struct worker_job *next;              /* private */
 };
 
 /* `name`: of the thread, at most 15 bytes. NULL: errno tells why there is no thread. */

@@ -1,0 +1,84 @@
+#include "system/random.h"
+
+#include <errno.h>
+#include <sys/random.h>
+
+#include "base/assertion.h"
+
+/* splitmix64 (Steele, Lea and Flood, 2014): spreads one word over the state. */
+static uint64_t random_spread(uint64_t *seed)
+{
+    uint64_t z = *seed += 0x9e3779b97f4a7c15u;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+void random_init_seed(struct random *random, uint64_t seed)
+{
+    for (int i = 0; i < 4; i++)
+        random->state[i] = random_spread(&seed);
+}
+
+void random_init(struct random *random)
+{
+    random_fill_secret(random, random->state, sizeof(random->state));
+    random->state[0] |= 1; /* all zero is the one state that never leaves itself */
+}
+
+static uint64_t rotate_left(uint64_t x, int bits)
+{
+    return (x << bits) | (x >> (64 - bits));
+}
+
+uint64_t random_next_u64(struct random *random)
+{
+    uint64_t *s = random->state;
+    uint64_t result = rotate_left(s[1] * 5, 7) * 9;
+    uint64_t t = s[1] << 17;
+    s[2] ^= s[0];
+    s[3] ^= s[1];
+    s[1] ^= s[2];
+    s[0] ^= s[3];
+    s[2] ^= t;
+    s[3] = rotate_left(s[3], 45);
+    return result;
+}
+
+uint64_t random_below(struct random *random, uint64_t n)
+{
+    ASSERT(n > 0);
+    __extension__ typedef unsigned __int128 wide;
+    wide product = (wide)random_next_u64(random) * n;
+    if ((uint64_t)product < n) {
+        uint64_t uneven = (0 - n) % n; /* results below it would favour some numbers */
+        while ((uint64_t)product < uneven)
+            product = (wide)random_next_u64(random) * n;
+    }
+    return (uint64_t)(product >> 64);
+}
+
+void random_fill_secret(struct random *random, void *out, size_t length)
+{
+    (void)random; /* a simulated version draws from its seed */
+    char *at = out;
+    while (length > 0) {
+        ssize_t count = getrandom(at, length, 0);
+        if (count < 0 && errno == EINTR)
+            continue;
+        ASSERT(count > 0);
+        at += count;
+        length -= (size_t)count;
+    }
+}
+
+void random_fill_secret_hex(struct random *random, char *out, size_t length)
+{
+    for (size_t i = 0; i < length; i += 16) {
+        uint64_t bits;
+        random_fill_secret(random, &bits, sizeof(bits));
+        for (size_t j = i; j < length && j < i + 16; j++, bits >>= 4)
+            out[j] = "0123456789abcdef"[bits & 15];
+    }
+    out[length] = '\0';
+}
