@@ -175,17 +175,36 @@ def test_an_unformatted_file_is_refused(root):
            "src/base/b.c: not formatted")
 
 
+def build(root, name):
+    target = os.path.join(root, f"build/objects/src/{name}.o")
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    subprocess.run(["gcc", "-c", "-fPIE", "-O1", "-o", target, f"{root}/src/{name}.c"], check=True)
+    os.environ["HOLDFAST_BUILD"] = f"{root}/build"
+
+
+def test_a_function_of_another_name_than_its_files_is_refused(root):
+    files = {"src/base/glob.c": "void glob_match(void) {}\nvoid matches(void) {}\n"
+                                "static void any(void) {}\nvoid glob(void) { any(); }\n",
+             "src/server/sessions.c": "void session_end(void) {}\nvoid sessions_end(void) {}\n",
+             "src/commands/string.c": "void command_get(void) {}\nvoid get(void) {}\n"}
+    write_tree(root, files)
+    for path in files:
+        build(root, path[len("src/"):-2])
+    expect(limits_check.functions_bear_their_files_name, root, {}, "matches", "string.c: get")
+
+
+def test_what_is_not_built_is_not_taken_for_clean(root):
+    os.environ["HOLDFAST_BUILD"] = f"{root}/build"
+    expect(limits_check.state_is_local, root, {"src/base/a.c": "int x;\n"}, "a.c: is not built")
+
+
 def test_state_that_outlives_a_call_is_refused(root):
     code = ("static const char *const names[] = {\"a\"};\nstatic int kept;\nint shared = 3;\n"
             "static _Thread_local int mine;\nint f(void);\nint f(void)\n{\n    static int calls;\n"
             "    return calls++ + kept++ + mine++ + (int)names[kept][0];\n}\n")
     write_tree(root, {"src/base/a.c": code,
                       EXCEPTIONS_FILE: "state\tsrc/base/a.c\tshared\tthe log sink\n"})
-    folder = os.path.join(root, "build/objects/src/base")
-    os.makedirs(folder)
-    subprocess.run(["gcc", "-c", "-fPIE", "-O1", "-o", f"{folder}/a.o", f"{root}/src/base/a.c"],
-                   check=True)
-    os.environ["HOLDFAST_BUILD"] = f"{root}/build"
+    build(root, "base/a")
     complaints = list(limits_check.state_is_local(Tree(root)))
     found = sorted(complaint.split(": ")[1].split()[0] for complaint in complaints)
     assert found == ["calls", "kept", "mine"], complaints

@@ -90,35 +90,55 @@ def sources_are_formatted(tree):
         yield f"{path}: not formatted (clang-format -i {path})"
 
 
-def state_is_local(tree):
-    """Looks at the objects: what lies in a writable section is state that outlives a call."""
+def symbols(tree):
+    """(source, name, type, section) of what the built objects of src/ define."""
     build = os.environ.get("HOLDFAST_BUILD", "build")
     sources = {f"{build}/objects/{path[:-2]}.o": path
                for path in tree.files(".c", folders=("src",))}
     missing = [path for object_file, path in sources.items()
                if not os.path.exists(os.path.join(tree.root, object_file))]
     for path in missing:
-        yield f"{path}: is not built: make first"
+        yield path, "", "not built", ""
     if missing or not sources:
         return
     listing = subprocess.run(["nm", "--format=sysv", "--defined-only", "-A", *sources],
                              cwd=tree.root, stdout=subprocess.PIPE, text=True, check=True).stdout
     for line in listing.splitlines():
         columns = [column.strip() for column in line.split("|")]
-        if len(columns) != 7 or columns[3] not in ("OBJECT", "TLS"):
-            continue
-        object_file, name = columns[0].rsplit(":", 1)
-        source, name = sources[object_file], re.sub(r"\.\d+$", "", name)
-        if re.match(r"\.(data|bss|tdata|tbss)(?!\.rel\.ro)", columns[6]) \
+        if len(columns) == 7:
+            object_file, name = columns[0].rsplit(":", 1)
+            kind = columns[3] if columns[2].isupper() or columns[3] != "FUNC" else "static FUNC"
+            yield sources[object_file], re.sub(r"\.\d+$", "", name), kind, columns[6]
+
+
+def state_is_local(tree):
+    """Looks at the objects: what lies in a writable section is state that outlives a call."""
+    for source, name, kind, section in symbols(tree):
+        if kind == "not built":
+            yield f"{source}: is not built: make first"
+        elif kind in ("OBJECT", "TLS") \
+                and re.match(r"\.(data|bss|tdata|tbss)(?!\.rel\.ro)", section) \
                 and not tree.is_excepted("state", source, name):
-            yield f"{source}: {name} is state that outlives a call (section {columns[6]})"
+            yield f"{source}: {name} is state that outlives a call (section {section})"
+
+
+def functions_bear_their_files_name(tree):
+    """The first word at least; plural and singular are one. What runs a command may begin so."""
+    for source, name, kind, _ in symbols(tree):
+        if kind != "FUNC" or name == "main" or tree.is_excepted("name", source, name):
+            continue
+        words = [os.path.basename(source)[:-2].split("_")[0]]
+        words += ["command"] if source.startswith("src/commands/") else []
+        first = name.split("_")[0]
+        if not any(first.startswith(word.rstrip("s")) or word.startswith(first) for word in words):
+            yield f"{source}: {name} does not begin with its file's name"
 
 
 def exceptions_are_needed(tree):
     """Runs last: the checks before it have noted which exceptions they used."""
     if not os.path.exists(os.path.join(tree.root, EXCEPTIONS_FILE)):
         return
-    own_rules = {"file-lines", "function-lines", "line-columns", "state"}
+    own_rules = {"file-lines", "function-lines", "line-columns", "state", "name"}
     for key in sorted(set(tree.exceptions) - tree.exceptions_used):
         if key[0] in own_rules or not os.path.exists(os.path.join(tree.root, key[1])):
             yield f"{EXCEPTIONS_FILE}: not needed any more: {' '.join(key)}"
@@ -132,6 +152,7 @@ CHECKS = [
     ("every folder of src/ has a short README", folders_have_a_readme),
     ("sources are formatted", sources_are_formatted),
     ("no state outlives a call", state_is_local),
+    ("functions begin with their file's name", functions_bear_their_files_name),
     ("no exception is without need", exceptions_are_needed),
 ]
 
