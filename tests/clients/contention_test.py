@@ -12,7 +12,7 @@ from holdfast import equal, run_tests, test  # noqa: E402
 try:
     import redis
 except ImportError:
-    print("not ok - python3-redis is installed\n  apt-get install python3-redis, or: make deps-test")
+    print("not ok - python3-redis is installed\n  apt-get install python3-redis")
     sys.exit(1)
 
 CONTENDERS = 8
@@ -24,7 +24,7 @@ def connect(server):
 
 
 def contend(server, change):
-    """Runs change(client, contender, turn) CHANGES times in each of eight processes, begun at once."""
+    """Runs change(client, contender, turn) CHANGES times in each of eight processes."""
     barrier = multiprocessing.Barrier(CONTENDERS)
     outcome = multiprocessing.Queue()
 
@@ -39,7 +39,8 @@ def contend(server, change):
         except Exception as error:  # told to the parent
             outcome.put(f"contender {contender}: {error!r}")
 
-    processes = [multiprocessing.Process(target=work, args=(i,), daemon=True) for i in range(CONTENDERS)]
+    processes = [multiprocessing.Process(target=work, args=(i,), daemon=True)
+                 for i in range(CONTENDERS)]
     for process in processes:
         process.start()
     failures = [outcome.get(timeout=80) for _ in processes]

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// Realistic jobs done with Node's client `ioredis`. test-options: timeout=240
+// Realistic jobs done with Node's client `ioredis`.
+// test-options: timeout=240
 'use strict';
 
 const assert = require('node:assert/strict');
@@ -34,18 +35,18 @@ testJob('a cache answers from memory until the time of an entry is over', async 
   const ttl = await client.ttl('page');
   assert.ok(ttl > 0 && ttl <= 60, `time to live ${ttl}`);
   await client.psetex('short', 20, 'x');
-  await eventually(async () => await client.get('short') === null, 'the end of an entry');
+  await eventually(async () => (await client.get('short')) === null, 'the end of an entry');
   assert.equal(await client.getex('page', 'PERSIST'), 'text');
   assert.equal(await client.ttl('page'), -1);
 });
 
 testJob('a lock is taken with SET NX PX and released by its owner only', async (client, server) => {
-  const newer = !await server.isReference();
+  const newer = !(await server.isReference());
   const release = async (token) => {
-    if (newer) return await client.call('DELEX', 'lock', 'IFEQ', token) === 1;
+    if (newer) return (await client.call('DELEX', 'lock', 'IFEQ', token)) === 1;
     await client.watch('lock');
-    if (await client.get('lock') !== token) return await client.unwatch() !== 'OK';
-    return await client.multi().del('lock').exec() !== null;
+    if ((await client.get('lock')) !== token) return (await client.unwatch()) !== 'OK';
+    return (await client.multi().del('lock').exec()) !== null;
   };
   assert.equal(await client.set('lock', 'mine', 'PX', 60000, 'NX'), 'OK');
   assert.equal(await client.set('lock', 'theirs', 'PX', 60000, 'NX'), null);
@@ -55,92 +56,130 @@ testJob('a lock is taken with SET NX PX and released by its owner only', async (
   assert.equal(await client.set('lock', 'theirs', 'PX', 60000, 'NX'), 'OK');
 });
 
-testJob('a rate limiter lets exactly its limit through, from eight connections', async (client, server) => {
-  const visitors = Array.from({ length: 8 }, () => connect(server));
-  const passed = await Promise.all(visitors.map(async (own) => {
-    let count = 0;
-    for (let i = 0; i < 40; i += 1) {
-      const [[error, total]] = await own.multi().incr('rate').expire('rate', 60, 'NX').exec();
-      assert.equal(error, null);
-      if (total <= 100) count += 1;
-    }
-    own.disconnect();
-    return count;
-  }));
-  assert.equal(passed.reduce((sum, count) => sum + count), 100);
-});
+testJob(
+  'a rate limiter lets exactly its limit through, from eight connections',
+  async (client, server) => {
+    const visitors = Array.from({ length: 8 }, () => connect(server));
+    const passed = await Promise.all(
+      visitors.map(async (own) => {
+        let count = 0;
+        for (let i = 0; i < 40; i += 1) {
+          const [[error, total]] = await own.multi().incr('rate').expire('rate', 60, 'NX').exec();
+          assert.equal(error, null);
+          if (total <= 100) count += 1;
+        }
+        own.disconnect();
+        return count;
+      }),
+    );
+    assert.equal(
+      passed.reduce((sum, count) => sum + count),
+      100,
+    );
+  },
+);
 
 testJob('a WATCH loop with eight contenders loses no update', async (client, server) => {
   await client.set('counter', 0);
-  await Promise.all(Array.from({ length: 8 }, async () => {
-    const own = connect(server);
-    for (let done = 0; done < 50;) {
-      await own.watch('counter');
-      const value = Number(await own.get('counter'));
-      if (await own.multi().set('counter', value + 1).exec() !== null) done += 1;
-    }
-    own.disconnect();
-  }));
+  await Promise.all(
+    Array.from({ length: 8 }, async () => {
+      const own = connect(server);
+      for (let done = 0; done < 50;) {
+        await own.watch('counter');
+        const value = Number(await own.get('counter'));
+        if (
+          (await own
+            .multi()
+            .set('counter', value + 1)
+            .exec()) !== null
+        )
+          done += 1;
+      }
+      own.disconnect();
+    }),
+  );
   assert.equal(await client.get('counter'), '400');
 });
 
-testJob('messages reach subscribers of channels and of patterns, in order', async (client, server) => {
-  const subscriber = connect(server);
-  const heard = [];
-  subscriber.on('message', (channel, message) => heard.push(`${channel} ${message}`));
-  subscriber.on('pmessage', (pattern, channel, message) => heard.push(`${pattern} ${channel} ${message}`));
-  assert.equal(await subscriber.subscribe('news', 'sport'), 2);
-  assert.equal(await subscriber.psubscribe('n*'), 3);
-  assert.equal(await client.publish('news', 'one'), 2);
-  assert.equal(await client.publish('sport', 'two'), 1);
-  await eventually(() => heard.length === 3, 'three messages');
-  assert.deepEqual(heard, ['news one', 'n* news one', 'sport two']);
-  assert.equal(await subscriber.unsubscribe('news', 'sport'), 1);
-  assert.equal(await subscriber.punsubscribe(), 0);
-  assert.equal(await subscriber.get('usable again'), null);
-  subscriber.disconnect();
-});
+testJob(
+  'messages reach subscribers of channels and of patterns, in order',
+  async (client, server) => {
+    const subscriber = connect(server);
+    const heard = [];
+    subscriber.on('message', (channel, message) => heard.push(`${channel} ${message}`));
+    subscriber.on('pmessage', (pattern, channel, message) =>
+      heard.push(`${pattern} ${channel} ${message}`),
+    );
+    assert.equal(await subscriber.subscribe('news', 'sport'), 2);
+    assert.equal(await subscriber.psubscribe('n*'), 3);
+    assert.equal(await client.publish('news', 'one'), 2);
+    assert.equal(await client.publish('sport', 'two'), 1);
+    await eventually(() => heard.length === 3, 'three messages');
+    assert.deepEqual(heard, ['news one', 'n* news one', 'sport two']);
+    assert.equal(await subscriber.unsubscribe('news', 'sport'), 1);
+    assert.equal(await subscriber.punsubscribe(), 0);
+    assert.equal(await subscriber.get('usable again'), null);
+    subscriber.disconnect();
+  },
+);
 
-testJob('a client comes back after the server was restarted, its subscriptions too', async (client, server) => {
-  const subscriber = connect(server);
-  const heard = [];
-  subscriber.on('message', (_, message) => heard.push(message));
-  await subscriber.subscribe('news');
-  await server.restart();
-  await eventually(async () => await client.publish('news', 'after') === 1 && heard.includes('after'), 'a message');
-  assert.equal(await client.set('a', 1), 'OK');
-  subscriber.disconnect();
-});
+testJob(
+  'a client comes back after the server was restarted, its subscriptions too',
+  async (client, server) => {
+    const subscriber = connect(server);
+    const heard = [];
+    subscriber.on('message', (_, message) => heard.push(message));
+    await subscriber.subscribe('news');
+    await server.restart();
+    await eventually(
+      async () => (await client.publish('news', 'after')) === 1 && heard.includes('after'),
+      'a message',
+    );
+    assert.equal(await client.set('a', 1), 'OK');
+    subscriber.disconnect();
+  },
+);
 
-testJob('a client-side cache is told which of its keys changed, by redirection', async (client, server) => {
-  const listener = connect(server);
-  const gone = [];
-  listener.on('messageBuffer', (_, keys) => gone.push(String(keys)));
-  const id = await listener.client('ID');
-  await listener.subscribe('__redis__:invalidate');
-  const reader = connect(server);
-  assert.equal(await reader.call('CLIENT', 'TRACKING', 'ON', 'REDIRECT', id), 'OK');
-  await client.mset('a', 1, 'b', 2);
-  await reader.mget('a', 'b');
-  await client.set('a', 'new');
-  await eventually(() => gone.length === 1, 'an invalidation');
-  assert.deepEqual(gone, ['a']);
-  await client.set('a', 'newer'); // not read since: no second message
-  await client.del('b');
-  await eventually(() => gone.length === 2, 'an invalidation');
-  assert.deepEqual(gone, ['a', 'b']);
-  assert.equal(await reader.client('GETREDIR'), id);
-  listener.disconnect();
-  reader.disconnect();
-});
+testJob(
+  'a client-side cache is told which of its keys changed, by redirection',
+  async (client, server) => {
+    const listener = connect(server);
+    const gone = [];
+    listener.on('messageBuffer', (_, keys) => gone.push(String(keys)));
+    const id = await listener.client('ID');
+    await listener.subscribe('__redis__:invalidate');
+    const reader = connect(server);
+    assert.equal(await reader.call('CLIENT', 'TRACKING', 'ON', 'REDIRECT', id), 'OK');
+    await client.mset('a', 1, 'b', 2);
+    await reader.mget('a', 'b');
+    await client.set('a', 'new');
+    await eventually(() => gone.length === 1, 'an invalidation');
+    assert.deepEqual(gone, ['a']);
+    await client.set('a', 'newer'); // not read since: no second message
+    await client.del('b');
+    await eventually(() => gone.length === 2, 'an invalidation');
+    assert.deepEqual(gone, ['a', 'b']);
+    assert.equal(await reader.client('GETREDIR'), id);
+    listener.disconnect();
+    reader.disconnect();
+  },
+);
 
-testJob('commands collected by themselves into pipelines are answered in order', async (client) => {
-  const values = await Promise.all(Array.from({ length: 20000 }, (_, i) => client.incr('counter').then((value) => {
-    assert.equal(value, i + 1);
-    return value;
-  })));
-  assert.equal(values.length, 20000);
-}, { enableAutoPipelining: true });
+testJob(
+  'commands collected by themselves into pipelines are answered in order',
+  async (client) => {
+    const values = await Promise.all(
+      Array.from({ length: 20000 }, (_, i) =>
+        client.incr('counter').then((value) => {
+          assert.equal(value, i + 1);
+          return value;
+        }),
+      ),
+    );
+    assert.equal(values.length, 20000);
+  },
+  { enableAutoPipelining: true },
+);
 
 testJob('a pipeline of 100,000 commands is answered in order', async (client) => {
   const pipeline = client.pipeline();
@@ -177,28 +216,44 @@ testJob('a stream of SCAN returns every key while others are written', async (cl
     }
   })();
   const seen = new Set();
-  for await (const keys of client.scanStream({ match: 'lasting:*', count: 50 })) keys.forEach((key) => seen.add(key));
+  for await (const keys of client.scanStream({ match: 'lasting:*', count: 50 }))
+    keys.forEach((key) => seen.add(key));
   stop = true;
   await churn;
   assert.equal(seen.size, lasting.length);
   writer.disconnect();
 });
 
-testJob('a transaction reports the error of one command beside the results of the others', async (client) => {
-  await client.set('word', 'x');
-  const [first, second, third] = await client.multi().set('a', 1).incr('word').get('a').exec();
-  assert.deepEqual([first, third], [[null, 'OK'], [null, '1']]);
-  assert.match(second[0].message, /^ERR value is not an integer or out of range/);
-  await assert.rejects(client.multi().set('a', 2).call('SET', 'b').exec(), /EXECABORT|wrong number of arguments/);
-  assert.equal(await client.get('a'), '1');
-});
+testJob(
+  'a transaction reports the error of one command beside the results of the others',
+  async (client) => {
+    await client.set('word', 'x');
+    const [first, second, third] = await client.multi().set('a', 1).incr('word').get('a').exec();
+    assert.deepEqual(
+      [first, third],
+      [
+        [null, 'OK'],
+        [null, '1'],
+      ],
+    );
+    assert.match(second[0].message, /^ERR value is not an integer or out of range/);
+    await assert.rejects(
+      client.multi().set('a', 2).call('SET', 'b').exec(),
+      /EXECABORT|wrong number of arguments/,
+    );
+    assert.equal(await client.get('a'), '1');
+  },
+);
 
 testJob('MONITOR shows what others do', async (client, server) => {
   const seen = [];
   const monitor = await connect(server).monitor();
   monitor.on('monitor', (_, args, source, database) => seen.push([database, ...args]));
   await client.set('watched', 'value');
-  await eventually(() => seen.some((line) => line.join(' ') === '0 set watched value'), 'the command');
+  await eventually(
+    () => seen.some((line) => line.join(' ') === '0 set watched value'),
+    'the command',
+  );
   monitor.disconnect();
 });
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// Realistic jobs done with Node's client `redis`, in RESP2 and RESP3. test-options: timeout=240
+// Realistic jobs done with Node's client `redis`, in RESP2 and RESP3.
+// test-options: timeout=240
 'use strict';
 
 const assert = require('node:assert/strict');
@@ -26,7 +27,8 @@ async function withClient(server, options, job) {
 // The same test in both protocols.
 function testBoth(sentence, job) {
   for (const RESP of PROTOCOLS) {
-    test(`${sentence} (RESP${RESP})`, (server) => withClient(server, { RESP }, (client) => job(client, server)));
+    test(`${sentence} (RESP${RESP})`, (server) =>
+      withClient(server, { RESP }, (client) => job(client, server)));
   }
 }
 
@@ -44,61 +46,83 @@ testBoth('a cache answers from memory until the time of an entry is over', async
   const ttl = await client.pTTL('price:apple');
   assert.ok(ttl > 0 && ttl <= 60000, `time to live ${ttl}`);
   await price('fig', 30);
-  await eventually(async () => await client.get('price:fig') === null, 'the end of an entry');
+  await eventually(async () => (await client.get('price:fig')) === null, 'the end of an entry');
   assert.deepEqual(await client.mGet(['price:apple', 'price:fig']), ['5', null]);
 });
 
-testBoth('a lock is taken with SET NX PX and released by its owner only', async (client, server) => {
-  const take = (token) => client.set('lock', token, { condition: 'NX', expiration: { type: 'PX', value: 60000 } });
-  const newer = !await server.isReference();
-  const release = async (token) => {
-    return newer ? await client.sendCommand(['DELIFEQ', 'lock', token]) === 1 : releaseByWatch(client, token);
-  };
-  assert.equal(await take('mine'), 'OK');
-  assert.equal(await take('theirs'), null);
-  assert.equal(await release('theirs'), false);
-  assert.equal(await client.get('lock'), 'mine');
-  assert.equal(await release('mine'), true);
-  assert.equal(await take('theirs'), 'OK');
-});
+testBoth(
+  'a lock is taken with SET NX PX and released by its owner only',
+  async (client, server) => {
+    const take = (token) =>
+      client.set('lock', token, { condition: 'NX', expiration: { type: 'PX', value: 60000 } });
+    const newer = !(await server.isReference());
+    const release = async (token) => {
+      return newer
+        ? (await client.sendCommand(['DELIFEQ', 'lock', token])) === 1
+        : releaseByWatch(client, token);
+    };
+    assert.equal(await take('mine'), 'OK');
+    assert.equal(await take('theirs'), null);
+    assert.equal(await release('theirs'), false);
+    assert.equal(await client.get('lock'), 'mine');
+    assert.equal(await release('mine'), true);
+    assert.equal(await take('theirs'), 'OK');
+  },
+);
 
 async function releaseByWatch(client, token) {
   await client.watch('lock');
-  if (await client.get('lock') !== token) {
+  if ((await client.get('lock')) !== token) {
     await client.unwatch();
     return false;
   }
   return (await client.multi().del('lock').exec())[0] === 1;
 }
 
-testBoth('a rate limiter lets exactly its limit through, from eight connections', async (client, server) => {
-  const visitors = await Promise.all(Array.from({ length: 8 }, async () => {
-    const own = client.duplicate();
-    own.on('error', () => {});
-    return own.connect();
-  }));
-  const passed = await Promise.all(visitors.map(async (own) => {
-    let count = 0;
-    for (let i = 0; i < 40; i += 1) {
-      const [total] = await own.multi().incr('rate').expire('rate', 60, 'NX').exec();
-      if (total <= 100) count += 1;
-    }
-    return count;
-  }));
-  assert.equal(passed.reduce((sum, count) => sum + count), 100);
-  assert.equal(await client.get('rate'), '320');
-  visitors.forEach((own) => own.destroy());
-});
+testBoth(
+  'a rate limiter lets exactly its limit through, from eight connections',
+  async (client, server) => {
+    const visitors = await Promise.all(
+      Array.from({ length: 8 }, async () => {
+        const own = client.duplicate();
+        own.on('error', () => {});
+        return own.connect();
+      }),
+    );
+    const passed = await Promise.all(
+      visitors.map(async (own) => {
+        let count = 0;
+        for (let i = 0; i < 40; i += 1) {
+          const [total] = await own.multi().incr('rate').expire('rate', 60, 'NX').exec();
+          if (total <= 100) count += 1;
+        }
+        return count;
+      }),
+    );
+    assert.equal(
+      passed.reduce((sum, count) => sum + count),
+      100,
+    );
+    assert.equal(await client.get('rate'), '320');
+    visitors.forEach((own) => own.destroy());
+  },
+);
 
 testBoth('a WATCH loop with eight contenders loses no update', async (client) => {
   await client.set('counter', 0);
   const contend = async () => {
-    const own = await client.duplicate().on('error', () => {}).connect();
+    const own = await client
+      .duplicate()
+      .on('error', () => {})
+      .connect();
     for (let done = 0; done < 50;) {
       await own.watch('counter');
       const value = Number(await own.get('counter'));
       try {
-        await own.multi().set('counter', value + 1).exec();
+        await own
+          .multi()
+          .set('counter', value + 1)
+          .exec();
         done += 1;
       } catch (error) {
         if (!(error instanceof redis.WatchError)) throw error;
@@ -111,10 +135,15 @@ testBoth('a WATCH loop with eight contenders loses no update', async (client) =>
 });
 
 testBoth('messages reach subscribers of channels, patterns and shard channels', async (client) => {
-  const subscriber = await client.duplicate().on('error', () => {}).connect();
+  const subscriber = await client
+    .duplicate()
+    .on('error', () => {})
+    .connect();
   const heard = [];
   await subscriber.subscribe('news', (message) => heard.push(`news ${message}`));
-  await subscriber.pSubscribe('weather.*', (message, channel) => heard.push(`${channel} ${message}`));
+  await subscriber.pSubscribe('weather.*', (message, channel) =>
+    heard.push(`${channel} ${message}`),
+  );
   await subscriber.sSubscribe('shard', (message) => heard.push(`shard ${message}`));
   assert.equal(await client.publish('news', 'one'), 1);
   assert.equal(await client.publish('weather.coast', 'rain'), 1);
@@ -123,15 +152,15 @@ testBoth('messages reach subscribers of channels, patterns and shard channels', 
   await eventually(() => heard.length === 3, 'three messages');
   assert.deepEqual(heard, ['news one', 'weather.coast rain', 'shard two']);
   assert.deepEqual(await client.pubSubChannels(), ['news']);
-  assert.deepEqual({ ...await client.pubSubNumSub(['news', 'none']) }, { news: 1, none: 0 });
+  assert.deepEqual({ ...(await client.pubSubNumSub(['news', 'none'])) }, { news: 1, none: 0 });
   assert.equal(await client.pubSubNumPat(), 1);
   await subscriber.unsubscribe('news');
   assert.equal(await client.publish('news', 'gone'), 0);
   subscriber.destroy();
 });
 
-test('a subscriber of RESP3 sends commands between messages', (server) => withClient(server, { RESP: 3 },
-  async (client) => {
+test('a subscriber of RESP3 sends commands between messages', (server) =>
+  withClient(server, { RESP: 3 }, async (client) => {
     const heard = [];
     await client.subscribe('news', (message) => heard.push(message));
     for (let i = 0; i < 100; i += 1) {
@@ -140,19 +169,31 @@ test('a subscriber of RESP3 sends commands between messages', (server) => withCl
       assert.equal(await client.get('a'), String(i));
     }
     await eventually(() => heard.length === 100, 'a hundred messages');
-    assert.deepEqual(heard, Array.from({ length: 100 }, (_, i) => String(i)));
+    assert.deepEqual(
+      heard,
+      Array.from({ length: 100 }, (_, i) => String(i)),
+    );
   }));
 
-testBoth('a client comes back after the server was restarted, its subscriptions too', async (client, server) => {
-  const heard = [];
-  const subscriber = await client.duplicate().on('error', () => {}).connect();
-  await subscriber.subscribe('news', (message) => heard.push(message));
-  await server.restart();
-  await eventually(() => client.isReady && subscriber.isReady, 'the reconnection');
-  await eventually(async () => await client.publish('news', 'after') === 1 && heard.includes('after'), 'a message');
-  assert.equal(await client.set('a', 1), 'OK');
-  subscriber.destroy();
-});
+testBoth(
+  'a client comes back after the server was restarted, its subscriptions too',
+  async (client, server) => {
+    const heard = [];
+    const subscriber = await client
+      .duplicate()
+      .on('error', () => {})
+      .connect();
+    await subscriber.subscribe('news', (message) => heard.push(message));
+    await server.restart();
+    await eventually(() => client.isReady && subscriber.isReady, 'the reconnection');
+    await eventually(
+      async () => (await client.publish('news', 'after')) === 1 && heard.includes('after'),
+      'a message',
+    );
+    assert.equal(await client.set('a', 1), 'OK');
+    subscriber.destroy();
+  },
+);
 
 test('a client-side cache stays right while others write', async (server) => {
   const cache = new redis.BasicClientSideCache({ ttl: 0, maxEntries: 0, evictPolicy: 'LRU' });
@@ -165,20 +206,25 @@ test('a client-side cache stays right while others write', async (server) => {
       assert.ok(cache.stats().hitCount >= 18, `hits: ${cache.stats().hitCount}`);
       for (let i = 0; i < 50; i += 1) {
         await writer.set('a', `new ${i}`);
-        await eventually(async () => await client.get('a') === `new ${i}`, 'the new value');
+        await eventually(async () => (await client.get('a')) === `new ${i}`, 'the new value');
       }
       assert.equal(await client.get('b'), '2');
       await writer.flushAll();
-      await eventually(async () => await client.get('b') === null, 'the end of the flushed key');
+      await eventually(async () => (await client.get('b')) === null, 'the end of the flushed key');
     });
   });
 });
 
 testBoth('keyspace notifications tell what happens to keys', async (client) => {
-  const subscriber = await client.duplicate().on('error', () => {}).connect();
+  const subscriber = await client
+    .duplicate()
+    .on('error', () => {})
+    .connect();
   const events = [];
   await client.configSet('notify-keyspace-events', 'KEA');
-  await subscriber.pSubscribe('__keyevent@0__:*', (key, channel) => events.push(`${channel.slice(15)} ${key}`));
+  await subscriber.pSubscribe('__keyevent@0__:*', (key, channel) =>
+    events.push(`${channel.slice(15)} ${key}`),
+  );
   await client.set('a', '1');
   await client.incrBy('a', 5);
   await client.rename('a', 'b');
@@ -186,14 +232,23 @@ testBoth('keyspace notifications tell what happens to keys', async (client) => {
   await client.set('short', '1', { expiration: { type: 'PX', value: 20 } });
   await eventually(() => events.includes('expired short'), 'the event of expiry');
   await client.configSet('notify-keyspace-events', '');
-  assert.deepEqual(events, ['set a', 'incrby a', 'rename_from a', 'rename_to b', 'del b', 'set short',
-    'expire short', 'expired short']);
+  assert.deepEqual(events, [
+    'set a',
+    'incrby a',
+    'rename_from a',
+    'rename_to b',
+    'del b',
+    'set short',
+    'expire short',
+    'expired short',
+  ]);
   subscriber.destroy();
 });
 
 testBoth('100,000 commands sent at once are answered in order', async (client) => {
   const replies = [];
-  for (let i = 0; i < 50000; i += 1) replies.push(client.set(`key:${i}`, i), client.get(`key:${i >> 1}`));
+  for (let i = 0; i < 50000; i += 1)
+    replies.push(client.set(`key:${i}`, i), client.get(`key:${i >> 1}`));
   const values = await Promise.all(replies);
   for (let i = 0; i < 50000; i += 1) {
     assert.equal(values[2 * i], 'OK');
@@ -217,7 +272,10 @@ testBoth('keys and values keep every byte, a value of 100 MB too', async (client
 testBoth('SCAN returns every key while others are written', async (client) => {
   const lasting = Array.from({ length: 3000 }, (_, i) => `lasting:${i}`);
   await client.mSet(lasting.flatMap((key) => [key, '1']));
-  const writer = await client.duplicate().on('error', () => {}).connect();
+  const writer = await client
+    .duplicate()
+    .on('error', () => {})
+    .connect();
   let stop = false;
   const churn = (async () => {
     while (!stop) {
@@ -230,7 +288,10 @@ testBoth('SCAN returns every key while others are written', async (client) => {
   for await (const keys of client.scanIterator({ COUNT: 50 })) keys.forEach((key) => seen.add(key));
   stop = true;
   await churn;
-  assert.deepEqual(lasting.filter((key) => !seen.has(key)), []);
+  assert.deepEqual(
+    lasting.filter((key) => !seen.has(key)),
+    [],
+  );
   writer.destroy();
 });
 
@@ -245,22 +306,28 @@ testBoth('errors of the server become rejections, inside a transaction too', asy
   assert.equal(await client.get('a'), '1');
 });
 
-testBoth('INFO, CONFIG, CLIENT and COMMAND are understood by the client', async (client, server) => {
-  assert.match(await client.info('server'), new RegExp(`tcp_port:${server.port}\r\n`));
-  assert.deepEqual({ ...await client.configGet('maxclients') }, { maxclients: '10000' });
-  await client.clientSetName('inspector');
-  assert.equal((await client.clientInfo()).name, 'inspector');
-  assert.ok((await client.clientList()).some((entry) => entry.name === 'inspector'));
-  const commands = await client.command();
-  assert.ok(commands.length > 100, `${commands.length} commands`);
-  assert.equal(commands.find((command) => command.name === 'get').arity, 2);
-  assert.deepEqual(await client.commandGetKeys(['MSET', 'a', '1', 'b', '2']), ['a', 'b']);
-  assert.equal(await client.objectEncoding('none'), null);
-});
+testBoth(
+  'INFO, CONFIG, CLIENT and COMMAND are understood by the client',
+  async (client, server) => {
+    assert.match(await client.info('server'), new RegExp(`tcp_port:${server.port}\r\n`));
+    assert.deepEqual({ ...(await client.configGet('maxclients')) }, { maxclients: '10000' });
+    await client.clientSetName('inspector');
+    assert.equal((await client.clientInfo()).name, 'inspector');
+    assert.ok((await client.clientList()).some((entry) => entry.name === 'inspector'));
+    const commands = await client.command();
+    assert.ok(commands.length > 100, `${commands.length} commands`);
+    assert.equal(commands.find((command) => command.name === 'get').arity, 2);
+    assert.deepEqual(await client.commandGetKeys(['MSET', 'a', '1', 'b', '2']), ['a', 'b']);
+    assert.equal(await client.objectEncoding('none'), null);
+  },
+);
 
-test('a blocked pause of a client ends and its commands run in order', (server) => withClient(server, {},
-  async (client) => {
-    const other = await client.duplicate().on('error', () => {}).connect();
+test('a blocked pause of a client ends and its commands run in order', (server) =>
+  withClient(server, {}, async (client) => {
+    const other = await client
+      .duplicate()
+      .on('error', () => {})
+      .connect();
     await client.clientPause(100, 'WRITE');
     const order = [];
     const write = other.set('a', '1').then(() => order.push('write'));

@@ -1,5 +1,8 @@
 #!/usr/bin/python3
-"""Realistic jobs done with Python's client, Debian's python3-redis. test-options: timeout=240"""
+"""Realistic jobs done with Python's client, Debian's python3-redis.
+
+test-options: timeout=240
+"""
 
 import os
 import sys
@@ -13,7 +16,7 @@ from holdfast import Server, contains, equal, eventually, run_tests, test  # noq
 try:
     import redis
 except ImportError:
-    print("not ok - python3-redis is installed\n  apt-get install python3-redis, or: make deps-test")
+    print("not ok - python3-redis is installed\n  apt-get install python3-redis")
     sys.exit(1)
 
 MEGABYTE = 1024 * 1024
@@ -39,7 +42,7 @@ def refused(call, text):
     raise AssertionError(f"expected an error with {text!r}, the reply was {result!r}")
 
 
-# --- cache, lock, rate limiter ----------------------------------------------------------------------
+# --- cache, lock, rate limiter -------------------------------------------------------------------
 
 @test("a cache answers from memory until the time of an entry is over")
 def cache(server):
@@ -68,7 +71,7 @@ def cache(server):
 
 
 def release_by_watch(client, name, token):
-    """Deletes the lock if it is still ours, as it is done where there is no single command for it."""
+    """Deletes the lock if it is still ours, where there is no single command for it."""
     with client.pipeline() as pipe:
         try:
             pipe.watch(name)
@@ -154,7 +157,7 @@ def rate_limiter(server):
         raise AssertionError("the window has no end")
 
 
-# --- messages --------------------------------------------------------------------------------------
+# --- messages ------------------------------------------------------------------------------------
 
 def next_message(pubsub, seconds=20):
     """The next message, of whatever kind."""
@@ -270,18 +273,18 @@ def notifications(server):
             client.delete("b", "c")
             equal(events_of(pubsub), [
                 "0 new a", "0 set a", "0 incrby a", "0 append a", "0 expire a", "0 persist a",
-                "0 new b", "0 rename_from a", "0 rename_to b", "0 keymiss missing", "0 new c", "0 copy_to c",
-                "0 setrange c", "0 del b", "0 del c"])
+                "0 new b", "0 rename_from a", "0 rename_to b", "0 keymiss missing", "0 new c",
+                "0 copy_to c", "0 setrange c", "0 del b", "0 del c"])
             client.set("short", 1, px=20)
             eventually(lambda: "0 expired short" in events_of(pubsub), about="the event of expiry")
     finally:
         client.config_set("notify-keyspace-events", "")
 
 
-# --- tracking --------------------------------------------------------------------------------------
+# --- tracking ------------------------------------------------------------------------------------
 
 class TrackingCache:
-    """Values read once are kept here until the server says that they changed (RESP2: by redirection)."""
+    """Values read once are kept here until the server says by redirection that they changed."""
 
     def __init__(self, server, *options):
         self.listener = connect(server).pubsub()
@@ -342,7 +345,7 @@ def tracking_broadcast(server):
     cache.close()
 
 
-# --- sizes and bytes -------------------------------------------------------------------------------
+# --- sizes and bytes -----------------------------------------------------------------------------
 
 @test("a value of 100 MB is written, read, appended to and cut into exactly")
 def big_value(server):
@@ -355,8 +358,9 @@ def big_value(server):
     equal(client.append("big", b"tail"), len(value) + 4)
     equal(client.getrange("big", -10, -1), value[-6:] + b"tail")
     equal(client.setrange("big", 50 * MEGABYTE, b"middle"), len(value) + 4)
-    equal(client.getrange("big", 50 * MEGABYTE - 2, 50 * MEGABYTE + 7),
-          value[50 * MEGABYTE - 2:50 * MEGABYTE] + b"middle" + value[50 * MEGABYTE + 6:50 * MEGABYTE + 8])
+    half = 50 * MEGABYTE
+    equal(client.getrange("big", half - 2, half + 7),
+          value[half - 2:half] + b"middle" + value[half + 6:half + 8])
     equal(client.getdel("big")[-4:], b"tail")
     equal(client.dbsize(), 0)
 
@@ -388,8 +392,8 @@ def long_transaction(server):
 @test("keys and values keep every byte")
 def binary_safe(server):
     client = empty(server)
-    names = [bytes([byte]) for byte in range(256)] + [b"", b"a\x00b", b"\r\n", b"$3\r\nfoo\r\n", b" x ",
-             b"\xff" * 1000, "Schlüssel".encode(), b"[a]"]
+    names = [bytes([byte]) for byte in range(256)]
+    names += [b"", b"a\x00b", b"\r\n", b"$3\r\nfoo\r\n", b" x ", b"\xff" * 1000, b"[a]"]
     for name in names:
         equal(client.set(name, name + b"\x00value\r\n"), True)
     equal(client.dbsize(), len(names))
@@ -410,7 +414,7 @@ def text(server):
     equal(client.keys("gr*e"), ["grüße"])
 
 
-# --- SCAN ------------------------------------------------------------------------------------------
+# --- SCAN ----------------------------------------------------------------------------------------
 
 @test("SCAN returns every key that was there all the time, while the table grows and shrinks")
 def scan_while_writing(server):
@@ -441,7 +445,7 @@ def scan_while_writing(server):
         for count in (10, 100, 1000) * 2:
             seen = set(client.scan_iter(count=count))
             missing = lasting - seen
-            equal(sorted(missing)[:10], [], f"{len(missing)} of {len(lasting)} keys missing at COUNT {count}")
+            equal(sorted(missing)[:10], [], f"{len(missing)} keys missing at COUNT {count}")
     finally:
         stop.set()
         thread.join()
@@ -465,7 +469,7 @@ def scan_filters(server):
     equal(client.dbsize(), 0)
 
 
-# --- what clients ask and administrators do ---------------------------------------------------------
+# --- what clients ask and administrators do ------------------------------------------------------
 
 @test("INFO, CLIENT LIST, CONFIG, SLOWLOG, COMMAND and MEMORY are understood by the client")
 def introspection(server):
@@ -474,9 +478,10 @@ def introspection(server):
     equal(info["redis_mode"], "standalone")
     equal(info["tcp_port"], server.port)
     equal(info["role"], "master")
-    for field in ("redis_version", "process_id", "uptime_in_seconds", "connected_clients", "used_memory",
-                  "used_memory_human", "maxmemory", "total_commands_processed", "keyspace_hits",
-                  "expired_keys", "evicted_keys", "instantaneous_ops_per_sec", "loading", "run_id"):
+    for field in ("redis_version", "process_id", "uptime_in_seconds", "connected_clients",
+                  "used_memory", "used_memory_human", "maxmemory", "total_commands_processed",
+                  "keyspace_hits", "expired_keys", "evicted_keys", "instantaneous_ops_per_sec",
+                  "loading", "run_id"):
         contains(info, field)
     client.set("a", 1, ex=100)
     client.select(3)

@@ -22,7 +22,8 @@ def benchmark(server, *arguments):
     """Rows of its CSV output by name of the test. An error reply ends it with a message."""
     command = ["redis-benchmark", "-p", str(server.port), "--csv", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=200)
-    equal(done.returncode, 0, f"exit status of {' '.join(command)}, which said {done.stdout}{done.stderr}")
+    said = done.stdout + done.stderr
+    equal(done.returncode, 0, f"status of {' '.join(command)}, which said {said}")
     equal([line for line in done.stderr.splitlines() if "rror" in line], [], "error lines")
     rows = list(csv.reader(line for line in done.stdout.splitlines() if line.startswith('"')))
     equal(rows[0][:2], ["test", "rps"])
@@ -54,7 +55,8 @@ def resp3(server):
 
 @test("redis-benchmark runs its list from three threads with random keys", seconds=120)
 def threads(server):
-    check(server, ["set", "get", "incr"], "-n", "50000", "-c", "60", "--threads", "3", "-r", "1000000")
+    check(server, ["set", "get", "incr"],
+          "-n", "50000", "-c", "60", "--threads", "3", "-r", "1000000")
 
 
 @test("redis-benchmark writes and reads values of 100 KB")
@@ -69,7 +71,8 @@ def no_keepalive(server):
 
 @test("redis-benchmark runs a command given on its command line, with client-side caching on")
 def own_command(server):
-    rows = benchmark(server, "-n", "5000", "-r", "100", "--enable-tracking", "SET", "key:__rand_int__", "v")
+    rows = benchmark(server, "-n", "5000", "-r", "100", "--enable-tracking",
+                     "SET", "key:__rand_int__", "v")
     equal(len(rows), 1)
     contains(server.ask("DBSIZE").decode(), ":")
 

@@ -1,5 +1,8 @@
 #!/usr/bin/python3
-"""redis-cli as scripts use it: mass insertion, scans, figures. test-options: timeout=240"""
+"""redis-cli as scripts use it: mass insertion, scans, figures.
+
+test-options: timeout=240
+"""
 
 import os
 import re
@@ -20,9 +23,10 @@ def command_line(server, *arguments):
 
 def cli(server, *arguments, **options):
     """redis-cli's output; it must succeed."""
-    done = subprocess.run(command_line(server, *arguments), capture_output=True, timeout=120, **options)
+    done = subprocess.run(command_line(server, *arguments), capture_output=True, timeout=120,
+                          **options)
     output = done.stdout.decode(errors="replace") + done.stderr.decode(errors="replace")
-    equal(done.returncode, 0, f"exit status of redis-cli {' '.join(arguments)}, which said {output}")
+    equal(done.returncode, 0, f"status of redis-cli {' '.join(arguments)}, which said {output}")
     return output
 
 
@@ -39,7 +43,8 @@ def million_keys():
         commands = []
         for i in range(begin, begin + 1000):
             key, value = f"pipe:{i}", f"value {i}"
-            commands.append(f"*3\r\n$3\r\nSET\r\n${len(key)}\r\n{key}\r\n${len(value)}\r\n{value}\r\n")
+            commands.append(f"*3\r\n$3\r\nSET\r\n${len(key)}\r\n{key}\r\n"
+                            f"${len(value)}\r\n{value}\r\n")
         yield "".join(commands).encode()
 
 
@@ -108,7 +113,8 @@ def latency(server):
 def standard_input(server):
     value = bytes(range(256)) * 1000
     equal(cli(server, "-x", "SET", "binary", input=value).strip(), "OK")
-    done = subprocess.run(command_line(server, "--raw", "GET", "binary"), capture_output=True, timeout=60)
+    done = subprocess.run(command_line(server, "--raw", "GET", "binary"), capture_output=True,
+                          timeout=60)
     equal(done.stdout, value + b"\n")
 
 
@@ -119,7 +125,8 @@ def options(server):
     equal(cli(server, "-n", "4", "GET", "counter").strip(), "")
     equal(cli(server, "--csv", "MGET", "counter", "none").strip(), '"5",NULL')
     equal(cli(server, "--json", "MGET", "counter", "none").strip(), '["5",null]')
-    equal(cli(server, "-u", f"redis://127.0.0.1:{server.port}/2", "SET", "there", "1").strip(), "OK")
+    address = f"redis://127.0.0.1:{server.port}/2"
+    equal(cli(server, "-u", address, "SET", "there", "1").strip(), "OK")
     equal(cli(server, "-n", "2", "DBSIZE").strip(), "1")
 
 

@@ -28,7 +28,7 @@ class Session(Terminal):
     def run(self, line, state=""):
         """Types a line; what it printed up to the next prompt, which must show `state`."""
         self.type(line + "\r")
-        self.expect(re.escape(line) + r"\r\x1b\[\d+C\r\n")  # the line as drawn when Enter is pressed
+        self.expect(re.escape(line) + r"\r\x1b\[\d+C\r\n")  # drawn at Enter
         shown = self.expect(r"(?:^|\n)" + prompt(self.server, state) + "$")
         return re.sub(r"\r?\n?127\.0\.0\.1:\d+\S*> $", "", shown)
 

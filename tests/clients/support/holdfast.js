@@ -35,7 +35,9 @@ function exchange(port, bytes) {
     const socket = net.connect(port, '127.0.0.1', () => socket.write(bytes));
     let reply = '';
     socket.setTimeout(5000, () => socket.destroy(new Error('no answer')));
-    socket.on('data', (data) => { reply += data.toString('latin1'); });
+    socket.on('data', (data) => {
+      reply += data.toString('latin1');
+    });
     socket.on('error', reject);
     socket.on('close', () => resolve(reply));
   });
@@ -52,12 +54,29 @@ class Server {
 
   async start(port) {
     for (let attempt = 0; attempt < START_ATTEMPTS; attempt += 1) {
-      this.port = port || await freePort();
+      this.port = port || (await freePort());
       const log = fs.openSync(this.logPath, 'a');
-      this.process = spawn(this.program, ['--port', this.port, '--bind', '127.0.0.1', '--save', '',
-        '--dir', this.folder, ...this.config].map(String), { stdio: ['ignore', log, log], cwd: this.folder });
-      this.process.once('error', (error) => { this.failure = error; });
-      this.ended = new Promise((resolve) => { this.process.once('close', resolve); });
+      this.process = spawn(
+        this.program,
+        [
+          '--port',
+          this.port,
+          '--bind',
+          '127.0.0.1',
+          '--save',
+          '',
+          '--dir',
+          this.folder,
+          ...this.config,
+        ].map(String),
+        { stdio: ['ignore', log, log], cwd: this.folder },
+      );
+      this.process.once('error', (error) => {
+        this.failure = error;
+      });
+      this.ended = new Promise((resolve) => {
+        this.process.once('close', resolve);
+      });
       fs.closeSync(log);
       if (await this.isAnswering()) return;
       const taken = this.log().includes('in use');
@@ -101,8 +120,10 @@ class Server {
 
   // For tests of commands younger than the reference: Holdfast must have them all.
   async needCommand(name) {
-    const known = !/^\*1\r\n[*$]-1/.test(await exchange(this.port, `COMMAND INFO ${name}\r\nQUIT\r\n`));
-    if (!known && await this.isReference()) throw new Skip(`this redis-server has no ${name}`);
+    const known = !/^\*1\r\n[*$]-1/.test(
+      await exchange(this.port, `COMMAND INFO ${name}\r\nQUIT\r\n`),
+    );
+    if (!known && (await this.isReference())) throw new Skip(`this redis-server has no ${name}`);
   }
 }
 
@@ -162,7 +183,7 @@ async function runTests() {
     await server.start();
     for (const each of tests) {
       if (words.length && !words.some((word) => each.sentence.includes(word))) continue;
-      if (!await runTest(server, each)) failed += 1;
+      if (!(await runTest(server, each))) failed += 1;
     }
     if (failed) console.log(indent(`the server's log ends:\n${server.log()}`));
     await server.stop();
@@ -180,7 +201,9 @@ function client(name) {
     return require(require.resolve(name, { paths: [path.join(__dirname, '..')] }));
   } catch (error) {
     if (error.code !== 'MODULE_NOT_FOUND') throw error;
-    console.log(`not ok - the Node package ${name} is installed\n  npm ci --prefix tests/clients, or: make deps-test`);
+    console.log(
+      `not ok - the Node package ${name} is installed\n  npm ci --prefix tests/clients`,
+    );
     return process.exit(1);
   }
 }

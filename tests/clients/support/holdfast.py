@@ -1,7 +1,7 @@
 """What every client test in Python needs: a server of its own, and a way to report.
 
-A test program is a list of functions marked @test("a sentence"). `run_tests()` gives each of them the
-same server and prints a line for each: ok, not ok with what happened, or skip with the reason.
+A test program is a list of functions marked @test("a sentence"). `run_tests()` gives each of them
+the same server and prints a line for each: ok, not ok with what happened, or skip with the reason.
 
     HOLDFAST_SERVER   the program to test; build/holdfast-server if unset. With redis-server the
                       tests test themselves: nearly all must pass."""
@@ -47,7 +47,7 @@ class Server:
     """A server process on a port of its own, stopped by its own process id."""
 
     def __init__(self, *config, program=None):
-        """`config`: command-line arguments as in a configuration file, e.g. "--maxclients", "100"."""
+        """`config`: further arguments for the server, e.g. "--maxclients", "100"."""
         self.program = program or server_program()
         self.config = list(config)
         self.folder = scratch_folder()
@@ -158,7 +158,8 @@ def equal(found, expected, about=""):
 
 def contains(text, part, about=""):
     if part not in text:
-        raise AssertionError(f"{about + ': ' if about else ''}{shorten(part)} not in {shorten(text)}")
+        about = about + ": " if about else ""
+        raise AssertionError(f"{about}{shorten(part)} not in {shorten(text)}")
 
 
 def matches(text, pattern, about=""):
@@ -214,7 +215,9 @@ def print_failure():
     for frame in traceback.extract_tb(trace)[1:]:
         print(f"  {os.path.basename(frame.filename)}:{frame.lineno}: {frame.line}")
     text = str(error) or kind.__name__
-    print("  " + (text if kind is AssertionError else f"{kind.__name__}: {text}").replace("\n", "\n  "))
+    if kind is not AssertionError:
+        text = f"{kind.__name__}: {text}"
+    print("  " + text.replace("\n", "\n  "))
 
 
 def run_tests(*config):

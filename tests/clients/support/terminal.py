@@ -20,7 +20,7 @@ class Terminal:
     def __init__(self, command):
         self.pid, self.descriptor = pty.fork()
         if self.pid == 0:
-            os.environ.update(TERM="xterm", LC_ALL="C.UTF-8", HISTFILE="", REDISCLI_HISTFILE="/dev/null")
+            os.environ.update(TERM="xterm", LC_ALL="C.UTF-8", REDISCLI_HISTFILE="/dev/null")
             try:
                 # The size must be there before the program asks for it.
                 fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
@@ -42,7 +42,7 @@ class Terminal:
         os.write(self.descriptor, keys.encode())
 
     def expect(self, pattern):
-        """Waits until `pattern` stands in what came since the last call; returns all up to its end."""
+        """Waits until `pattern` stands in what came since the last call; all up to its end."""
         deadline = time.monotonic() + EXPECT_SECONDS_MAX
         while True:
             found = re.search(pattern, self.text)
