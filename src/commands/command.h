@@ -13,6 +13,7 @@
 
 #include "base/slice.h"
 #include "keyspace/database.h"
+#include "keyspace/keyspace.h"
 #include "protocol/resp_writer.h"
 
 struct command_context;
@@ -86,44 +87,28 @@ struct key_spec {
     int last; /* RANGE: relative to `first` as COMMAND INFO has it: 0 one key, -1 to the end; COUNT:
                  index of the number, relative to first */
     int step;
-    int first_after; /* COUNT: the first key, relative to `first` */
-    unsigned flags;  /* enum key_flag */
+    int first_after;   /* COUNT: the first key, relative to `first` */
+    unsigned flags;    /* enum key_flag */
+    const char *notes; /* COMMAND INFO's "notes"; NULL: none */
 };
 
 /* Shorthands for tables. Indexes as in the command line. */
-#define KEYS_NONE                                                                                  \
-    {                                                                                              \
-        {                                                                                          \
-            KEY_FIND_NONE, 0, 0, 0, 0, 0                                                           \
-        }                                                                                          \
-    }
-#define KEYS_ONE(flags)                                                                            \
-    {                                                                                              \
-        {                                                                                          \
-            KEY_FIND_RANGE, 1, 0, 1, 0, (flags)                                                    \
-        }                                                                                          \
-    }
-#define KEYS_ALL(flags)                                                                            \
-    {                                                                                              \
-        {                                                                                          \
-            KEY_FIND_RANGE, 1, -1, 1, 0, (flags)                                                   \
-        }                                                                                          \
-    }
-#define KEYS_PAIRS(flags)                                                                          \
-    {                                                                                              \
-        {                                                                                          \
-            KEY_FIND_RANGE, 1, -1, 2, 0, (flags)                                                   \
-        }                                                                                          \
-    }
-#define KEYS_SUB(flags)                                                                            \
-    {                                                                                              \
-        {                                                                                          \
-            KEY_FIND_RANGE, 2, 0, 1, 0, (flags)                                                    \
-        }                                                                                          \
-    } /* of a subcommand */
+/* clang-format off */
+#define KEYS_NONE {{.find = KEY_FIND_NONE}}
+/* The keys from argument `from` to argument `from` + `to` (counted from the end if negative). */
+#define KEYS_RANGE(from, to, by, key_flags_)                                                       \
+    {.find = KEY_FIND_RANGE, .first = (from), .last = (to), .step = (by), .flags = (key_flags_)}
+#define KEYS_ONE(flags) {KEYS_RANGE(1, 0, 1, (flags))}
+#define KEYS_ALL(flags) {KEYS_RANGE(1, -1, 1, (flags))}
+#define KEYS_PAIRS(flags) {KEYS_RANGE(1, -1, 2, (flags))}
+#define KEYS_SUB(flags) {KEYS_RANGE(2, 0, 1, (flags))} /* of a subcommand */
+/* clang-format on */
 
 typedef void command_run(struct command_context *context);
+/* What KEY_VARIABLE_FLAGS stands for in this command line. */
+typedef unsigned command_key_flags(const struct slice *arguments, size_t count);
 
+/* Rows are written with designated initializers, so that what does not apply can be left out. */
 struct command {
     const char *name; /* upper case; of a subcommand without its container. NULL ends a table */
     command_run *run; /* NULL for a pure container */
@@ -131,16 +116,15 @@ struct command {
     unsigned flags;
     unsigned categories;
     struct key_spec keys[COMMAND_KEY_SPECS_MAX];
-    const char *group;   /* "string", "generic", ... */
-    const char *since;   /* "1.0.0" */
-    const char *syntax;  /* of the arguments, as in the documentation: "key [EX seconds|KEEPTTL]" */
-    const char *summary; /* one sentence in our own words */
+    command_key_flags *key_flags;      /* NULL: as in `keys` */
+    const char *group;                 /* "string", "generic", ... */
+    const char *since;                 /* "1.0.0" */
+    const char *syntax;                /* of the arguments: "key [EX seconds|KEEPTTL]" */
+    const char *summary;               /* one sentence in our own words */
     const char *complexity;            /* "O(1)" */
+    const char *tips;                  /* COMMAND INFO's tips, separated by spaces; NULL: none */
     const struct command *subcommands; /* NULL, or a table */
 };
-
-extern const struct command string_commands[];
-extern const struct command generic_commands[];
 
 /* What the server does for commands. One instance a server. */
 struct command_services {
@@ -159,7 +143,17 @@ struct command_services {
     char *(*take_argument)(struct command_context *context, size_t index, size_t *length);
     /* Random bits, for RANDOMKEY and the like. */
     uint64_t (*random)(struct command_context *context);
+    /* FLUSHDB, FLUSHALL (`database` is NULL: all of them): called while the keys are still there.
+     */
+    void (*flushing)(struct command_context *context, struct database *database);
+    /* SWAPDB: called before the two change places. */
+    void (*swapping)(struct command_context *context, struct database *a, struct database *b);
+    /* proto-max-bulk-len: no command makes a string longer than this, bytes. 0:
+     * COMMAND_STRING_SIZE_MAX. */
+    uint64_t string_size_max;
 };
+
+#define COMMAND_STRING_SIZE_MAX (UINT64_C(512) << 20) /* bytes, unless services say otherwise */
 
 /* Classes of notify-keyspace-events; the letters are Redis's. */
 enum event_class {
@@ -197,31 +191,70 @@ struct command_context {
 /* --- for commands --- */
 
 /* Argument `index` as a key, with its hash. */
-struct key command_key(const struct command_context *context, size_t index);
+static inline struct key command_key(const struct command_context *context, size_t index)
+{
+    struct slice name = context->arguments[index];
+    uint64_t hash =
+        context->hashes != NULL ? context->hashes[index] : keyspace_hash(context->keyspace, name);
+    return (struct key){name, hash};
+}
 
 /* After a change of `key`: counts it, tells watchers and trackers, sends the event. Unless
  * command_effect was called the command as sent is its own effect. */
 void command_changed(struct command_context *context, struct database *database, struct slice key,
                      enum event_class event_class, const char *event);
+/* The first part of command_changed only: `key` is the other key of a change that was counted. */
+void command_touched(struct command_context *context, struct database *database, struct slice key);
 /* An event that is not a change (or one more for the same change). */
 void command_event(struct command_context *context, struct database *database, struct slice key,
                    enum event_class event_class, const char *event);
-/* Logs this command instead of the one the client sent; several calls, several commands. */
+/* `key` was not there before (class n): to be called before command_changed. */
+void command_created(struct command_context *context, struct database *database, struct slice key);
+
+/* True if somebody takes effects: else there is no need to build one. */
+static inline bool command_wants_effect(const struct command_context *context)
+{
+    return context->services->effect != NULL;
+}
+/* Logs this command instead of the one the client sent; several calls, several commands. Commands
+ * here are such that Redis 7.0 knows them, too. */
 void command_effect(struct command_context *context, struct database *database,
                     const struct slice *arguments, size_t count);
+/* The same for a name and a key, the commonest effects: DEL key, PERSIST key. */
+void command_effect_key(struct command_context *context, struct database *database,
+                        const char *name, struct slice key);
+
+/* What a string of this server may not exceed, bytes. */
+static inline uint64_t command_string_size_max(const struct command_context *context)
+{
+    uint64_t size_max = context->services->string_size_max;
+    return size_max != 0 ? size_max : COMMAND_STRING_SIZE_MAX;
+}
 
 /* Replies that many commands share, in Redis's words. */
 void command_reply_syntax_error(struct command_context *context);
 void command_reply_wrong_type(struct command_context *context);
 void command_reply_not_integer(struct command_context *context);
 void command_reply_out_of_memory(struct command_context *context);
-void command_reply_unknown_subcommand(struct command_context *context);
-/* The lines of HELP of a container, generated from its table. */
+void command_reply_no_such_key(struct command_context *context);
+void command_reply_database_range(struct command_context *context); /* DB index is out of range */
+/* For commands that check their number of arguments themselves: the dispatcher has its own. */
+void command_reply_arity(struct command_context *context);
+/* "ERR invalid expire time in 'set' command" */
+void command_reply_invalid_expire(struct command_context *context);
+/* The lines of HELP of a container; `lines` ends with NULL. "CONTAINER <subcommand> ..." goes
+ * before, HELP itself behind them. */
 void command_reply_help(struct command_context *context, const char *container,
                         const char *const *lines);
+/* A string's value as a bulk reply. */
+void command_reply_string(struct command_context *context, const struct entry *entry);
 
 /* Parses argument `index`; on failure replies with Redis's error and returns false. */
 bool command_integer(struct command_context *context, size_t index, int64_t *out);
+/* The same within the range of a C int: Redis has another error for numbers beyond. */
+bool command_int(struct command_context *context, size_t index, int *out);
+/* True if `entry` is a string (or NULL); else replies WRONGTYPE. */
+bool command_is_string(struct command_context *context, const struct entry *entry);
 
 /* --- for whoever runs or describes commands --- */
 
