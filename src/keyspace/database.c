@@ -169,10 +169,10 @@ static struct entry *set_blob(struct database *database, const struct key *key, 
     return settle(database, key, old, entry);
 }
 
-struct entry *database_set_string(struct database *database, const struct key *key,
-                                  struct slice value, enum deadline_rule rule, int64_t deadline_ms)
+struct entry *database_replace_string(struct database *database, const struct key *key,
+                                      struct entry *old, struct slice value,
+                                      enum deadline_rule rule, int64_t deadline_ms)
 {
-    struct entry *old = database_find(database, key);
     int64_t deadline = deadline_by_rule(old, rule, deadline_ms);
     int64_t integer;
     bool is_integer = number_parse_int64(value, &integer);
@@ -199,14 +199,28 @@ struct entry *database_set_string(struct database *database, const struct key *k
     return settle(database, key, old, entry);
 }
 
+struct entry *database_set_string(struct database *database, const struct key *key,
+                                  struct slice value, enum deadline_rule rule, int64_t deadline_ms)
+{
+    struct entry *old = database_find(database, key);
+    return database_replace_string(database, key, old, value, rule, deadline_ms);
+}
+
+struct entry *database_replace_string_block(struct database *database, const struct key *key,
+                                            struct entry *old, char *block, size_t length,
+                                            enum deadline_rule rule, int64_t deadline_ms)
+{
+    ASSERT(length > ENTRY_EMBEDDED_MAX);
+    struct entry_blob blob = {block, length, length};
+    return set_blob(database, key, old, &blob, deadline_by_rule(old, rule, deadline_ms));
+}
+
 struct entry *database_set_string_block(struct database *database, const struct key *key,
                                         char *block, size_t length, enum deadline_rule rule,
                                         int64_t deadline_ms)
 {
-    ASSERT(length > ENTRY_EMBEDDED_MAX);
     struct entry *old = database_find(database, key);
-    struct entry_blob blob = {block, length, length};
-    return set_blob(database, key, old, &blob, deadline_by_rule(old, rule, deadline_ms));
+    return database_replace_string_block(database, key, old, block, length, rule, deadline_ms);
 }
 
 struct entry *database_set_integer(struct database *database, const struct key *key,

@@ -51,6 +51,13 @@ struct entry *database_set_string(struct database *database, const struct key *k
 struct entry *database_set_string_block(struct database *database, const struct key *key,
                                         char *block, size_t length, enum deadline_rule rule,
                                         int64_t deadline_ms);
+/* Both for a caller that has looked already. `entry`: what database_find said, may be NULL. */
+struct entry *database_replace_string(struct database *database, const struct key *key,
+                                      struct entry *entry, struct slice value,
+                                      enum deadline_rule rule, int64_t deadline_ms);
+struct entry *database_replace_string_block(struct database *database, const struct key *key,
+                                            struct entry *entry, char *block, size_t length,
+                                            enum deadline_rule rule, int64_t deadline_ms);
 /* The same with a number. Keeps the deadline. `entry`: what database_find said, may be NULL. */
 struct entry *database_set_integer(struct database *database, const struct key *key,
                                    struct entry *entry, int64_t value);
