@@ -1,0 +1,223 @@
+#!/usr/bin/python3
+"""Sends the same random commands to redis-server 7.0 and to Holdfast and compares every reply.
+
+    random_test.py [--commands N] [--seed N] [--protocol 2|3|both]
+
+Several connections take turns, each with a pipeline of its own; so transactions, WATCH, messages,
+notifications and tracking meet. A difference that explained.tsv does not name is a failure: it is
+printed with the seed, both replies and the last commands on the same keys."""
+
+import argparse
+import collections
+import os
+import random
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "support"))
+
+from compare import Answers, Comparer, Explanations, rule_of, show  # noqa: E402
+from generate import KEYS, Generator, Grammar  # noqa: E402
+from pair import Connection, Pair, why_not  # noqa: E402
+import resp  # noqa: E402
+
+COMMANDS = 200_000
+CONNECTIONS = 4
+LISTENER = CONNECTIONS - 1  # the one that stays subscribed
+BATCH_MAX = 200
+TRANSACTION_SHARE = 0.06
+TRANSACTION_MAX = 8
+CONTAINERS = (b"CLIENT", b"CONFIG", b"COMMAND", b"OBJECT", b"PUBSUB", b"MEMORY")
+HISTORY_LENGTH = 20_000
+HISTORY_SHOWN = 8
+DIFFERENCES_SHOWN = 20
+DIFFERENCES_MAX = 400  # then it is better to stop and mend
+SERVER_CONFIG = ["--enable-debug-command", "yes", "--slowlog-log-slower-than", "-1"]
+
+
+class Flip:
+    """The negative control: changes one bit of one reply after it has come from the server."""
+
+    def __init__(self, batch):
+        self.batch = batch  # the first batch in which it may happen; -1: never
+
+    def apply(self, batch, commands, replies, rng):
+        """The replies, falsified once where they are compared byte by byte."""
+        if not 0 <= self.batch <= batch or b"message" in replies:
+            return replies
+        answers = list(Answers(commands, replies))
+        exact = [i for i, (_, command, _) in enumerate(answers) if not rule_of(command)]
+        if not exact:
+            return replies
+        self.batch = -1
+        chosen = rng.choice(exact)
+        begin = sum(len(frame) for _, _, frame in answers[:chosen])
+        place = begin + rng.randrange(len(answers[chosen][2]))
+        changed = replies[place] ^ 1 << rng.randrange(8)
+        return replies[:place] + bytes([changed]) + replies[place + 1:]
+
+
+class Run:
+    """One protocol, one pair of servers."""
+
+    def __init__(self, pair, protocol, seed, flip):
+        self.pair, self.protocol, self.flip = pair, protocol, flip
+        self.generator = Generator(Grammar(os.path.join(HERE, "random.grammar")), seed)
+        self.rng = random.Random(seed + 1)
+        self.explanations = Explanations()
+        self.comparer = Comparer(self.explanations)
+        self.history = collections.deque(maxlen=HISTORY_LENGTH)
+        self.connections = []
+        self.sent, self.batches = 0, 0
+        self.kinds = collections.Counter()
+
+    def begin_anew(self):
+        """After a difference the two may differ in state: new connections, no keys."""
+        for connection in self.connections:
+            connection.close()
+        self.connections = [Connection(self.pair) for _ in range(CONNECTIONS)]
+        first = self.connections[0]
+        for command in ([b"FLUSHALL"], [b"CONFIG", b"SET", b"notify-keyspace-events", b""]):
+            first.exchange(resp.encode(command))
+        if self.protocol == 3:
+            for connection in self.connections:
+                connection.exchange(resp.encode([b"HELLO", b"3"]))
+        self.history.clear()
+
+    def batch(self, connection):
+        """Commands for one connection, such that a PING after them is answered."""
+        commands, size = [], self.rng.randint(1, BATCH_MAX)
+        while len(commands) < size:
+            part = [self.generator.next()]
+            if self.rng.random() < TRANSACTION_SHARE:
+                for _ in range(self.rng.randint(0, TRANSACTION_MAX)):
+                    part.append(self.generator.next(may_be_mutated=self.rng.random() < 0.1))
+                part = [[b"MULTI"]] + part + [[b"EXEC"]]
+            subscribes = any(command[0].upper().endswith(b"SUBSCRIBE") for command in part)
+            if connection != LISTENER and subscribes:
+                # Not for long, because in RESP2 hardly any other command is allowed meanwhile.
+                part += [self.generator.next() for _ in range(self.rng.randint(0, 3))]
+                part += [[b"UNSUBSCRIBE"], [b"PUNSUBSCRIBE"], [b"SUNSUBSCRIBE"]]
+            commands += part
+        in_transaction = any(command[0].upper() == b"MULTI" for command in commands)
+        for i in range(len(commands) - 1, -1, -1):
+            self.make_comparable(commands, i)
+        if in_transaction:
+            commands.append([b"DISCARD"])
+        if self.rng.random() < 0.1:
+            commands.append([b"HELLO", b"%d" % self.protocol])
+        return commands
+
+    @staticmethod
+    def make_comparable(commands, i):
+        """Takes what is left to chance out of a command."""
+        command = commands[i]
+        name = command[0].upper()
+        if name == b"GETEX" and len(command) > 3 and b"EXAT" in command[-2].upper():
+            # What is over may be removed now or later: a look at it removes it at once.
+            commands.insert(i + 1, [b"EXISTS", command[1]])
+        elif name.endswith(b"UNSUBSCRIBE") and len(command) == 1:
+            commands.insert(i + 1, [b"PING"])  # shows where the confirmations end
+
+    def step(self):
+        """Sends one batch and returns the number of differences."""
+        number = LISTENER if self.rng.random() < 0.1 else self.rng.randrange(LISTENER)
+        commands = self.batch(number)
+        first = self.sent
+        for i, command in enumerate(commands):
+            self.history.append((first + i, number, command))
+        data = b"".join(resp.encode(command) for command in commands)
+        reference, subject = self.connections[number].exchange(data)
+        subject = self.flip.apply(self.batches, commands, subject, self.rng)
+        self.sent += len(commands)
+        self.batches += 1
+        found = list(self.comparer.differences(commands, reference, subject))
+        if found:
+            place, command, ours, theirs = found[0]  # the others may follow from it
+            self.report(first + place, number, command, ours, theirs)
+            self.begin_anew()
+        return len(found[:1])
+
+    def report(self, index, number, command, ours, theirs):
+        words = 2 if command[0].upper() in CONTAINERS else 1
+        name = " ".join(show(word).upper() for word in command[:words])
+        kind = (name, ours[:24], theirs[:24])
+        self.kinds[kind] += 1
+        if self.kinds[kind] > 1 or len(self.kinds) > DIFFERENCES_SHOWN:
+            return
+        print(f"\n  RESP{self.protocol}, command {index}, connection {number}: {show(command)}")
+        print(f"    redis-server: {show(ours)}")
+        print(f"    holdfast:     {show(theirs)}")
+        keys = set(command[1:]) & set(KEYS)
+        before = [entry for entry in self.history
+                  if entry[0] < index and (keys.intersection(entry[2][1:]) or len(entry[2]) == 1)]
+        for past, connection, earlier in before[-HISTORY_SHOWN:]:
+            print(f"      before: {past} [{connection}] {show(earlier)}")
+
+    def run(self, commands):
+        """Returns the number of differences."""
+        self.begin_anew()
+        differences = 0
+        while self.sent < commands and differences < DIFFERENCES_MAX:
+            differences += self.step()
+        return differences
+
+
+def run_protocol(protocol, options):
+    sentence = (f"{options.commands} random commands in RESP{protocol} get the replies of "
+                "redis-server 7.0")
+    seed = options.seed * 10 + protocol
+    begin = time.monotonic()
+    run = None
+    try:
+        with Pair(*SERVER_CONFIG, subject=options.server) as pair:
+            run = Run(pair, protocol, seed, Flip(options.flip))
+            try:
+                differences = run.run(options.commands)
+            except OSError as error:
+                print(f"  {error!r} in the batch before command {run.sent}: "
+                      f"{pair.trouble() or 'both servers still run'}")
+                print(f"  last sent: {[show(entry[2]) for entry in list(run.history)[-5:]]}")
+                differences = 1
+            trouble = pair.trouble()
+    except RuntimeError as error:
+        print(f"  {error}")
+        differences, trouble = 1, None
+    if trouble:
+        print(f"  {trouble}")
+    for reason, count in sorted(run.explanations.met.items() if run else ()):
+        print(f"  explained {count} times: {reason}")
+    for (name, ours, theirs), count in (run.kinds.most_common() if run else ()):
+        print(f"  {count:5} times {name}: {show(ours)} | {show(theirs)}")
+    print(f"  {time.monotonic() - begin:.1f} s, seed {options.seed}")
+    passed = not differences and not trouble
+    print(f"{'ok' if passed else 'not ok'} - {sentence}", flush=True)
+    if not passed:
+        print(f"  again: tests/difference/random_test.py --seed {options.seed} "
+              f"--protocol {protocol} --commands {options.commands}")
+    return passed
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--commands", type=int, default=COMMANDS,
+                        help="in both protocols together")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10 ** 9))
+    parser.add_argument("--protocol", choices=("2", "3", "both"), default="both")
+    parser.add_argument("--server", help="the server under test, else $HOLDFAST_SERVER")
+    parser.add_argument("--flip", type=int, default=-1, help="falsify one reply from this batch on")
+    options = parser.parse_args()
+    if reason := why_not():
+        print(f"skip - random commands get the replies of redis-server 7.0: {reason}")
+        return 0
+    print(f"  seed {options.seed}", flush=True)
+    protocols = (2, 3) if options.protocol == "both" else (int(options.protocol),)
+    options.commands //= len(protocols)
+    results = [run_protocol(protocol, options) for protocol in protocols]
+    return 0 if all(results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,233 @@
+"""Random commands from a seed and a grammar file.
+
+A line of the grammar is a weight and a syntax:
+    UPPER     a word of the command, sent in random case
+    lower     an argument of that kind, see the functions below
+    [x]       x or nothing            {x|y}  one of them
+    x* x+     x several times, from none / from one on
+
+So that two servers can agree, deadlines are far away or long past and hardly ever equal."""
+
+import random
+import re
+import time
+
+MANY_MAX = 3  # repetitions of x* and x+
+MUTATED_SHARE = 0.05  # commands of which something is dropped, added or replaced by junk
+
+KEYS = [b"k%d" % i for i in range(8)] * 4
+KEYS += [b"", b"{tag}a", b"{tag}b", b"with space", b"\x00\xff\r\n", b"1", b"K1", b"long" * 20]
+CHANNELS = [b"c1", b"c2", b"c3", b"news.1", b"news.2", b"", b"\x00\xff"]
+PATTERNS = [b"*", b"k*", b"k?", b"k[1-3]", b"k[^1-3]", b"*1", b"[", b"k[", b"\\*", b"", b"news.*",
+            b"c?", b"*{tag}*", b"k\\1", b"[a-z][0-9]", b"[z-a]*", b"?", b"**1", b"nothing"]
+WORDS = [b"", b"a", b"hello", b"Hello World", b"\x00", b"\xff\xfe", b"value\r\n", b"0", b"x" * 44,
+         b"x" * 45, b"abcdefghij", b"the quick brown fox", b"-", b"+", b".", b"OK", b"nil"]
+NUMBERS = [b"0", b"1", b"-1", b"2", b"10", b"-10", b"100", b"9223372036854775807",
+           b"-9223372036854775808", b"9223372036854775806", b"-9223372036854775807", b"4294967296",
+           b"9999", b"10000", b"10001", b"2147483647", b"2147483648"]
+FLOATS = [b"0", b"0.0", b"1.5", b"-1.5", b"3.14159", b"1e3", b"1e-3", b"-0", b"0.1", b"1e17",
+          b"1e300", b"5.0e-324", b"123456789.987654321", b"1E5", b".5", b"5.", b"+1", b"0x10",
+          b"1e-10"]
+JUNK = [b"", b"abc", b"-1", b"-2", b"0", b"1.0", b" 1", b"1 ", b"+1", b"01", b"-0", b"0x1", b"1e2",
+        b"nan", b"inf", b"-inf", b"infinity", b"9223372036854775808", b"-9223372036854775809",
+        b"1e400", b"99999999999999999999999999", b"\x00", b"1\x00", b"NX", b"GET", b"*", b"x" * 300,
+        b"quo'te\"", b"new\nline", b"tab\t"]
+CONFIG_NAMES = [b"maxclients", b"timeout", b"notify-keyspace-events", b"slowlog-max-len", b"nosuch",
+                b"maxmemory-policy", b"proto-max-bulk-len", b"tcp-keepalive", b"hz-", b"databases",
+                b"slowlog-log-slower-than", b"client-query-buffer-limit", b"appendonly-",
+                b"requirepass"]
+
+
+class Arguments:
+    """One method for each kind of argument; it returns bytes."""
+
+    def __init__(self, rng):
+        self.rng = rng
+        self.now = int(time.time())
+
+    def number(self, low, high):
+        return b"%d" % self.rng.randint(low, high)
+
+    def key(self):
+        return self.rng.choice(KEYS)
+
+    def value(self):
+        rng = self.rng
+        dice = rng.random()
+        if dice < 0.35:
+            return rng.choice(NUMBERS) if dice < 0.1 else self.number(-200, 20000)
+        if dice < 0.45:
+            return rng.choice(FLOATS)
+        if dice < 0.55:
+            return rng.choice(JUNK)
+        if dice < 0.8:
+            return rng.choice(WORDS)
+        return bytes(rng.choices(b"abcd\x00 \r\n\"'\xc3\xa4", k=rng.randint(1, 80)))
+
+    def letters(self):
+        return bytes(self.rng.choices(b"abcd", k=self.rng.randint(0, 30)))
+
+    def big(self):
+        return self.rng.choice((b"x", b"ab\r\n")) * self.rng.choice((100, 1000, 4096, 20000))
+
+    def integer(self):
+        return self.rng.choice(NUMBERS) if self.rng.random() < 0.3 else self.number(-100, 100)
+
+    def float(self):
+        return self.rng.choice(FLOATS)
+
+    def index(self):
+        return self.rng.choice(NUMBERS) if self.rng.random() < 0.2 else self.number(-25, 25)
+
+    def offset(self):
+        """Where SETRANGE writes: near, or far beyond what a string may be long."""
+        return self.rng.choice((b"536870912", b"9223372036854775807", b"-1", b"600")) \
+            if self.rng.random() < 0.1 else self.number(0, 60)
+
+    def seconds(self):
+        """A time to live: from a day on, so that none ends during a run."""
+        if self.rng.random() < 0.08:
+            return self.rng.choice((b"0", b"-1", b"9223372036854775807", b"abc", b"",
+                                    b"-9223372036854775808", b"9223372036854775"))
+        return self.number(86_400, 10 ** 9)
+
+    def milliseconds(self):
+        if self.rng.random() < 0.08:
+            return self.rng.choice((b"0", b"-1", b"9223372036854775807", b"-9223372036854775808",
+                                    b"1.5", b""))
+        return self.number(86_400_000, 10 ** 12)
+
+    def past(self):
+        """A deadline in seconds that is long over, or no deadline at all."""
+        return self.rng.choice((b"1", b"1000000000", b"0", b"-1", b"-9223372036854775808"))
+
+    def instant(self):
+        if self.rng.random() < 0.05:
+            return self.rng.choice((b"0", b"-1", b"9223372036854775807", b"abc"))
+        return b"%d" % (self.now + self.rng.randint(86_400, 10 ** 9))
+
+    def instant_ms(self):
+        if self.rng.random() < 0.05:
+            return self.rng.choice((b"0", b"-1", b"9223372036854775807", b"abc"))
+        return b"%d" % (1000 * self.now + self.rng.randint(86_400_000, 10 ** 12))
+
+    def pattern(self):
+        return self.rng.choice(PATTERNS)
+
+    def channel(self):
+        return self.rng.choice(CHANNELS)
+
+    def database(self):
+        return self.rng.choice((b"0", b"1", b"2")) if self.rng.random() < 0.93 else \
+            self.rng.choice((b"15", b"16", b"-1", b"abc", b"9223372036854775808", b"2147483648"))
+
+    def home(self):
+        """Mostly database 0, so that connections meet."""
+        return b"0" if self.rng.random() < 0.8 else self.database()
+
+    def name(self):
+        return self.rng.choice((b"", b"worker", b"a b", b"x\n", b"worker-2", b"\xff", b"~"))
+
+    def config(self):
+        return self.rng.choice(CONFIG_NAMES)
+
+    def junk(self):
+        return self.rng.choice(JUNK)
+
+    def events(self):
+        """Classes of notifications, without those that depend on when an expiry is noticed."""
+        return self.rng.choice((b"", b"KEg$", b"Kg", b"E$m", b"KEg$mn", b"Kn", b"KEz", b"g$",
+                                b"KEgd"))
+
+
+class Grammar:
+    """The syntaxes of a file, each as a tree of (operator, parts)."""
+
+    def __init__(self, path):
+        self.weights, self.syntaxes = [], []
+        with open(path) as file:
+            for line in file:
+                line = line.split("# ")[0].strip()
+                if line:
+                    weight, syntax = line.split(None, 1)
+                    self.weights.append(float(weight))
+                    self.syntaxes.append(self.parse(syntax))
+
+    @staticmethod
+    def parse(syntax):
+        tokens = re.findall(r"[\[\]{}|*+]|[^\s\[\]{}|*+]+", syntax)
+        tokens.reverse()
+
+        def sequence():
+            parts = []
+            while tokens and tokens[-1] not in "]}|":
+                part = item()
+                if tokens and tokens[-1] in "*+":
+                    part = (tokens.pop(), part)
+                parts.append(part)
+            return ("all", parts)
+
+        def item():
+            token = tokens.pop()
+            if token in "[{":
+                choices = [sequence()]
+                while tokens[-1] == "|":
+                    tokens.pop()
+                    choices.append(sequence())
+                tokens.pop()
+                return ("maybe" if token == "[" else "one", choices)
+            if token[0].islower() and hasattr(Arguments, token):
+                return ("argument", token)
+            return ("word", [token.encode(), token.lower().encode(), token.capitalize().encode()])
+
+        return sequence()
+
+
+class Generator:
+    """An endless row of commands. The same seed gives the same row."""
+
+    def __init__(self, grammar, seed):
+        self.rng = random.Random(seed)
+        self.arguments = Arguments(self.rng)
+        self.grammar = grammar
+        self.upcoming = []
+
+    def write(self, tree, command):
+        kind, parts = tree
+        rng = self.rng
+        if kind == "all":
+            for part in parts:
+                self.write(part, command)
+        elif kind == "word":
+            command.append(parts[0] if rng.random() < 0.8 else rng.choice(parts))
+        elif kind == "argument":
+            command.append(getattr(self.arguments, parts)())
+        elif kind == "one":
+            self.write(rng.choice(parts), command)
+        elif kind == "maybe":
+            if rng.random() < 0.5:
+                self.write(rng.choice(parts), command)
+        else:
+            low = 0 if kind == "*" else 1
+            for _ in range(rng.randint(low, MANY_MAX)):
+                self.write(parts, command)
+
+    def next(self, may_be_mutated=True):
+        if not self.upcoming:
+            self.upcoming = self.rng.choices(self.grammar.syntaxes, self.grammar.weights, k=1000)
+        command = []
+        self.write(self.upcoming.pop(), command)
+        if may_be_mutated and self.rng.random() < MUTATED_SHARE:
+            self.mutate(command)
+        return command
+
+    def mutate(self, command):
+        rng = self.rng
+        dice = rng.random()
+        place = rng.randrange(1, len(command) + 1)
+        if dice < 0.3 and len(command) > 1:
+            command.pop()
+        elif dice < 0.6 or place == len(command):
+            command.insert(place, self.arguments.junk())
+        else:
+            command[place] = self.arguments.junk()
