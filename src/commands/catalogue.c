@@ -1,6 +1,18 @@
 /* All tables of this layer in one list: what the server registers. */
-#include "commands/command.h"
+#include "commands/tables.h"
 
 const struct command *const command_catalogue[] = {
+    string_get_commands,
+    string_set_commands,
+    string_multiple_commands,
+    string_counter_commands,
+    string_range_commands,
+    string_lcs_commands,
+    string_compare_commands,
+    generic_keys_commands,
+    generic_expire_commands,
+    generic_scan_commands,
+    generic_object_commands,
+    keyspace_commands,
     NULL,
 };
