@@ -101,7 +101,7 @@ bool dispatch_rename(struct dispatch *dispatch, struct slice name, struct slice 
 /* --- statistics --- */
 
 struct dispatch_statistics *dispatch_statistics(struct dispatch *dispatch);
-uint64_t dispatch_usec(const struct dispatch_entry *entry);
+uint64_t dispatch_usec(const struct dispatch *dispatch, const struct dispatch_entry *entry);
 /* CONFIG RESETSTAT: calls, times, histograms, errors; not `changes`. */
 void dispatch_reset_statistics(struct dispatch *dispatch);
 /* LATENCY HISTOGRAM's reset and the like: one entry's histogram. */

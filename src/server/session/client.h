@@ -16,6 +16,8 @@
 #include "net/connection.h"
 #include "protocol/resp_writer.h"
 
+struct blocking;
+struct buffer;
 struct dispatch_entry;
 struct pubsub_state;
 struct server;
@@ -48,21 +50,17 @@ enum client_flag {
 
 struct client {
     struct server *server;
-    struct connection *connection;
-    struct list clients; /* node in the sessions' list, in order of id */
-    uint64_t id;
-    unsigned flags;
+    struct connection *connection; /* id, addresses, times, output */
+    uint64_t id;                   /* the connection's */
+    unsigned flags;                /* enum client_flag */
     struct database *database;
-    struct resp_writer
-        reply; /* to the connection's output; version 2 or 3; muted as CLIENT REPLY says */
+    struct resp_writer *reply; /* the connection's; version 2 or 3; muted as CLIENT REPLY says */
 
     /* session */
     char *name; /* "" if none; memory_* block, as are the next two */
     char *library_name;
     char *library_version;
     const char *user;                          /* "default" */
-    int64_t created_ms;                        /* wall time */
-    int64_t active_ms;                         /* wall time of the last input */
     const struct dispatch_entry *last_command; /* NULL: none yet */
     struct blocking *blocking;                 /* while CLIENT_BLOCKED */
 
@@ -74,8 +72,7 @@ struct client {
     /* pubsub */
     struct pubsub_state *pubsub;     /* NULL: never subscribed */
     struct tracking_state *tracking; /* NULL: off */
-    struct chain
-        deferred; /* push messages that came while its own command ran: sent behind the reply */
+    struct chain deferred; /* pushed while its own command ran: sent behind the reply */
 };
 
 /* The client that runs this command. Commands in server/ use it; NULL in unit tests of commands. */
@@ -97,9 +94,15 @@ void client_push_end(struct client *client);
 /* The same for bytes that are RESP already: what PUBLISH does for each subscriber. */
 void client_push_bytes(struct client *client, struct slice resp);
 
+/* After its command: what was pushed meanwhile follows the reply. */
+void client_send_deferred(struct client *client);
+
 /* One line of CLIENT LIST without newline, appended. */
-struct buffer;
 void client_describe(const struct client *client, struct buffer *out);
+
+/* The letters of CLIENT LIST's flags ("N" for none). */
+#define CLIENT_LETTERS_MAX 24
+void client_letters(const struct client *client, char letters[CLIENT_LETTERS_MAX]);
 
 /* Memory it holds, output included: tot-mem of CLIENT LIST, bytes. */
 size_t client_memory(const struct client *client);

@@ -9,9 +9,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/list.h"
 #include "base/slice.h"
 
 struct client;
+struct network_handlers;
 struct server;
 struct sessions;
 
@@ -31,16 +33,16 @@ struct session_statistics {
     uint64_t watched_keys;
 };
 
-struct network_handlers;
-
 struct sessions *sessions_create(struct server *server, struct session_settings *settings);
 void sessions_destroy(struct sessions *sessions);
 
-/* To visit all clients in order of id: network_connections, each connection's `session` is its
- * client. */
 /* What the network calls; the context is the sessions. */
 extern const struct network_handlers sessions_handlers;
 
+/* To visit all clients in order of id: LIST_FOR_EACH over sessions_list, sessions_client_at for each
+ * node. The one visited may be closed. */
+const struct list *sessions_list(const struct sessions *sessions);
+struct client *sessions_client_at(struct list *node);
 size_t sessions_count(const struct sessions *sessions);
 struct client *sessions_find(struct sessions *sessions, uint64_t id);
 struct session_statistics *sessions_statistics(struct sessions *sessions);
@@ -49,6 +51,11 @@ struct session_statistics *sessions_statistics(struct sessions *sessions);
 void sessions_apply(struct sessions *sessions);
 /* Does the default user need a password? */
 bool sessions_need_password(const struct sessions *sessions);
+/* Compares in a time that does not tell where they differ. Any password is right where none is needed. */
+bool sessions_password_is_right(const struct sessions *sessions, struct slice password);
+
+/* Ends everything a client takes part in: subscriptions, watches, tracking, MULTI, waiting. */
+void sessions_detach(struct client *client);
 
 /* --- CLIENT PAUSE --- */
 
@@ -57,7 +64,13 @@ enum pause { PAUSE_NONE, PAUSE_WRITE, PAUSE_ALL };
 /* What is paused right now, and until when (wall time); PAUSE_NONE when the time is over. */
 enum pause sessions_paused(struct sessions *sessions, int64_t *until_ms);
 
-/* SHUTDOWN waits for nobody today; replication will. */
+void sessions_pause(struct sessions *sessions, enum pause pause, int64_t until_ms);
+void sessions_unpause(struct sessions *sessions);
+/* Holds a client back until the pause is over. */
+void sessions_postpone(struct sessions *sessions, struct client *client);
+
+/* Is memory over maxmemory and nothing left to evict? Evicts first where the policy says so. */
+bool sessions_memory_is_short(struct sessions *sessions);
 
 /* --- periodic work, called by housekeeping --- */
 

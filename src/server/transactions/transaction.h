@@ -10,6 +10,12 @@
 struct client;
 struct dispatch_entry;
 
+/* MULTI. */
+void transaction_begin(struct client *client);
+
+/* EXEC, once nothing speaks against it: runs the queue, replies with the array, leaves MULTI. */
+void transaction_run(struct client *client);
+
 /* Copies a command that passed its checks behind the queue. False: memory is out, nothing was
  * queued. */
 bool transaction_queue(struct client *client, struct dispatch_entry *entry,
@@ -23,6 +29,9 @@ void transaction_break(struct client *client);
 
 /* EXEC must abort with `error` ("NOPERM ..." and so on): replies EXECABORT and leaves MULTI. */
 void transaction_abort(struct client *client, const char *error);
+
+/* enum command_flag of all queued commands together. */
+unsigned transaction_flags(const struct client *client);
 
 size_t transaction_count(const struct client *client);  /* queued commands; CLIENT LIST's multi */
 size_t transaction_memory(const struct client *client); /* bytes */

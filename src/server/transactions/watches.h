@@ -25,6 +25,8 @@ void watches_forget_client(struct watches *watches, struct client *client);
 
 /* A key changed: marks its watchers. Cheap when nobody watches anything. */
 void watches_key_changed(struct watches *watches, struct database *database, struct slice key);
+/* A key expired or was evicted: marks the watchers that saw it alive. */
+void watches_key_removed(struct watches *watches, struct database *database, struct slice key);
 /* FLUSHDB: marks watchers of keys that are there. NULL: every database. */
 void watches_flushed(struct watches *watches, struct database *database);
 /* SWAPDB: marks watchers of keys that are there in one of the two, or will be. Before the swap. */

@@ -1,0 +1,49 @@
+/* What commands reach of the server: the functions behind struct command_services. */
+#include "server/dispatch_private.h"
+#include "server/notifications.h"
+#include "server/pubsub/tracking.h"
+#include "server/server.h"
+#include "server/session/client.h"
+#include "server/transactions/watches.h"
+#include "system/random.h"
+
+static void key_changed(struct command_context *context, struct database *database,
+                        struct slice key)
+{
+    struct client *client = client_of(context);
+    watches_key_changed(client->server->watches, database, key);
+    tracking_key_changed(client->server->tracking, client, key);
+}
+
+static void key_event(struct command_context *context, struct database *database,
+                      unsigned event_class, const char *event, struct slice key)
+{
+    notifications_send(client_of(context)->server->notifications, database, event_class, event,
+                       key);
+}
+
+/* Only words that came from the socket just now have blocks of their own; queued ones are copies. */
+static char *take_argument(struct command_context *context, size_t index, size_t *length)
+{
+    struct client *client = client_of(context);
+    const struct resp_command *running = client->server->dispatch->running;
+    if (running == NULL || running->arguments != context->arguments)
+        return NULL;
+    return connection_take_big_argument(client->connection, running, index, length);
+}
+
+static uint64_t random_bits(struct command_context *context)
+{
+    return random_next_u64(client_of(context)->server->random);
+}
+
+void dispatch_services_init(struct command_services *services)
+{
+    *services = (struct command_services){
+        .key_changed = key_changed,
+        .key_event = key_event,
+        .effect = NULL, /* the log's, when there is one */
+        .take_argument = take_argument,
+        .random = random_bits,
+    };
+}

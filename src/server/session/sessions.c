@@ -1,0 +1,324 @@
+#include "server/session/sessions.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "keyspace/keyspace.h"
+#include "net/network.h"
+#include "server/dispatch.h"
+#include "server/observe/observe.h"
+#include "server/pubsub/pubsub.h"
+#include "server/pubsub/tracking.h"
+#include "server/server.h"
+#include "server/session/admission.h"
+#include "server/session/blocking.h"
+#include "server/session/client.h"
+#include "server/settings.h"
+#include "server/transactions/transaction.h"
+#include "server/transactions/watches.h"
+#include "system/clock.h"
+#include "system/event_loop.h"
+
+#define INPUT_SHOWN_MAX 128 /* bytes of broken input in a log line */
+#define IDLE_CHECK_MS 1000  /* between looks for clients idle for too long */
+
+struct sessions {
+    struct server *server;
+    struct session_settings *settings;
+    struct session_statistics statistics;
+    enum pause pause;
+    int64_t pause_until_ms;
+    struct event_timer pause_timer;
+    int64_t idle_checked_ms;
+};
+
+static void pause_over(void *context)
+{
+    (void)sessions_paused(context, NULL); /* ends a pause whose time is over */
+}
+
+struct sessions *sessions_create(struct server *server, struct session_settings *settings)
+{
+    struct sessions *sessions = memory_allocate_zeroed(sizeof *sessions);
+    sessions->server = server;
+    sessions->settings = settings;
+    event_timer_init(&sessions->pause_timer, server->loop, pause_over, sessions);
+    return sessions;
+}
+
+void sessions_destroy(struct sessions *sessions)
+{
+    if (sessions == NULL)
+        return;
+    event_timer_stop(&sessions->pause_timer);
+    memory_free(sessions);
+}
+
+/* --- coming and going --- */
+
+static const char *admit(void *context, const struct socket_peer *peer)
+{
+    struct sessions *sessions = context;
+    return admission_refusal(sessions->server->admission, peer);
+}
+
+static void opened(void *context, struct connection *connection)
+{
+    struct sessions *sessions = context;
+    struct client *client = memory_allocate_zeroed(sizeof *client);
+    client->server = sessions->server;
+    client->connection = connection;
+    client->id = connection->id;
+    client->database = keyspace_database(sessions->server->keyspace, 0);
+    client->reply = &connection->reply;
+    client->reply->version = 2;
+    client->user = "default";
+    client->name = memory_copy_string("");
+    client->library_name = memory_copy_string("");
+    client->library_version = memory_copy_string("");
+    if (!sessions_need_password(sessions))
+        client->flags |= CLIENT_AUTHENTICATED;
+    if (connection->is_unix)
+        client->flags |= CLIENT_UNIX_SOCKET;
+    list_init(&client->watches);
+    chain_init(&client->deferred, connection->output.pool);
+    connection->session = client;
+    admission_set_limits(sessions->server->admission, client);
+}
+
+void sessions_detach(struct client *client)
+{
+    struct server *server = client->server;
+    blocking_forget_client(client);
+    transaction_discard(client);
+    watches_forget_client(server->watches, client);
+    pubsub_forget_client(server->pubsub, client);
+    tracking_forget_client(server->tracking, client);
+    if (client->flags & CLIENT_MONITOR)
+        observe_monitor_ends(server->observe, client);
+}
+
+static void closed(void *context, struct connection *connection)
+{
+    (void)context;
+    struct client *client = connection->session;
+    sessions_detach(client);
+    chain_deinit(&client->deferred);
+    memory_free(client->name);
+    memory_free(client->library_name);
+    memory_free(client->library_version);
+    memory_free(client);
+    connection->session = NULL;
+}
+
+static size_t run(void *context, struct connection *connection, struct resp_command *commands,
+                  size_t count)
+{
+    struct sessions *sessions = context;
+    return dispatch_run(sessions->server->dispatch, connection->session, commands, count);
+}
+
+static void protocol_error(void *context, struct connection *connection, const char *text,
+                           struct slice input)
+{
+    struct sessions *sessions = context;
+    struct client *client = connection->session;
+    client->reply->errors = 0;
+    dispatch_count_error(sessions->server->dispatch, SLICE("ERR"));
+    char shown[INPUT_SHOWN_MAX + 1];
+    size_t length = input.length < INPUT_SHOWN_MAX ? input.length : INPUT_SHOWN_MAX;
+    for (size_t i = 0; i < length; i++)
+        shown[i] = input.data[i] >= ' ' && input.data[i] <= '~' ? input.data[i] : '.';
+    shown[length] = '\0';
+    log_line(LOG_VERBOSE, "%s from client id=%llu addr=%s, at: '%s'", text,
+             (unsigned long long)client->id, client_address(client), shown);
+}
+
+const struct network_handlers sessions_handlers = {
+    .admit = admit,
+    .opened = opened,
+    .run = run,
+    .protocol_error = protocol_error,
+    .closed = closed,
+};
+
+/* --- finding --- */
+
+const struct list *sessions_list(const struct sessions *sessions)
+{
+    return network_connections(sessions->server->network);
+}
+
+struct client *sessions_client_at(struct list *node)
+{
+    return LIST_ENTRY(node, struct connection, link)->session;
+}
+
+size_t sessions_count(const struct sessions *sessions)
+{
+    return network_connection_count(sessions->server->network);
+}
+
+struct client *sessions_find(struct sessions *sessions, uint64_t id)
+{
+    struct connection *connection = network_find(sessions->server->network, id);
+    return connection == NULL ? NULL : connection->session;
+}
+
+struct session_statistics *sessions_statistics(struct sessions *sessions)
+{
+    return &sessions->statistics;
+}
+
+/* --- password --- */
+
+bool sessions_need_password(const struct sessions *sessions)
+{
+    return sessions->settings->password[0] != '\0';
+}
+
+bool sessions_password_is_right(const struct sessions *sessions, struct slice password)
+{
+    if (!sessions_need_password(sessions))
+        return true;
+    const char *wanted = sessions->settings->password;
+    size_t length = strlen(wanted);
+    volatile unsigned char difference = length == password.length ? 0 : 1;
+    for (size_t i = 0; i < password.length; i++)
+        difference = (unsigned char)(difference |
+                                     (password.data[i] ^ wanted[length == 0 ? 0 : i % length]));
+    return difference == 0;
+}
+
+void sessions_apply(struct sessions *sessions)
+{
+    if (sessions_need_password(sessions))
+        return;
+    LIST_FOR_EACH(node, sessions_list(sessions))
+    {
+        struct client *client = sessions_client_at(node);
+        if (client->flags & CLIENT_AUTHENTICATED)
+            continue;
+        client->flags |= CLIENT_AUTHENTICATED;
+        admission_set_limits(sessions->server->admission, client);
+    }
+}
+
+/* --- CLIENT PAUSE --- */
+
+enum pause sessions_paused(struct sessions *sessions, int64_t *until_ms)
+{
+    if (sessions->pause == PAUSE_NONE)
+        return PAUSE_NONE;
+    if (clock_now_ms(sessions->server->clock) >= sessions->pause_until_ms)
+        sessions_unpause(sessions);
+    if (until_ms != NULL)
+        *until_ms = sessions->pause_until_ms;
+    return sessions->pause;
+}
+
+void sessions_pause(struct sessions *sessions, enum pause pause, int64_t until_ms)
+{
+    if (pause > sessions->pause)
+        sessions->pause = pause;
+    if (until_ms > sessions->pause_until_ms)
+        sessions->pause_until_ms = until_ms;
+    keyspace_freeze_expiry(sessions->server->keyspace, true);
+    int64_t left_ms = sessions->pause_until_ms - clock_now_ms(sessions->server->clock);
+    event_timer_start(&sessions->pause_timer, left_ms > 0 ? left_ms : 0, 0);
+}
+
+void sessions_unpause(struct sessions *sessions)
+{
+    if (sessions->pause == PAUSE_NONE)
+        return;
+    sessions->pause = PAUSE_NONE;
+    sessions->pause_until_ms = 0;
+    event_timer_stop(&sessions->pause_timer);
+    keyspace_freeze_expiry(sessions->server->keyspace, false);
+    LIST_FOR_EACH(node, sessions_list(sessions))
+    {
+        struct client *client = sessions_client_at(node);
+        if (client->flags & CLIENT_POSTPONED) {
+            client->flags &= ~(unsigned)CLIENT_POSTPONED;
+            sessions->statistics.blocked--;
+            connection_resume(client->connection);
+        }
+    }
+}
+
+void sessions_postpone(struct sessions *sessions, struct client *client)
+{
+    client->flags |= CLIENT_POSTPONED;
+    sessions->statistics.blocked++;
+    connection_pause(client->connection);
+}
+
+/* --- memory --- */
+
+bool sessions_memory_is_short(struct sessions *sessions)
+{
+    (void)sessions;
+    return false;
+}
+
+static uint64_t client_memory_limit(const struct sessions *sessions)
+{
+    return sessions->settings->client_memory_bytes_max;
+}
+
+/* Closes the largest clients until all together fit in maxmemory-clients. */
+static void evict_clients(struct sessions *sessions, uint64_t limit)
+{
+    for (;;) {
+        uint64_t sum = 0;
+        size_t largest = 0;
+        struct client *victim = NULL;
+        LIST_FOR_EACH(node, sessions_list(sessions))
+        {
+            struct client *client = sessions_client_at(node);
+            size_t memory = client_memory(client);
+            sum += memory;
+            if (memory > largest && !(client->flags & (CLIENT_NO_EVICT | CLIENT_MONITOR))) {
+                largest = memory;
+                victim = client;
+            }
+        }
+        if (sum <= limit || victim == NULL)
+            return;
+        log_line(LOG_NOTICE, "client id=%llu addr=%s closed for maxmemory-clients: it held %zu bytes",
+                 (unsigned long long)victim->id, client_address(victim), largest);
+        sessions->statistics.evicted++;
+        client_close(victim);
+    }
+}
+
+static void close_idle(struct sessions *sessions, int64_t now_ms)
+{
+    int64_t timeout_ms = sessions->server->settings->admission.idle_timeout_s * 1000;
+    LIST_FOR_EACH(node, sessions_list(sessions))
+    {
+        struct client *client = sessions_client_at(node);
+        bool spared = (client->flags & (CLIENT_BLOCKED | CLIENT_PUBSUB | CLIENT_MONITOR |
+                                        CLIENT_POSTPONED)) != 0;
+        if (!spared && now_ms - client->connection->last_interaction_ms > timeout_ms) {
+            log_line(LOG_VERBOSE, "client id=%llu addr=%s closed: idle",
+                     (unsigned long long)client->id, client_address(client));
+            client_close(client);
+        }
+    }
+}
+
+void sessions_tick(struct sessions *sessions, int64_t now_ms)
+{
+    (void)sessions_paused(sessions, NULL);
+    uint64_t limit = client_memory_limit(sessions);
+    if (limit > 0)
+        evict_clients(sessions, limit);
+    if (sessions->server->settings->admission.idle_timeout_s > 0 &&
+        now_ms - sessions->idle_checked_ms >= IDLE_CHECK_MS) {
+        sessions->idle_checked_ms = now_ms;
+        close_idle(sessions, now_ms);
+    }
+}
