@@ -10,6 +10,7 @@
 #include "server/server.h"
 #include "server/session/client.h"
 #include "server/session/sessions.h"
+#include "server/settings.h"
 #include "server/transactions/transaction.h"
 
 struct dispatch *dispatch_create(struct server *server, const struct dispatch_settings *settings)
@@ -247,6 +248,7 @@ size_t dispatch_run(struct dispatch *dispatch, struct client *client, struct res
     size_t done = 0;
     bool running = true;
     client->flags |= CLIENT_IN_COMMAND;
+    dispatch->services.string_size_max = dispatch->server->settings->admission.bulk_length_max;
     while (running && done < count) {
         size_t prepared = count - done < DISPATCH_BATCH_MAX ? count - done : DISPATCH_BATCH_MAX;
         prepare(dispatch, client, commands + done, prepared);

@@ -22,6 +22,18 @@ static void key_event(struct command_context *context, struct database *database
                        key);
 }
 
+static void flushing(struct command_context *context, struct database *database)
+{
+    struct client *client = client_of(context);
+    watches_flushed(client->server->watches, database);
+    tracking_flushed(client->server->tracking, client);
+}
+
+static void swapping(struct command_context *context, struct database *a, struct database *b)
+{
+    watches_swapped(client_of(context)->server->watches, a, b);
+}
+
 /* Only words that came from the socket just now have blocks of their own; queued ones are copies. */
 static char *take_argument(struct command_context *context, size_t index, size_t *length)
 {
@@ -45,5 +57,7 @@ void dispatch_services_init(struct command_services *services)
         .effect = NULL, /* the log's, when there is one */
         .take_argument = take_argument,
         .random = random_bits,
+        .flushing = flushing,
+        .swapping = swapping,
     };
 }

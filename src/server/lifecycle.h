@@ -8,26 +8,34 @@
 struct lifecycle;
 struct server;
 
-/* Read once, at start. */
+/* Read once, at start, but for log_level and crash_log. */
 struct lifecycle_settings {
-    int databases; /* 16 */
+    int databases;              /* 16 */
     bool daemonize;
-    char *pid_file;   /* "" none, unless daemonized: then "/var/run/holdfast.pid" is tried */
-    char *supervised; /* "no", "systemd", "upstart", "auto" */
-    char *directory;  /* "dir": the working directory, "" stays */
-    char *log_file;   /* "" is standard output */
-    int log_level;    /* enum log_level; LOG_NOTICE */
-    bool crash_log;   /* crash-log-enabled: true */
+    char *pid_file;             /* "" none */
+    char *supervised;           /* "no", "systemd", "upstart", "auto" */
+    char *directory;            /* "dir": the working directory, "" stays */
+    char *log_file;             /* "" is standard output */
+    int log_level;              /* enum log_level; LOG_NOTICE */
+    bool crash_log;             /* crash-log-enabled: true */
     int64_t shutdown_timeout_s; /* accepted: nobody to wait for yet */
-    char *executable;           /* argv[0], for INFO */
-    char *run_id;               /* SERVER_RUN_ID_LENGTH digits, made at start */
+    char *executable;           /* absolute path, for INFO */
+    char *run_id;               /* SERVER_RUN_ID_LENGTH digits, made by server_create if "" */
     char *config_file;          /* absolute, "" none */
 };
 
-struct lifecycle *lifecycle_create(struct server *server, struct lifecycle_settings *settings);
+/* `watches_signals`: of the process; for the one server that main runs, not for those of tests. */
+struct lifecycle *lifecycle_create(struct server *server, struct lifecycle_settings *settings,
+                                   bool watches_signals);
 void lifecycle_destroy(struct lifecycle *lifecycle);
 
-/* The loop ends after this turn; replies of the turn still go out. */
-void lifecycle_stop(struct lifecycle *lifecycle);
+/* The server is up: writes the start-up line and the pid file, tells the service manager. */
+void lifecycle_ready(struct lifecycle *lifecycle);
+
+/* The loop ends after this turn; replies of the turn still go out. `why` goes to the log. */
+void lifecycle_stop(struct lifecycle *lifecycle, const char *why);
+
+/* After crash-log-enabled or loglevel changed. */
+void lifecycle_apply(struct lifecycle *lifecycle);
 
 #endif

@@ -1,0 +1,15 @@
+#include "server/command_tables.h"
+
+#include "server/dispatch.h"
+
+void command_tables_register(struct dispatch *dispatch)
+{
+    static const struct command *const own[] = {
+        session_commands, client_commands,    transaction_commands,
+        pubsub_commands,  keyspace_commands,  lifecycle_commands,
+    };
+    for (size_t i = 0; command_catalogue[i] != NULL; i++)
+        dispatch_register(dispatch, command_catalogue[i]);
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+        dispatch_register(dispatch, own[i]);
+}

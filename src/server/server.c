@@ -1,0 +1,196 @@
+#include "server/server.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "keyspace/keyspace.h"
+#include "net/network.h"
+#include "server/command_tables.h"
+#include "server/dispatch.h"
+#include "server/housekeeping.h"
+#include "server/notifications.h"
+#include "server/observe/observe.h"
+#include "server/pubsub/pubsub.h"
+#include "server/pubsub/tracking.h"
+#include "server/session/admission.h"
+#include "server/session/sessions.h"
+#include "server/settings.h"
+#include "server/transactions/watches.h"
+#include "system/clock.h"
+#include "system/event_loop.h"
+#include "system/process.h"
+#include "system/random.h"
+#include "system/worker.h"
+
+#define DESCRIPTORS_RESERVED 32 /* beside those of clients: files, the loop, listeners */
+
+/* --- what the keyspace tells --- */
+
+static void key_removed(void *context, struct database *database, struct slice key,
+                        enum removal reason)
+{
+    struct server *server = context;
+    if (reason == REMOVED_EXPIRED)
+        notifications_send(server->notifications, database, EVENT_EXPIRED, "expired", key);
+    else
+        notifications_send(server->notifications, database, EVENT_EVICTED, "evicted", key);
+    watches_key_removed(server->watches, database, key);
+    tracking_key_changed(server->tracking, NULL, key);
+}
+
+static void key_missed(void *context, struct database *database, struct slice key)
+{
+    struct server *server = context;
+    notifications_send(server->notifications, database, EVENT_MISS, "keymiss", key);
+}
+
+static void discard(void *context, void *garbage, bool (*free_some)(void *garbage))
+{
+    struct server *server = context;
+    housekeeping_discard(server->housekeeping, garbage, free_some);
+}
+
+/* --- the turn --- */
+
+static void begin_turn(void *context)
+{
+    struct server *server = context;
+    clock_update(server->clock);
+    keyspace_set_time(server->keyspace, clock_cached_ms(server->clock));
+    network_turn_begin(server->network);
+}
+
+static void end_turn(void *context)
+{
+    struct server *server = context;
+    housekeeping_end_turn(server->housekeeping);
+    tracking_limit_keys(server->tracking);
+    tracking_send_broadcasts(server->tracking);
+    network_turn_end(server->network);
+}
+
+/* --- life --- */
+
+static void create_keyspace(struct server *server)
+{
+    struct hash_seed seed;
+    random_fill_secret(server->random, &seed, sizeof seed);
+    struct keyspace_hooks hooks = {
+        .context = server,
+        .removed = key_removed,
+        .missed = key_missed,
+        .discard = discard,
+    };
+    server->keyspace = keyspace_create(server->settings->lifecycle.databases, &seed, &hooks);
+    keyspace_set_time(server->keyspace, clock_cached_ms(server->clock));
+}
+
+static void create_run_id(struct server *server)
+{
+    struct lifecycle_settings *settings = &server->settings->lifecycle;
+    if (settings->run_id[0] != '\0')
+        return;
+    char run_id[SERVER_RUN_ID_LENGTH + 1];
+    random_fill_secret_hex(server->random, run_id, SERVER_RUN_ID_LENGTH);
+    settings_set_string(&settings->run_id, run_id);
+}
+
+/* maxclients is what the limit of open files leaves room for. */
+static void fit_clients_max(struct server *server)
+{
+    struct admission_settings *settings = &server->settings->admission;
+    size_t wanted = (size_t)settings->clients_max + DESCRIPTORS_RESERVED;
+    size_t allowed = process_raise_open_files(wanted);
+    if (allowed >= wanted)
+        return;
+    uint64_t reduced = allowed > DESCRIPTORS_RESERVED ? allowed - DESCRIPTORS_RESERVED : 1;
+    log_line(LOG_WARNING,
+             "maxclients reduced from %llu to %llu: the system allows %zu open files",
+             (unsigned long long)settings->clients_max, (unsigned long long)reduced, allowed);
+    settings->clients_max = reduced;
+}
+
+static void create_modules(struct server *server, bool watches_signals)
+{
+    struct settings *settings = server->settings;
+    server->dispatch = dispatch_create(server, &settings->dispatch);
+    server->observe = observe_create(server, &settings->observe);
+    server->admission = admission_create(server, &settings->admission);
+    server->sessions = sessions_create(server, &settings->session);
+    server->watches = watches_create(server);
+    server->pubsub = pubsub_create(server);
+    server->tracking = tracking_create(server, &settings->tracking);
+    server->notifications = notifications_create(server, &settings->notification);
+    server->network =
+        network_create(server->loop, server->clock, &sessions_handlers, server->sessions);
+    create_keyspace(server);
+    server->housekeeping = housekeeping_create(server, &settings->housekeeping);
+    server->lifecycle = lifecycle_create(server, &settings->lifecycle, watches_signals);
+    command_tables_register(server->dispatch);
+    event_loop_set_hooks(server->loop, end_turn, begin_turn, server);
+}
+
+enum error server_create(struct settings *settings, struct configuration *configuration,
+                         bool watches_signals, struct server **out)
+{
+    struct server *server = memory_allocate_zeroed(sizeof *server);
+    server->settings = settings;
+    server->configuration = configuration;
+    server->clock = clock_create();
+    server->random = memory_allocate(sizeof *server->random);
+    random_init(server->random);
+    create_run_id(server);
+    fit_clients_max(server);
+    server->loop = event_loop_create();
+    if (server->loop != NULL)
+        server->worker = worker_create(server->loop, "holdfast-free");
+    if (server->worker == NULL) {
+        log_line(LOG_WARNING, "Could not create the event loop: %s", strerror(errno));
+        server_destroy(server);
+        return ERROR_SYSTEM;
+    }
+    create_modules(server, watches_signals);
+    enum error error = admission_listen(server->admission);
+    if (error != OK) {
+        server_destroy(server);
+        return error;
+    }
+    *out = server;
+    return OK;
+}
+
+void server_run(struct server *server)
+{
+    lifecycle_ready(server->lifecycle);
+    event_loop_run(server->loop);
+    (void)network_send_remaining(server->network);
+}
+
+void server_destroy(struct server *server)
+{
+    /* Connections go first: closing them ends what their clients take part in. */
+    if (server->network != NULL)
+        network_destroy(server->network);
+    if (server->keyspace != NULL)
+        keyspace_destroy(server->keyspace);
+    if (server->worker != NULL)
+        worker_destroy(server->worker);
+    lifecycle_destroy(server->lifecycle);
+    housekeeping_destroy(server->housekeeping);
+    notifications_destroy(server->notifications);
+    tracking_destroy(server->tracking);
+    pubsub_destroy(server->pubsub);
+    watches_destroy(server->watches);
+    sessions_destroy(server->sessions);
+    admission_destroy(server->admission);
+    observe_destroy(server->observe);
+    dispatch_destroy(server->dispatch);
+    if (server->loop != NULL)
+        event_loop_destroy(server->loop);
+    memory_free(server->random);
+    clock_destroy(server->clock);
+    memory_free(server);
+}
