@@ -6,8 +6,8 @@
 #define BUCKETS_MIN 4
 #define NODES_PER_BUCKET_MAX 1
 
-/* With capacity c = 2^k and c/2 < bucket_count <= c: buckets below bucket_count are addressed by k bits, those not
- * split yet by one bit less. */
+/* With capacity c = 2^k and c/2 < bucket_count <= c: buckets below bucket_count are addressed by k
+ * bits, those not split yet by one bit less. */
 static size_t bucket_of(const struct name_table *table, uint64_t hash)
 {
     size_t index = (size_t)hash & (table->capacity - 1);

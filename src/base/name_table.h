@@ -1,8 +1,9 @@
-/* A hash table from names (bytes) to whatever embeds a node. It owns its array of buckets, nothing else: nodes and
- * names belong to the caller, who also computes the hashes (keyed, where clients choose the names).
+/* A hash table from names (bytes) to whatever embeds a node. It owns its array of buckets, nothing
+ * else: nodes and names belong to the caller, who also computes the hashes (keyed, where clients
+ * choose the names).
  *
- * Linear hashing (Litwin, 1980): each addition splits at most one bucket, so growing never takes a pause;
- * only the array of bucket pointers is enlarged at once. All zero is an empty table. */
+ * Linear hashing (Litwin, 1980): each addition splits at most one bucket, so growing never takes a
+ * pause; only the array of bucket pointers is enlarged at once. All zero is an empty table. */
 #ifndef HOLDFAST_BASE_NAME_TABLE_H
 #define HOLDFAST_BASE_NAME_TABLE_H
 
@@ -39,12 +40,12 @@ void name_table_add(struct name_table *table, struct name_node *node);
 /* The node must be in the table. */
 void name_table_remove(struct name_table *table, struct name_node *node);
 
-/* Visits all nodes: begins with NULL, ends with NULL. The node given may have been removed only if `next` was asked
- * for before. O(1) amortized. */
+/* Visits all nodes: begins with NULL, ends with NULL. The node given may have been removed only if
+ * `next` was asked for before. O(1) amortized. */
 struct name_node *name_table_next(const struct name_table *table, const struct name_node *node);
 
-/* Some node of bucket `position` modulo the buckets, or of the next that has one; NULL when empty. For
- * picking a victim: pass a moving or random position. */
+/* Some node of bucket `position` modulo the buckets, or of the next that has one; NULL when empty.
+ * For picking a victim: pass a moving or random position. */
 struct name_node *name_table_pick(const struct name_table *table, size_t position);
 
 /* Bytes of the array. */

@@ -7,12 +7,12 @@
 
 struct dispatch;
 
-extern const struct command session_commands[];     /* session/session_commands.c */
-extern const struct command client_commands[];      /* session/client_commands.c */
-extern const struct command transaction_commands[]; /* transactions/transaction_commands.c */
-extern const struct command pubsub_commands[];      /* pubsub/pubsub_commands.c */
-extern const struct command keyspace_commands[];    /* keyspace_commands.c: FLUSHALL, SWAPDB, ... */
-extern const struct command lifecycle_commands[];   /* lifecycle.c: SHUTDOWN */
+extern const struct command session_commands[];       /* session/session_commands.c */
+extern const struct command client_commands[];        /* session/client_commands.c */
+extern const struct command transaction_commands[];   /* transactions/transaction_commands.c */
+extern const struct command pubsub_commands[];        /* pubsub/pubsub_commands.c */
+extern const struct command server_commands[];        /* server_commands.c: TIME, ROLE, WAIT */
+extern const struct command lifecycle_commands[];     /* lifecycle.c: SHUTDOWN */
 extern const struct command configuration_commands[]; /* config/ */
 extern const struct command observe_commands[];       /* observe/ */
 

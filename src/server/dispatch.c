@@ -39,8 +39,8 @@ void dispatch_destroy(struct dispatch *dispatch)
 
 /* --- preparing a batch: look-ups and hashes, so that the misses of all its keys overlap --- */
 
-/* Hashes of the keys of one command, at the indexes of the arguments. Returns how many keys there are, 0 also
- * when they are too many to prepare. */
+/* Hashes of the keys of one command, at the indexes of the arguments. Returns how many keys there
+ * are, 0 also when they are too many to prepare. */
 static size_t hash_keys(struct dispatch *dispatch, const struct command *command,
                         const struct resp_command *line, uint64_t *hashes,
                         struct key_position *positions, size_t positions_max)
@@ -61,8 +61,7 @@ static size_t hash_keys(struct dispatch *dispatch, const struct command *command
     if (count == COMMAND_KEYS_ERROR || count > positions_max)
         return 0;
     for (size_t i = 0; i < count; i++)
-        hashes[positions[i].index] =
-            keyspace_hash(keyspace, line->arguments[positions[i].index]);
+        hashes[positions[i].index] = keyspace_hash(keyspace, line->arguments[positions[i].index]);
     return count;
 }
 
@@ -163,8 +162,9 @@ static void execute(struct dispatch *dispatch, struct client *client, struct dis
     if (UNLIKELY(reply->errors != 0))
         dispatch_count_reply_errors(dispatch, client, position, &entry->failed);
 
-    /* Here, once there is a log, the command's effect joins those of the turn: the words as sent where it
-     * changed something (context.changes) and gave no effect of its own (context.effect_replaced). */
+    /* Here, once there is a log, the command's effect joins those of the turn: the words as sent
+     * where it changed something (context.changes) and gave no effect of its own
+     * (context.effect_replaced). */
 
     if (UNLIKELY((client->flags & CLIENT_TRACKING) && (entry->command->flags & COMMAND_READS)))
         tracking_remember(server->tracking, client, entry->command, arguments, count);
@@ -183,8 +183,8 @@ static void execute(struct dispatch *dispatch, struct client *client, struct dis
     observe_command(server->observe, observe_limits(server->observe), &observation);
 }
 
-void dispatch_execute(struct dispatch *dispatch, struct client *client, struct dispatch_entry *entry,
-                      struct slice *arguments, size_t count)
+void dispatch_execute(struct dispatch *dispatch, struct client *client,
+                      struct dispatch_entry *entry, struct slice *arguments, size_t count)
 {
     size_t bytes = 0;
     for (size_t i = 0; i < count; i++)

@@ -41,8 +41,9 @@ static void reject_unknown(struct dispatch *dispatch, struct client *client,
         }
         buffer_add_string(&text, " HELP.");
     } else {
-        buffer_add_format(&text, "ERR unknown command '%.*s', with args beginning with: ",
-                          name_length, arguments[0].data);
+        buffer_add_format(&text,
+                          "ERR unknown command '%.*s', with args beginning with: ", name_length,
+                          arguments[0].data);
         size_t shown = 0;
         for (size_t i = 1; i < count && shown < PREVIEW_MAX; i++) {
             size_t room = PREVIEW_MAX - shown;

@@ -10,16 +10,16 @@
 #include "server/dispatch.h"
 #include "system/cycles.h"
 
-#define DISPATCH_NAME_MAX 64            /* bytes of a command's full name */
-#define DISPATCH_BATCH_MAX 64           /* commands prepared together */
+#define DISPATCH_NAME_MAX 64              /* bytes of a command's full name */
+#define DISPATCH_BATCH_MAX 64             /* commands prepared together */
 #define DISPATCH_BATCH_ARGUMENTS_MAX 4096 /* arguments of a batch for which hashes are kept */
-#define DISPATCH_BATCH_KEYS_MAX 256     /* keys prefetched for one batch */
-#define DISPATCH_ERROR_CODES_MAX 128    /* distinct codes; beyond them only the sum is kept */
+#define DISPATCH_BATCH_KEYS_MAX 256       /* keys prefetched for one batch */
+#define DISPATCH_ERROR_CODES_MAX 128      /* distinct codes; beyond them only the sum is kept */
 
 /* What the dispatcher must know of some commands beyond their flags. */
 enum dispatch_trait {
-    TRAIT_NEVER_QUEUED = 1 << 0,  /* runs at once inside MULTI */
-    TRAIT_IN_PUBSUB = 1 << 1,     /* allowed to a RESP2 client that is subscribed */
+    TRAIT_NEVER_QUEUED = 1 << 0, /* runs at once inside MULTI */
+    TRAIT_IN_PUBSUB = 1 << 1,    /* allowed to a RESP2 client that is subscribed */
     TRAIT_EXEC = 1 << 2,
     TRAIT_OOM_IN_MULTI = 1 << 3,  /* allowed inside MULTI when memory is short */
     TRAIT_KEEPS_CACHING = 1 << 4, /* CLIENT: leaves CLIENT CACHING as it is */
@@ -29,11 +29,11 @@ enum dispatch_trait {
 struct dispatch_row {
     struct dispatch_entry entry; /* first: dispatch_traits */
     unsigned traits;             /* enum dispatch_trait */
-    struct name_node node;           /* by lower-case full name, or what it was renamed to */
+    struct name_node node;       /* by lower-case full name, or what it was renamed to */
     struct dispatch_row *container;
-    char name[DISPATCH_NAME_MAX];    /* the node's */
+    char name[DISPATCH_NAME_MAX];      /* the node's */
     char full_name[DISPATCH_NAME_MAX]; /* the entry's */
-    bool hidden;                     /* renamed to "" */
+    bool hidden;                       /* renamed to "" */
 };
 
 /* What was found out about a command of a batch before it runs. */
@@ -47,7 +47,7 @@ struct dispatch {
     const struct dispatch_settings *settings;
     struct command_services services;
     struct cycles cycles;
-    uint64_t ticks; /* when the last command ended, or the batch began */
+    uint64_t ticks;                     /* when the last command ended, or the batch began */
     const struct resp_command *running; /* the wire command being run, NULL outside */
 
     struct dispatch_row **rows;
@@ -65,18 +65,19 @@ struct dispatch {
 
 enum verdict { VERDICT_RUN, VERDICT_QUEUE, VERDICT_REFUSED, VERDICT_POSTPONED };
 
-/* dispatch_checks.c: what is to become of a command line now. Refused: the error is written already.
- * `entry` NULL: unknown. */
+/* dispatch_checks.c: what is to become of a command line now. Refused: the error is written
+ * already. `entry` NULL: unknown. */
 enum verdict dispatch_check(struct dispatch *dispatch, struct client *client,
                             struct dispatch_entry *entry, const struct slice *arguments,
                             size_t count);
 
-/* Replies with an error as Redis rejects a command: the transaction is broken, EXEC answers EXECABORT. `entry` may be NULL.
- * Text with its code. */
+/* Replies with an error as Redis rejects a command: the transaction is broken, EXEC answers
+ * EXECABORT. `entry` may be NULL. Text with its code. */
 void dispatch_reject(struct dispatch *dispatch, struct client *client, struct dispatch_entry *entry,
                      const char *text);
 
-/* dispatch_statistics.c: what was written to `reply` from `position` on and is an error is counted. */
+/* dispatch_statistics.c: what was written to `reply` from `position` on and is an error is counted.
+ */
 void dispatch_count_reply_errors(struct dispatch *dispatch, struct client *client, size_t position,
                                  uint64_t *of_entry);
 

@@ -34,7 +34,8 @@ static void swapping(struct command_context *context, struct database *a, struct
     watches_swapped(client_of(context)->server->watches, a, b);
 }
 
-/* Only words that came from the socket just now have blocks of their own; queued ones are copies. */
+/* Only words that came from the socket just now have blocks of their own; queued ones are copies.
+ */
 static char *take_argument(struct command_context *context, size_t index, size_t *length)
 {
     struct client *client = client_of(context);

@@ -6,7 +6,8 @@
 #include "base/memory.h"
 #include "server/dispatch_private.h"
 
-/* Names come from the program, look-ups from clients: an unkeyed hash of a fixed, small set is safe. */
+/* Names come from the program, look-ups from clients: an unkeyed hash of a fixed, small set is
+ * safe. */
 static uint64_t hash_name(const char *name, size_t length)
 {
     uint64_t hash = UINT64_C(14695981039346656037);
@@ -63,8 +64,8 @@ static struct dispatch_row *add_row(struct dispatch *dispatch, const struct comm
 {
     struct dispatch_row *row = memory_allocate_zeroed(sizeof *row);
     int length = container == NULL ? snprintf(row->name, sizeof row->name, "%s", command->name)
-                                   : snprintf(row->name, sizeof row->name, "%s|%s",
-                                              container->name, command->name);
+                                   : snprintf(row->name, sizeof row->name, "%s|%s", container->name,
+                                              command->name);
     ASSERT(length > 0 && (size_t)length < sizeof row->name);
     for (char *at = row->name; *at != '\0'; at++)
         *at = (char)tolower((unsigned char)*at);
@@ -78,8 +79,8 @@ static struct dispatch_row *add_row(struct dispatch *dispatch, const struct comm
 
     if (dispatch->rows_count == dispatch->rows_capacity) {
         dispatch->rows_capacity = dispatch->rows_capacity == 0 ? 256 : dispatch->rows_capacity * 2;
-        dispatch->rows = memory_resize(dispatch->rows,
-                                       dispatch->rows_capacity * sizeof(struct dispatch_row *));
+        dispatch->rows =
+            memory_resize(dispatch->rows, dispatch->rows_capacity * sizeof(struct dispatch_row *));
     }
     dispatch->rows[dispatch->rows_count++] = row;
     return row;

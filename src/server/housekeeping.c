@@ -14,15 +14,15 @@
 #include "system/process.h"
 #include "system/worker.h"
 
-#define EXPIRY_STEP_KEYS 64        /* keys between two looks at the clock */
-#define EXPIRY_SLICE_USEC 1000     /* of one turn */
-#define EXPIRY_LATE_MS 20          /* behind by so much, a turn's slice is longer */
+#define EXPIRY_STEP_KEYS 64    /* keys between two looks at the clock */
+#define EXPIRY_SLICE_USEC 1000 /* of one turn */
+#define EXPIRY_LATE_MS 20      /* behind by so much, a turn's slice is longer */
 #define EXPIRY_SLICE_LATE_USEC 3000
-#define SAMPLE_COUNT 16            /* samples the figures per second are averaged over */
-#define SAMPLE_MS 100              /* between samples */
+#define SAMPLE_COUNT 16 /* samples the figures per second are averaged over */
+#define SAMPLE_MS 100   /* between samples */
 #define HZ_MIN 1
 #define HZ_MAX 500
-#define RESIDENT_MS 1000           /* between looks at the resident memory, a system call */
+#define RESIDENT_MS 1000 /* between looks at the resident memory, a system call */
 
 struct sample {
     uint64_t commands, input_bytes, output_bytes;
@@ -207,8 +207,7 @@ static void arm_expiry(struct housekeeping *housekeeping, int64_t next_ms, int64
 void housekeeping_end_turn(struct housekeeping *housekeeping)
 {
     struct server *server = housekeeping->server;
-    if (!housekeeping->active_expiry ||
-        sessions_paused(server->sessions, NULL) != PAUSE_NONE) {
+    if (!housekeeping->active_expiry || sessions_paused(server->sessions, NULL) != PAUSE_NONE) {
         arm_expiry(housekeeping, INT64_MAX, 0);
         return;
     }

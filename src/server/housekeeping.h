@@ -1,8 +1,9 @@
 /* What the server does without being asked: active expiry, pauses and timeouts that end, statistics
  * of the second, freeing what FLUSHALL threw away.
  *
- * Every piece of work is bounded: expiry takes a slice of a millisecond a turn of the loop (three when it is
- * behind); while more is due, the loop is asked for another turn, so clients are served in between. */
+ * Every piece of work is bounded: expiry takes a slice of a millisecond a turn of the loop (three
+ * when it is behind); while more is due, the loop is asked for another turn, so clients are served
+ * in between. */
 #ifndef HOLDFAST_SERVER_HOUSEKEEPING_H
 #define HOLDFAST_SERVER_HOUSEKEEPING_H
 
@@ -38,7 +39,8 @@ struct housekeeping *housekeeping_create(struct server *server,
                                          const struct housekeeping_settings *settings);
 void housekeeping_destroy(struct housekeeping *housekeeping);
 
-/* At the end of each turn: removes keys that are due, and sees to it that the loop wakes for the next. */
+/* At the end of each turn: removes keys that are due, and sees to it that the loop wakes for the
+ * next. */
 void housekeeping_end_turn(struct housekeeping *housekeeping);
 
 struct housekeeping_statistics *housekeeping_statistics(struct housekeeping *housekeeping);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -55,7 +56,7 @@ static void stop_signal(void *context, int signal_number)
     const char *name = signal_number == SIGINT ? "SIGINT" : "SIGTERM";
     if (lifecycle->stopping && signal_number == SIGINT) {
         log_line(LOG_WARNING, "SIGINT again: exiting now");
-        process_exit_now(1);
+        _Exit(1);
     }
     char why[64];
     snprintf(why, sizeof why, "Received %s", name);
@@ -161,8 +162,8 @@ void lifecycle_stop(struct lifecycle *lifecycle, const char *why)
     event_loop_stop(lifecycle->server->loop);
 }
 
-/* SHUTDOWN [NOSAVE|SAVE] [NOW] [FORCE] [SAFE] [FAILOVER] | ABORT. There is nothing to save and nobody to wait for, so
- * the words only have to be consistent. */
+/* SHUTDOWN [NOSAVE|SAVE] [NOW] [FORCE] [SAFE] [FAILOVER] | ABORT. There is nothing to save and
+ * nobody to wait for, so the words only have to be consistent. */
 static bool parse_shutdown(struct command_context *context, bool *abort)
 {
     bool save = false, no_save = false, others = false;

@@ -10,7 +10,7 @@ struct server;
 
 /* Read once, at start, but for log_level and crash_log. */
 struct lifecycle_settings {
-    int databases;              /* 16 */
+    int databases; /* 16 */
     bool daemonize;
     char *pid_file;             /* "" none */
     char *supervised;           /* "no", "systemd", "upstart", "auto" */

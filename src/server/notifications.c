@@ -22,9 +22,9 @@ static const struct {
     char letter;
     unsigned event;
 } letters[] = {
-    {'g', EVENT_GENERIC},  {'$', EVENT_STRING},  {'l', EVENT_LIST},   {'s', EVENT_SET},
-    {'h', EVENT_HASH},     {'z', EVENT_ZSET},    {'x', EVENT_EXPIRED}, {'e', EVENT_EVICTED},
-    {'t', EVENT_STREAM},   {'d', EVENT_MODULE},  {'n', EVENT_NEW},
+    {'g', EVENT_GENERIC}, {'$', EVENT_STRING}, {'l', EVENT_LIST},    {'s', EVENT_SET},
+    {'h', EVENT_HASH},    {'z', EVENT_ZSET},   {'x', EVENT_EXPIRED}, {'e', EVENT_EVICTED},
+    {'t', EVENT_STREAM},  {'d', EVENT_MODULE}, {'n', EVENT_NEW},
 };
 static const struct {
     char letter;
@@ -110,8 +110,7 @@ void notifications_send(struct notifications *notifications, struct database *da
                         unsigned event_class, const char *event, struct slice key)
 {
     unsigned events = notifications->settings->events;
-    if (LIKELY((events & event_class) == 0) ||
-        !pubsub_has_listeners(notifications->server->pubsub))
+    if (LIKELY((events & event_class) == 0) || !pubsub_has_listeners(notifications->server->pubsub))
         return;
     int index = database_index(database);
     if (events & NOTIFICATION_KEYSPACE)

@@ -107,8 +107,7 @@ static void fit_clients_max(struct server *server)
     if (allowed >= wanted)
         return;
     uint64_t reduced = allowed > DESCRIPTORS_RESERVED ? allowed - DESCRIPTORS_RESERVED : 1;
-    log_line(LOG_WARNING,
-             "maxclients reduced from %llu to %llu: the system allows %zu open files",
+    log_line(LOG_WARNING, "maxclients reduced from %llu to %llu: the system allows %zu open files",
              (unsigned long long)settings->clients_max, (unsigned long long)reduced, allowed);
     settings->clients_max = reduced;
 }

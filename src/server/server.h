@@ -38,9 +38,9 @@ struct server {
 };
 
 /* Makes every module from the settings, connects them and listens. `settings` and `configuration`
- * (NULL in tests) stay the caller's and must outlive the server; the settings may change only through
- * the modules' apply functions once the server runs. `watches_signals`: the process is this server's.
- * On error: what failed is in the log, nothing is left behind. */
+ * (NULL in tests) stay the caller's and must outlive the server; the settings may change only
+ * through the modules' apply functions once the server runs. `watches_signals`: the process is this
+ * server's. On error: what failed is in the log, nothing is left behind. */
 WARN_UNUSED enum error server_create(struct settings *settings, struct configuration *configuration,
                                      bool watches_signals, struct server **out);
 

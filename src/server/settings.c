@@ -66,10 +66,10 @@ void settings_init(struct settings *settings)
 void settings_deinit(struct settings *settings)
 {
     char *strings[] = {
-        settings->admission.bind,       settings->admission.unix_path,
-        settings->lifecycle.pid_file,   settings->lifecycle.supervised,
-        settings->lifecycle.directory,  settings->lifecycle.log_file,
-        settings->lifecycle.executable, settings->lifecycle.run_id,
+        settings->admission.bind,        settings->admission.unix_path,
+        settings->lifecycle.pid_file,    settings->lifecycle.supervised,
+        settings->lifecycle.directory,   settings->lifecycle.log_file,
+        settings->lifecycle.executable,  settings->lifecycle.run_id,
         settings->lifecycle.config_file, settings->session.password,
     };
     for (size_t i = 0; i < sizeof strings / sizeof strings[0]; i++)

@@ -52,9 +52,9 @@ void observe_monitor_ends(struct observe *observe, struct client *client)
     (void)client;
 }
 
-void observe_info_text(struct server *server, void (*write)(void *context, struct slice text),
+void observe_info_text(struct server *server, void (*write_text)(void *context, struct slice text),
                        void *context)
 {
     (void)server;
-    write(context, SLICE("# Server\r\n"));
+    write_text(context, SLICE("# Server\r\n"));
 }

@@ -81,7 +81,7 @@ void observe_latency(struct observe *observe, const char *event, int64_t duratio
 void observe_monitor_ends(struct observe *observe, struct client *client);
 
 /* Fills a crash report or a log with INFO's text; pieces go to `write`. */
-void observe_info_text(struct server *server, void (*write)(void *context, struct slice text),
+void observe_info_text(struct server *server, void (*write_text)(void *context, struct slice text),
                        void *context);
 
 #endif

@@ -15,7 +15,8 @@
 #include "server/session/client.h"
 #include "server/session/sessions.h"
 
-/* A channel or pattern somebody listens to. Its subscribers lie in one array: publishing walks it. */
+/* A channel or pattern somebody listens to. Its subscribers lie in one array: publishing walks it.
+ */
 struct topic {
     struct name_node node;
     struct list patterns; /* of patterns: in order of appearance */
@@ -45,7 +46,8 @@ struct pubsub {
 };
 
 #define TOPIC_SUBSCRIPTIONS_MIN 4
-#define PREFETCH_AHEAD 8 /* subscribers whose memory is fetched ahead of the one that is written to */
+#define PREFETCH_AHEAD                                                                             \
+    8 /* subscribers whose memory is fetched ahead of the one that is written to */
 #define MESSAGE_BUFFER_KEPT_MAX 65536 /* bytes kept between messages */
 
 struct pubsub *pubsub_create(struct server *server)
@@ -77,8 +79,7 @@ static struct topic *find_topic(const struct pubsub *pubsub, enum pubsub_kind ki
 {
     if (pubsub->topics[kind].count == 0)
         return NULL;
-    struct name_node *node =
-        name_table_find(&pubsub->topics[kind], hash_of(pubsub, name), name);
+    struct name_node *node = name_table_find(&pubsub->topics[kind], hash_of(pubsub, name), name);
     return node == NULL ? NULL : NAME_TABLE_ENTRY(node, struct topic, node);
 }
 
@@ -117,7 +118,8 @@ static size_t total_count(const struct client *client)
     return sum;
 }
 
-/* The first subscription of a client puts it among the subscribers, the end of the last takes it out. */
+/* The first subscription of a client puts it among the subscribers, the end of the last takes it
+ * out. */
 static void update_class(struct pubsub *pubsub, struct client *client)
 {
     struct session_statistics *statistics = sessions_statistics(pubsub->server->sessions);
@@ -186,8 +188,8 @@ bool pubsub_unsubscribe(struct pubsub *pubsub, struct client *client, enum pubsu
 {
     if (pubsub_client_count(client, kind) == 0)
         return false;
-    struct name_node *node = name_table_find(&client->pubsub->subscriptions[kind],
-                                             hash_of(pubsub, name), name);
+    struct name_node *node =
+        name_table_find(&client->pubsub->subscriptions[kind], hash_of(pubsub, name), name);
     if (node == NULL)
         return false;
     end_subscription(pubsub, kind, NAME_TABLE_ENTRY(node, struct subscription, node));
@@ -287,8 +289,7 @@ size_t pubsub_publish(struct pubsub *pubsub, struct slice channel, struct slice 
         encode(pubsub, "*3\r\n$7\r\nmessage\r\n", (struct slice[]){channel, message}, 2);
         receivers += deliver(pubsub, topic);
     }
-    LIST_FOR_EACH(node, &pubsub->patterns)
-    {
+    LIST_FOR_EACH (node, &pubsub->patterns) {
         topic = LIST_ENTRY(node, struct topic, patterns);
         if (!glob_matches(topic->node.name, channel))
             continue;

@@ -35,8 +35,8 @@ bool pubsub_subscribe(struct pubsub *pubsub, struct client *client, enum pubsub_
                       struct slice name);
 bool pubsub_unsubscribe(struct pubsub *pubsub, struct client *client, enum pubsub_kind kind,
                         struct slice name);
-/* Some subscription of the client, for ending all of them one by one. False: there is none. The name is valid while it is
- * subscribed. */
+/* Some subscription of the client, for ending all of them one by one. False: there is none. The
+ * name is valid while it is subscribed. */
 bool pubsub_any_subscription(const struct client *client, enum pubsub_kind kind,
                              struct slice *name);
 /* Ends all subscriptions of a client, silently: it goes, or RESET. */

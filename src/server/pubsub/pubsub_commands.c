@@ -23,16 +23,15 @@ static struct pubsub *pubsub_of(const struct command_context *context)
 
 /* --- (P|S)SUBSCRIBE, (P|S)UNSUBSCRIBE --- */
 
-/* Confirmations are pushes, but part of the reply: they stand where the reply would. `name` NULL: there was
- * nothing to end. Shard channels are counted by themselves. */
+/* Confirmations are pushes, but part of the reply: they stand where the reply would. `name` NULL:
+ * there was nothing to end. Shard channels are counted by themselves. */
 static void confirm(struct command_context *context, const char *word, const struct slice *name,
                     enum pubsub_kind kind)
 {
     const struct client *client = client_of(context);
-    size_t count = kind == PUBSUB_SHARD_CHANNEL
-                       ? pubsub_client_count(client, PUBSUB_SHARD_CHANNEL)
-                       : pubsub_client_count(client, PUBSUB_CHANNEL) +
-                             pubsub_client_count(client, PUBSUB_PATTERN);
+    size_t count = kind == PUBSUB_SHARD_CHANNEL ? pubsub_client_count(client, PUBSUB_SHARD_CHANNEL)
+                                                : pubsub_client_count(client, PUBSUB_CHANNEL) +
+                                                      pubsub_client_count(client, PUBSUB_PATTERN);
     bool muted = context->reply->muted;
     context->reply->muted = false;
     resp_writer_push(context->reply, 3);
@@ -48,8 +47,7 @@ static void confirm(struct command_context *context, const char *word, const str
 static void subscribe(struct command_context *context, enum pubsub_kind kind)
 {
     for (size_t i = 1; i < context->count; i++) {
-        (void)pubsub_subscribe(pubsub_of(context), client_of(context), kind,
-                               context->arguments[i]);
+        (void)pubsub_subscribe(pubsub_of(context), client_of(context), kind, context->arguments[i]);
         confirm(context, kind_words[kind].subscribe, &context->arguments[i], kind);
     }
 }
@@ -71,7 +69,8 @@ static void unsubscribe(struct command_context *context, enum pubsub_kind kind)
     }
     struct slice name;
     while (pubsub_any_subscription(client, kind, &name)) {
-        /* The name goes with the last subscription: it is written before, the count is that after. */
+        /* The name goes with the last subscription: it is written before, the count is that after.
+         */
         struct buffer copy = {0};
         buffer_add(&copy, name.data, name.length);
         (void)pubsub_unsubscribe(pubsub, client, kind, name);
@@ -168,9 +167,8 @@ static void list_subscribers(struct command_context *context, enum pubsub_kind k
     resp_writer_array(context->reply, (context->count - 2) * 2);
     for (size_t i = 2; i < context->count; i++) {
         resp_writer_bulk(context->reply, context->arguments[i]);
-        resp_writer_integer(
-            context->reply,
-            (int64_t)pubsub_subscribers(pubsub_of(context), kind, context->arguments[i]));
+        resp_writer_integer(context->reply, (int64_t)pubsub_subscribers(pubsub_of(context), kind,
+                                                                        context->arguments[i]));
     }
 }
 
@@ -196,8 +194,7 @@ static void command_pubsub_shard_numsub(struct command_context *context)
 
 static void command_pubsub_numpat(struct command_context *context)
 {
-    resp_writer_integer(context->reply,
-                        (int64_t)pubsub_count(pubsub_of(context), PUBSUB_PATTERN));
+    resp_writer_integer(context->reply, (int64_t)pubsub_count(pubsub_of(context), PUBSUB_PATTERN));
 }
 
 static void command_pubsub_help(struct command_context *context)

@@ -11,8 +11,8 @@
 #include "server/session/client.h"
 #include "server/session/sessions.h"
 
-#define REMEMBER_KEYS_STACK 64       /* keys of one command that need no allocation */
-#define LIMIT_STEP_KEYS 100          /* keys one call of tracking_limit_keys invalidates at most */
+#define REMEMBER_KEYS_STACK 64 /* keys of one command that need no allocation */
+#define LIMIT_STEP_KEYS 100    /* keys one call of tracking_limit_keys invalidates at most */
 #define CHANNEL "__redis__:invalidate" /* what a RESP2 client subscribes to */
 
 struct tracking *tracking_create(struct server *server, const struct tracking_settings *settings)
@@ -141,8 +141,8 @@ static void tell_broken_redirect(struct client *client)
     client_push_end(client);
 }
 
-void tracking_invalidate(struct tracking *tracking, struct client *client,
-                         const struct slice *keys, size_t count)
+void tracking_invalidate(struct tracking *tracking, struct client *client, const struct slice *keys,
+                         size_t count)
 {
     uint64_t redirect = client->tracking->mode.redirect;
     struct client *receiver = client;
@@ -245,8 +245,7 @@ void tracking_remember(struct tracking *tracking, struct client *client,
         return;
     struct key_position stack[REMEMBER_KEYS_STACK];
     struct key_position *positions = stack;
-    size_t found =
-        command_key_positions(command, arguments, count, positions, REMEMBER_KEYS_STACK);
+    size_t found = command_key_positions(command, arguments, count, positions, REMEMBER_KEYS_STACK);
     if (found == COMMAND_KEYS_ERROR)
         return;
     if (found > REMEMBER_KEYS_STACK) {
@@ -299,8 +298,7 @@ void tracking_flushed(struct tracking *tracking, struct client *by)
         drop_all_keys(tracking);
         return;
     }
-    LIST_FOR_EACH(node, sessions_list(tracking->server->sessions))
-    {
+    LIST_FOR_EACH (node, sessions_list(tracking->server->sessions)) {
         struct client *client = sessions_client_at(node);
         if (client->tracking == NULL)
             continue;
@@ -312,7 +310,8 @@ void tracking_flushed(struct tracking *tracking, struct client *by)
     drop_all_keys(tracking);
 }
 
-/* Only one client runs a command at a time: what is kept is for the one whose command has just ended. */
+/* Only one client runs a command at a time: what is kept is for the one whose command has just
+ * ended. */
 static void send_own(struct tracking *tracking, struct client *client)
 {
     if (client != NULL && client->tracking != NULL) {

@@ -1,8 +1,9 @@
 /* Client-side caching: which clients read which keys, and telling them when these change.
  *
- * Default mode: a table from key to the ids of the clients that read it, bounded by tracking-table-max-keys
- * (beyond it, keys are invalidated to make room). BCAST mode: a table of prefixes with the clients of each. A client
- * is told of its own changes after its reply, of others' at once; clients of prefixes at the end of the turn.
+ * Default mode: a table from key to the ids of the clients that read it, bounded by
+ * tracking-table-max-keys (beyond it, keys are invalidated to make room). BCAST mode: a table of
+ * prefixes with the clients of each. A client is told of its own changes after its reply, of
+ * others' at once; clients of prefixes at the end of the turn.
  * https://redis.io/docs/latest/develop/reference/client-side-caching/ */
 #ifndef HOLDFAST_SERVER_PUBSUB_TRACKING_H
 #define HOLDFAST_SERVER_PUBSUB_TRACKING_H
@@ -33,7 +34,8 @@ void tracking_destroy(struct tracking *tracking);
 
 /* --- switching --- */
 
-/* Switches tracking on, or changes its mode; in broadcast mode adds prefixes ("" is all keys) to those it has. */
+/* Switches tracking on, or changes its mode; in broadcast mode adds prefixes ("" is all keys) to
+ * those it has. */
 void tracking_start(struct tracking *tracking, struct client *client,
                     const struct tracking_mode *mode, const struct slice *prefixes, size_t count);
 /* Tracking of this client ends: it goes, RESET, CLIENT TRACKING OFF. */

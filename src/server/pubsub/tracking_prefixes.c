@@ -1,5 +1,5 @@
-/* BCAST mode. A changed key is looked up once per length that occurs among the prefixes, so its cost does not
- * grow with the number of prefixes. */
+/* BCAST mode. A changed key is looked up once per length that occurs among the prefixes, so its
+ * cost does not grow with the number of prefixes. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -80,8 +80,8 @@ void tracking_add_prefix(struct tracking *tracking, struct client *client, struc
     prefix->clients[prefix->count++] = client;
 
     struct tracking_state *state = client->tracking;
-    state->prefixes = memory_resize(state->prefixes,
-                                    (state->prefix_count + 1) * sizeof(struct tracked_prefix *));
+    state->prefixes =
+        memory_resize(state->prefixes, (state->prefix_count + 1) * sizeof(struct tracked_prefix *));
     state->prefixes[state->prefix_count++] = prefix;
 }
 
@@ -187,8 +187,7 @@ void tracking_send_broadcasts(struct tracking *tracking)
     if (!tracking->prefixes_changed)
         return;
     tracking->prefixes_changed = false;
-    LIST_FOR_EACH(node, &tracking->prefix_list)
-    {
+    LIST_FOR_EACH (node, &tracking->prefix_list) {
         struct tracked_prefix *prefix = LIST_ENTRY(node, struct tracked_prefix, all);
         if (prefix->changed.count > 0)
             send_prefix(tracking, prefix);

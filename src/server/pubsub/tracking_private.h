@@ -11,7 +11,8 @@
 #include "base/slice.h"
 #include "server/pubsub/tracking.h"
 
-/* A key that clients have read. The ids are sorted; those of clients that are gone stay until the key changes. */
+/* A key that clients have read. The ids are sorted; those of clients that are gone stay until the
+ * key changes. */
 struct tracked_key {
     struct name_node node;
     uint64_t *ids;
@@ -72,9 +73,10 @@ void tracking_add_prefix(struct tracking *tracking, struct client *client, struc
 void tracking_drop_prefixes(struct tracking *tracking, struct client *client);
 void tracking_note_prefixes(struct tracking *tracking, uint64_t by, struct slice key);
 
-/* Sends an invalidation of keys (NULL: of everything) to a tracking client, or to where it redirects. */
-void tracking_invalidate(struct tracking *tracking, struct client *client,
-                         const struct slice *keys, size_t count);
+/* Sends an invalidation of keys (NULL: of everything) to a tracking client, or to where it
+ * redirects. */
+void tracking_invalidate(struct tracking *tracking, struct client *client, const struct slice *keys,
+                         size_t count);
 
 void tracking_add_changed(struct changed_keys *changed, struct slice name, uint64_t by);
 void tracking_clear_changed(struct changed_keys *changed);

@@ -121,8 +121,7 @@ enum error admission_listen_again(struct admission *admission, const char *old_b
 {
     struct network *network = admission->server->network;
     network_stop_listening_tcp(network);
-    enum error error =
-        listen_tcp(admission, admission->settings->bind, admission->settings->port);
+    enum error error = listen_tcp(admission, admission->settings->bind, admission->settings->port);
     if (error == OK)
         return OK;
     network_stop_listening_tcp(network);

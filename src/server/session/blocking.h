@@ -1,7 +1,8 @@
-/* Clients that wait for something inside a command: they run nothing more until it comes, or a timeout.
+/* Clients that wait for something inside a command: they run nothing more until it comes, or a
+ * timeout.
  *
- * Today only WAIT waits; lists and streams will. The command that blocks has written no reply; whoever ends the
- * wait writes it. */
+ * Today only WAIT waits; lists and streams will. The command that blocks has written no reply;
+ * whoever ends the wait writes it. */
 #ifndef HOLDFAST_SERVER_SESSION_BLOCKING_H
 #define HOLDFAST_SERVER_SESSION_BLOCKING_H
 
@@ -10,8 +11,8 @@
 
 struct client;
 
-/* Begins to wait; not allowed in EXEC (CLIENT_IN_EXEC). `timed_out` writes the reply that a timeout gives; it is called after
- * `timeout_ms` (0: never). */
+/* Begins to wait; not allowed in EXEC (CLIENT_IN_EXEC). `timed_out` writes the reply that a timeout
+ * gives; it is called after `timeout_ms` (0: never). */
 void blocking_begin(struct client *client, int64_t timeout_ms,
                     void (*timed_out)(struct client *client));
 

@@ -126,10 +126,11 @@ void client_describe(const struct client *client, struct buffer *out)
     char letters[CLIENT_LETTERS_MAX];
     client_letters(client, letters);
 
-    buffer_add_format(out, "id=%llu addr=%s laddr=%s fd=%d name=%s age=%lld idle=%lld flags=%s db=%d",
+    buffer_add_format(out,
+                      "id=%llu addr=%s laddr=%s fd=%d name=%s age=%lld idle=%lld flags=%s db=%d",
                       (unsigned long long)client->id, client_address(client),
-                      client_local_address(client), connection_descriptor(connection),
-                      client->name, (long long)(now_ms - connection->created_ms) / 1000,
+                      client_local_address(client), connection_descriptor(connection), client->name,
+                      (long long)(now_ms - connection->created_ms) / 1000,
                       (long long)(now_ms - connection->last_interaction_ms) / 1000, letters,
                       database_index(client->database));
     buffer_add_format(out, " sub=%zu psub=%zu ssub=%zu multi=%lld watch=%u",
@@ -138,24 +139,22 @@ void client_describe(const struct client *client, struct buffer *out)
                       pubsub_client_count(client, PUBSUB_SHARD_CHANNEL),
                       client->flags & CLIENT_IN_MULTI ? (long long)transaction_count(client) : -1,
                       client->watch_count);
-    buffer_add_format(out,
-                      " qbuf=%zu qbuf-free=%zu argv-mem=%zu multi-mem=%zu rbs=%zu rbp=%zu obl=%zu "
-                      "oll=%zu omem=%zu tot-mem=%zu events=%s%s",
-                      statistics.query_buffer_length, statistics.query_buffer_free,
-                      statistics.argument_memory, transaction_memory(client),
-                      statistics.output_memory, (size_t)0,
-                      statistics.output_blocks <= 1 ? statistics.output_length : 0,
-                      statistics.output_blocks <= 1 ? 0 : statistics.output_blocks,
-                      statistics.output_blocks <= 1 ? 0 : statistics.output_memory,
-                      client_memory(client), statistics.waits_readable ? "r" : "",
-                      statistics.waits_writable ? "w" : "");
-    buffer_add_format(out,
-                      " cmd=%s user=%s redir=%lld resp=%d lib-name=%s lib-ver=%s tot-net-in=%llu "
-                      "tot-net-out=%llu tot-cmds=%llu",
-                      client->last_command != NULL ? client->last_command->full_name : "NULL",
-                      client->user, (long long)tracking_redirection(client),
-                      client->reply->version, client->library_name, client->library_version,
-                      (unsigned long long)statistics.input_bytes,
-                      (unsigned long long)statistics.output_bytes,
-                      (unsigned long long)statistics.commands);
+    buffer_add_format(
+        out,
+        " qbuf=%zu qbuf-free=%zu argv-mem=%zu multi-mem=%zu rbs=%zu rbp=%zu obl=%zu "
+        "oll=%zu omem=%zu tot-mem=%zu events=%s%s",
+        statistics.query_buffer_length, statistics.query_buffer_free, statistics.argument_memory,
+        transaction_memory(client), statistics.output_memory, (size_t)0,
+        statistics.output_blocks <= 1 ? statistics.output_length : 0,
+        statistics.output_blocks <= 1 ? 0 : statistics.output_blocks,
+        statistics.output_blocks <= 1 ? 0 : statistics.output_memory, client_memory(client),
+        statistics.waits_readable ? "r" : "", statistics.waits_writable ? "w" : "");
+    buffer_add_format(
+        out,
+        " cmd=%s user=%s redir=%lld resp=%d lib-name=%s lib-ver=%s tot-net-in=%llu "
+        "tot-net-out=%llu tot-cmds=%llu",
+        client->last_command != NULL ? client->last_command->full_name : "NULL", client->user,
+        (long long)tracking_redirection(client), client->reply->version, client->library_name,
+        client->library_version, (unsigned long long)statistics.input_bytes,
+        (unsigned long long)statistics.output_bytes, (unsigned long long)statistics.commands);
 }

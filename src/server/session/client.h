@@ -72,7 +72,7 @@ struct client {
     /* pubsub */
     struct pubsub_state *pubsub;     /* NULL: never subscribed */
     struct tracking_state *tracking; /* NULL: off */
-    struct chain deferred; /* pushed while its own command ran: sent behind the reply */
+    struct chain deferred;           /* pushed while its own command ran: sent behind the reply */
 };
 
 /* The client that runs this command. Commands in server/ use it; NULL in unit tests of commands. */

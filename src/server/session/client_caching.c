@@ -26,8 +26,7 @@ static bool parse_redirect(struct command_context *context, size_t index, uint64
     if (!command_integer(context, index, &id))
         return false;
     if (id <= 0 || sessions_find(client_of(context)->server->sessions, (uint64_t)id) == NULL) {
-        resp_writer_error(context->reply,
-                          "ERR The client ID you want redirect to does not exist");
+        resp_writer_error(context->reply, "ERR The client ID you want redirect to does not exist");
         return false;
     }
     *redirect = (uint64_t)id;
@@ -97,8 +96,8 @@ static bool check_prefixes(struct command_context *context, const struct trackin
     return true;
 }
 
-/* Are the options compatible with each other and with what the client has now? The text of what is not, else
- * NULL. */
+/* Are the options compatible with each other and with what the client has now? The text of what is
+ * not, else NULL. */
 static const char *check_mode(const struct client *client, const struct tracking_request *request)
 {
     const struct tracking_mode *mode = &request->mode, *current = tracking_mode(client);
@@ -111,8 +110,7 @@ static const char *check_mode(const struct client *client, const struct tracking
         return "ERR OPTIN and OPTOUT are not compatible with BCAST";
     if (mode->optin && mode->optout)
         return "ERR You can't specify both OPTIN mode and OPTOUT mode";
-    if (current != NULL &&
-        ((mode->optin && current->optout) || (mode->optout && current->optin)))
+    if (current != NULL && ((mode->optin && current->optout) || (mode->optout && current->optin)))
         return "ERR You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, "
                "and then re-enabling it with a different mode.";
     return NULL;
@@ -130,8 +128,7 @@ static void switch_tracking(struct command_context *context, const struct tracki
         }
         if (request->mode.broadcast && !check_prefixes(context, request))
             return;
-        tracking_start(tracking, client, &request->mode, request->prefixes,
-                       request->prefix_count);
+        tracking_start(tracking, client, &request->mode, request->prefixes, request->prefix_count);
     } else if (slice_is_word(context->arguments[2], "OFF")) {
         tracking_forget_client(tracking, client);
     } else {

@@ -250,15 +250,15 @@ static void command_help(struct command_context *context)
 
 #define CLIENT_FLAGS (COMMAND_NO_SCRIPT | COMMAND_LOADING | COMMAND_STALE)
 
-#define CLIENT_FILTER_SYNTAX \
-    "[ID client-id [client-id ...]] [TYPE " \
-    "normal|master|primary|slave|replica|pubsub] [USER username] [ADDR " \
-    "addr] [LADDR laddr] [SKIPME YES|NO] [MAXAGE maxage] [NAME name] [IDLE " \
-    "idle] [FLAGS flags] [LIB-NAME lib-name] [LIB-VER lib-ver] [DB db] " \
-    "[CAPA capa] [IP ip] [NOT-ID client-id [client-id ...]] [NOT-TYPE " \
-    "normal|master|primary|slave|replica|pubsub] [NOT-USER username] " \
-    "[NOT-ADDR addr] [NOT-LADDR laddr] [NOT-NAME name] [NOT-FLAGS flags] " \
-    "[NOT-LIB-NAME lib-name] [NOT-LIB-VER lib-ver] [NOT-DB db] [NOT-CAPA " \
+#define CLIENT_FILTER_SYNTAX                                                                       \
+    "[ID client-id [client-id ...]] [TYPE "                                                        \
+    "normal|master|primary|slave|replica|pubsub] [USER username] [ADDR "                           \
+    "addr] [LADDR laddr] [SKIPME YES|NO] [MAXAGE maxage] [NAME name] [IDLE "                       \
+    "idle] [FLAGS flags] [LIB-NAME lib-name] [LIB-VER lib-ver] [DB db] "                           \
+    "[CAPA capa] [IP ip] [NOT-ID client-id [client-id ...]] [NOT-TYPE "                            \
+    "normal|master|primary|slave|replica|pubsub] [NOT-USER username] "                             \
+    "[NOT-ADDR addr] [NOT-LADDR laddr] [NOT-NAME name] [NOT-FLAGS flags] "                         \
+    "[NOT-LIB-NAME lib-name] [NOT-LIB-VER lib-ver] [NOT-DB db] [NOT-CAPA "                         \
     "capa] [NOT-IP ip]"
 
 static const struct command client_subcommands[] = {
@@ -272,7 +272,8 @@ static const struct command client_subcommands[] = {
         .group = "connection",
         .since = "6.0.0",
         .syntax = "<YES|NO>",
-        .summary = "Says whether the keys of the next command are tracked, in OPTIN or OPTOUT mode.",
+        .summary =
+            "Says whether the keys of the next command are tracked, in OPTIN or OPTOUT mode.",
         .complexity = "O(1)",
     },
     {
@@ -479,7 +480,8 @@ static const struct command client_subcommands[] = {
         .keys = KEYS_NONE,
         .group = "connection",
         .since = "6.0.0",
-        .syntax = "<ON|OFF> [REDIRECT client-id] [PREFIX prefix [PREFIX prefix ...]] [BCAST] [OPTIN] [OPTOUT] [NOLOOP]",
+        .syntax = "<ON|OFF> [REDIRECT client-id] [PREFIX prefix [PREFIX prefix ...]] [BCAST] "
+                  "[OPTIN] [OPTOUT] [NOLOOP]",
         .summary = "Switches client-side caching on or off.",
         .complexity = "O(1), some options O(N) in the number of prefixes",
     },

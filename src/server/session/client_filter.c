@@ -11,8 +11,10 @@
 #include "server/session/client.h"
 #include "system/clock.h"
 
-#define FLAG_LETTERS "OSMPxbtRBdcuAUreTINi" /* those that CLIENT LIST can show, here or in Redis */
-#define CAPABILITY_LETTERS "r"              /* redirect */
+#define FLAG_LETTERS                                                                               \
+    "OSMPxbtRBdcuAUreTINi"     /* those that CLIENT LIST can show, here or in Redis                \
+                                */
+#define CAPABILITY_LETTERS "r" /* redirect */
 
 enum client_filter_type { TYPE_NORMAL, TYPE_PUBSUB, TYPE_NOBODY };
 
@@ -30,7 +32,7 @@ static bool parse_type(struct command_context *context, struct slice value, int 
         const char *name;
         enum client_filter_type type;
     } types[] = {
-        {"normal", TYPE_NORMAL}, {"pubsub", TYPE_PUBSUB}, {"master", TYPE_NOBODY},
+        {"normal", TYPE_NORMAL}, {"pubsub", TYPE_PUBSUB},  {"master", TYPE_NOBODY},
         {"slave", TYPE_NOBODY},  {"replica", TYPE_NOBODY}, {"primary", TYPE_NOBODY},
     };
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
@@ -170,8 +172,7 @@ static bool parse_condition(struct parser *parser, struct slice word, struct sli
     if (slice_is_word(word, "FLAGS"))
         return parse_letters(context, value, FLAG_LETTERS, "flags", &conditions->flags);
     if (slice_is_word(word, "CAPA"))
-        return parse_letters(context, value, CAPABILITY_LETTERS, "capa",
-                             &conditions->capabilities);
+        return parse_letters(context, value, CAPABILITY_LETTERS, "capa", &conditions->capabilities);
     command_reply_syntax_error(context);
     return false;
 }
@@ -247,8 +248,8 @@ static bool has_ip(const struct client *client, struct slice ip)
 {
     const char *address = client_address(client);
     const char *colon = strrchr(address, ':');
-    struct slice own = slice_of(address, colon == NULL ? strlen(address)
-                                                       : (size_t)(colon - address));
+    struct slice own =
+        slice_of(address, colon == NULL ? strlen(address) : (size_t)(colon - address));
     /* "[::1]" is asked for as "::1". */
     if (own.length >= 2 && own.data[0] == '[')
         own = slice_of(own.data + 1, own.length - 2);
@@ -276,7 +277,8 @@ static bool has_capabilities(const struct client *client)
     return (client->flags & CLIENT_CAPABLE_REDIRECT) != 0; /* the only letter there is */
 }
 
-/* Is the condition given, and does it hold (`wanted`) or not? For conditions of the one or the other set. */
+/* Is the condition given, and does it hold (`wanted`) or not? For conditions of the one or the
+ * other set. */
 static bool conditions_allow(const struct client_conditions *is, const struct client *client,
                              bool wanted)
 {
@@ -309,8 +311,7 @@ bool client_filter_matches(const struct client_filter *filter, const struct clie
         return false;
     const struct connection *connection = client->connection;
     int64_t now_ms = clock_cached_ms(client->server->clock);
-    if (filter->age_min_s >= 0 &&
-        (now_ms - connection->created_ms) / 1000 < filter->age_min_s)
+    if (filter->age_min_s >= 0 && (now_ms - connection->created_ms) / 1000 < filter->age_min_s)
         return false;
     if (filter->idle_min_s >= 0 &&
         (now_ms - connection->last_interaction_ms) / 1000 < filter->idle_min_s)

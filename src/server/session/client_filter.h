@@ -1,4 +1,5 @@
-/* Which clients CLIENT LIST shows and CLIENT KILL kills: the options of Redis 7.4 and Valkey 9.1, each also as NOT-. */
+/* Which clients CLIENT LIST shows and CLIENT KILL kills: the options of Redis 7.4 and Valkey 9.1,
+ * each also as NOT-. */
 #ifndef HOLDFAST_SERVER_SESSION_CLIENT_FILTER_H
 #define HOLDFAST_SERVER_SESSION_CLIENT_FILTER_H
 
@@ -11,7 +12,8 @@
 struct client;
 struct command_context;
 
-/* A set of conditions; those not given (NULL slices, negative numbers) hold for everybody. Slices are the command's. */
+/* A set of conditions; those not given (NULL slices, negative numbers) hold for everybody. Slices
+ * are the command's. */
 struct client_conditions {
     struct slice address, local_address, ip, name, flags, library_name, library_version, user,
         capabilities;
@@ -27,7 +29,8 @@ struct client_filter {
     bool skip_me;
 };
 
-/* Parses options from argument `first` on. False: the error is written. `kills`: for CLIENT KILL, whose words differ. */
+/* Parses options from argument `first` on. False: the error is written. `kills`: for CLIENT KILL,
+ * whose words differ. */
 bool client_filter_parse(struct command_context *context, size_t first, bool kills,
                          struct client_filter *filter);
 

@@ -44,8 +44,7 @@ void client_listing_list(struct command_context *context)
                 add_line(client, &lines);
         }
     } else {
-        LIST_FOR_EACH(node, sessions_list(sessions))
-        {
+        LIST_FOR_EACH (node, sessions_list(sessions)) {
             struct client *client = sessions_client_at(node);
             if (client_filter_matches(&filter, client, me))
                 add_line(client, &lines);
@@ -58,8 +57,7 @@ static size_t kill_matching(struct client *me, const struct client_filter *filte
 {
     size_t killed = 0;
     bool kills_me = false;
-    LIST_FOR_EACH(node, sessions_list(me->server->sessions))
-    {
+    LIST_FOR_EACH (node, sessions_list(me->server->sessions)) {
         struct client *client = sessions_client_at(node);
         if (!client_filter_matches(filter, client, me))
             continue;

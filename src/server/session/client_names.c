@@ -10,8 +10,8 @@ bool client_names_check(struct command_context *context, struct slice name, cons
     for (size_t i = 0; i < name.length; i++) {
         if (name.data[i] < '!' || name.data[i] > '~') {
             resp_writer_error_format(
-                context->reply,
-                "ERR %s cannot contain spaces, newlines or special characters.", what);
+                context->reply, "ERR %s cannot contain spaces, newlines or special characters.",
+                what);
             return false;
         }
     }

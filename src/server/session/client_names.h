@@ -1,5 +1,5 @@
-/* Names that clients give themselves (CLIENT SETNAME, SETINFO, HELLO SETNAME). They appear in CLIENT LIST, so they
- * hold no blanks and nothing unprintable. */
+/* Names that clients give themselves (CLIENT SETNAME, SETINFO, HELLO SETNAME). They appear in
+ * CLIENT LIST, so they hold no blanks and nothing unprintable. */
 #ifndef HOLDFAST_SERVER_SESSION_CLIENT_NAMES_H
 #define HOLDFAST_SERVER_SESSION_CLIENT_NAMES_H
 
@@ -9,7 +9,8 @@
 
 struct command_context;
 
-/* False, and Redis's error is written, if `name` cannot be one. `what`: "Client names", "lib-name". */
+/* False, and Redis's error is written, if `name` cannot be one. `what`: "Client names", "lib-name".
+ */
 bool client_names_check(struct command_context *context, struct slice name, const char *what);
 
 /* Replaces a name (memory_* string) by a copy. */

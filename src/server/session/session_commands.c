@@ -211,8 +211,7 @@ static void command_ping(struct command_context *context)
 }
 
 #define SESSION_FLAGS (COMMAND_LOADING | COMMAND_STALE | COMMAND_FAST)
-#define STRANGER_FLAGS                                                                             \
-    (SESSION_FLAGS | COMMAND_NO_SCRIPT | COMMAND_NO_AUTH | COMMAND_ALLOW_BUSY)
+#define STRANGER_FLAGS (SESSION_FLAGS | COMMAND_NO_SCRIPT | COMMAND_NO_AUTH | COMMAND_ALLOW_BUSY)
 
 const struct command session_commands[] = {
     {

@@ -186,8 +186,8 @@ bool sessions_password_is_right(const struct sessions *sessions, struct slice pa
     size_t length = strlen(wanted);
     volatile unsigned char difference = length == password.length ? 0 : 1;
     for (size_t i = 0; i < password.length; i++)
-        difference = (unsigned char)(difference |
-                                     (password.data[i] ^ wanted[length == 0 ? 0 : i % length]));
+        difference =
+            (unsigned char)(difference | (password.data[i] ^ wanted[length == 0 ? 0 : i % length]));
     return difference == 0;
 }
 
@@ -195,8 +195,7 @@ void sessions_apply(struct sessions *sessions)
 {
     if (sessions_need_password(sessions))
         return;
-    LIST_FOR_EACH(node, sessions_list(sessions))
-    {
+    LIST_FOR_EACH (node, sessions_list(sessions)) {
         struct client *client = sessions_client_at(node);
         if (client->flags & CLIENT_AUTHENTICATED)
             continue;
@@ -237,8 +236,7 @@ void sessions_unpause(struct sessions *sessions)
     sessions->pause_until_ms = 0;
     event_timer_stop(&sessions->pause_timer);
     keyspace_freeze_expiry(sessions->server->keyspace, false);
-    LIST_FOR_EACH(node, sessions_list(sessions))
-    {
+    LIST_FOR_EACH (node, sessions_list(sessions)) {
         struct client *client = sessions_client_at(node);
         if (client->flags & CLIENT_POSTPONED) {
             client->flags &= ~(unsigned)CLIENT_POSTPONED;
@@ -275,8 +273,7 @@ static void evict_clients(struct sessions *sessions, uint64_t limit)
         uint64_t sum = 0;
         size_t largest = 0;
         struct client *victim = NULL;
-        LIST_FOR_EACH(node, sessions_list(sessions))
-        {
+        LIST_FOR_EACH (node, sessions_list(sessions)) {
             struct client *client = sessions_client_at(node);
             size_t memory = client_memory(client);
             sum += memory;
@@ -287,7 +284,8 @@ static void evict_clients(struct sessions *sessions, uint64_t limit)
         }
         if (sum <= limit || victim == NULL)
             return;
-        log_line(LOG_NOTICE, "client id=%llu addr=%s closed for maxmemory-clients: it held %zu bytes",
+        log_line(LOG_NOTICE,
+                 "client id=%llu addr=%s closed for maxmemory-clients: it held %zu bytes",
                  (unsigned long long)victim->id, client_address(victim), largest);
         sessions->statistics.evicted++;
         client_close(victim);
@@ -297,11 +295,10 @@ static void evict_clients(struct sessions *sessions, uint64_t limit)
 static void close_idle(struct sessions *sessions, int64_t now_ms)
 {
     int64_t timeout_ms = sessions->server->settings->admission.idle_timeout_s * 1000;
-    LIST_FOR_EACH(node, sessions_list(sessions))
-    {
+    LIST_FOR_EACH (node, sessions_list(sessions)) {
         struct client *client = sessions_client_at(node);
-        bool spared = (client->flags & (CLIENT_BLOCKED | CLIENT_PUBSUB | CLIENT_MONITOR |
-                                        CLIENT_POSTPONED)) != 0;
+        bool spared = (client->flags &
+                       (CLIENT_BLOCKED | CLIENT_PUBSUB | CLIENT_MONITOR | CLIENT_POSTPONED)) != 0;
         if (!spared && now_ms - client->connection->last_interaction_ms > timeout_ms) {
             log_line(LOG_VERBOSE, "client id=%llu addr=%s closed: idle",
                      (unsigned long long)client->id, client_address(client));

@@ -39,8 +39,8 @@ void sessions_destroy(struct sessions *sessions);
 /* What the network calls; the context is the sessions. */
 extern const struct network_handlers sessions_handlers;
 
-/* To visit all clients in order of id: LIST_FOR_EACH over sessions_list, sessions_client_at for each
- * node. The one visited may be closed. */
+/* To visit all clients in order of id: LIST_FOR_EACH over sessions_list, sessions_client_at for
+ * each node. The one visited may be closed. */
 const struct list *sessions_list(const struct sessions *sessions);
 struct client *sessions_client_at(struct list *node);
 size_t sessions_count(const struct sessions *sessions);
@@ -51,7 +51,8 @@ struct session_statistics *sessions_statistics(struct sessions *sessions);
 void sessions_apply(struct sessions *sessions);
 /* Does the default user need a password? */
 bool sessions_need_password(const struct sessions *sessions);
-/* Compares in a time that does not tell where they differ. Any password is right where none is needed. */
+/* Compares in a time that does not tell where they differ. Any password is right where none is
+ * needed. */
 bool sessions_password_is_right(const struct sessions *sessions, struct slice password);
 
 /* Ends everything a client takes part in: subscriptions, watches, tracking, MULTI, waiting. */

@@ -53,7 +53,8 @@ static uint64_t mixed_hash(const struct database *database, uint64_t key_hash)
     return key_hash + (uint64_t)database_index(database) * UINT64_C(0x9e3779b97f4a7c15);
 }
 
-/* Equal names of two databases differ in the mixed hash: an odd constant times a small number is never 0. */
+/* Equal names of two databases differ in the mixed hash: an odd constant times a small number is
+ * never 0. */
 static struct watched_key *find(const struct watches *watches, const struct database *database,
                                 const struct key *key)
 {
@@ -114,8 +115,7 @@ void watches_forget_client(struct watches *watches, struct client *client)
     if (client->watch_count == 0)
         return;
     struct session_statistics *statistics = sessions_statistics(watches->server->sessions);
-    LIST_FOR_EACH(node, &client->watches)
-    {
+    LIST_FOR_EACH (node, &client->watches) {
         struct watch *watch = LIST_ENTRY(node, struct watch, of_client);
         struct watched_key *watched = watch->key;
         list_remove(&watch->of_key);
@@ -145,8 +145,8 @@ void watches_key_changed(struct watches *watches, struct database *database, str
     struct watched_key *watched = find_name(watches, database, name);
     if (watched == NULL)
         return;
-    LIST_FOR_EACH(node, &watched->watches)
-    LIST_ENTRY(node, struct watch, of_key)->client->flags |= CLIENT_DIRTY_WATCH;
+    LIST_FOR_EACH (node, &watched->watches)
+        LIST_ENTRY(node, struct watch, of_key)->client->flags |= CLIENT_DIRTY_WATCH;
 }
 
 void watches_key_removed(struct watches *watches, struct database *database, struct slice name)
@@ -154,8 +154,7 @@ void watches_key_removed(struct watches *watches, struct database *database, str
     struct watched_key *watched = find_name(watches, database, name);
     if (watched == NULL)
         return;
-    LIST_FOR_EACH(node, &watched->watches)
-    {
+    LIST_FOR_EACH (node, &watched->watches) {
         struct watch *watch = LIST_ENTRY(node, struct watch, of_key);
         if (!watch->absent)
             watch->client->flags |= CLIENT_DIRTY_WATCH;
@@ -183,8 +182,8 @@ static void mark_all(struct watches *watches, struct database *emptied, struct d
                      (other != NULL && database_find(other, &key) != NULL);
         if (!there)
             continue;
-        LIST_FOR_EACH(link, &watched->watches)
-        LIST_ENTRY(link, struct watch, of_key)->client->flags |= CLIENT_DIRTY_WATCH;
+        LIST_FOR_EACH (link, &watched->watches)
+            LIST_ENTRY(link, struct watch, of_key)->client->flags |= CLIENT_DIRTY_WATCH;
     }
 }
 
@@ -211,8 +210,7 @@ void watches_swapped(struct watches *watches, struct database *a, struct databas
 
 bool watches_expired(struct watches *watches, struct client *client)
 {
-    LIST_FOR_EACH(node, &client->watches)
-    {
+    LIST_FOR_EACH (node, &client->watches) {
         struct watch *watch = LIST_ENTRY(node, struct watch, of_client);
         struct key key = key_of(watches, watch->key);
         if (!watch->absent && database_find(watch->key->database, &key) == NULL)
