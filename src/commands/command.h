@@ -126,6 +126,9 @@ struct command {
     const struct command *subcommands; /* NULL, or a table */
 };
 
+/* Every table of commands of this layer, NULL at the end (catalogue.c). */
+extern const struct command *const command_catalogue[];
+
 /* What the server does for commands. One instance a server. */
 struct command_services {
     /* A key changed: WATCH and client-side caching. */
