@@ -121,7 +121,7 @@ static void move_refuses_databases_that_are_not_there(void **state)
     command_fixture_run(fixture, "SET a 1");
     command_fixture_expect(fixture, "MOVE a 0",
                            "-ERR source and destination objects are the same\r\n");
-    command_fixture_expect(fixture, "MOVE a 4", "-ERR DB index is out of range\r\n");
+    command_fixture_expect(fixture, "MOVE a 16", "-ERR DB index is out of range\r\n");
     command_fixture_expect(fixture, "MOVE a -1", "-ERR DB index is out of range\r\n");
     command_fixture_expect(fixture, "MOVE a x", REPLY_NOT_INTEGER);
     command_fixture_expect(

@@ -65,7 +65,7 @@ static void swapdb_checks_both_numbers(void **state)
     command_fixture_expect(fixture, "SWAPDB x 0", "-ERR invalid first DB index\r\n");
     command_fixture_expect(fixture, "SWAPDB 0 x", "-ERR invalid second DB index\r\n");
     command_fixture_expect(fixture, "SWAPDB 99999999999 0", "-ERR invalid first DB index\r\n");
-    command_fixture_expect(fixture, "SWAPDB 0 4", "-ERR DB index is out of range\r\n");
+    command_fixture_expect(fixture, "SWAPDB 0 16", "-ERR DB index is out of range\r\n");
     command_fixture_expect(fixture, "SWAPDB -1 0", "-ERR DB index is out of range\r\n");
 }
 

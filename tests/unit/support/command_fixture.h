@@ -10,7 +10,7 @@
 #include "commands/command.h"
 
 #define COMMAND_FIXTURE_NOW_MS INT64_C(1000000)
-#define COMMAND_FIXTURE_DATABASES 4
+#define COMMAND_FIXTURE_DATABASES 16
 
 /* Replies that stand in many tests. */
 #define REPLY_OK "+OK\r\n"
