@@ -123,6 +123,8 @@ struct command {
     const char *summary;               /* one sentence in our own words */
     const char *complexity;            /* "O(1)" */
     const char *tips;                  /* COMMAND INFO's tips, separated by spaces; NULL: none */
+    const char *deprecated_since;      /* NULL: it is not */
+    const char *replaced_by;           /* as COMMAND DOCS words it: "`GETRANGE`" */
     const struct command *subcommands; /* NULL, or a table */
 };
 

@@ -196,6 +196,8 @@ const struct command string_range_commands[] = {
         .syntax = "key start end",
         .summary = "Returns a part of the string stored at a key; GETRANGE is its newer name.",
         .complexity = "O(N) where N is the length of the part",
+        .deprecated_since = "2.0.0",
+        .replaced_by = "`GETRANGE`",
     },
     {.name = NULL},
 };

@@ -218,6 +218,8 @@ const struct command string_set_commands[] = {
         .syntax = "key value",
         .summary = "Stores a string at a key and returns the one that was there before.",
         .complexity = "O(1)",
+        .deprecated_since = "6.2.0",
+        .replaced_by = "`SET` with the `!GET` argument",
     },
     {.name = NULL},
 };
