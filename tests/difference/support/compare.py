@@ -128,8 +128,11 @@ class Explanations:
                                  + [columns[3]])
 
     def find(self, command, reference, subject):
-        """True if a row fits; that is noted."""
-        seen = (show(command), show(reference, 4000), show(subject, 4000))
+        """True if a row fits this command and these replies; that is noted."""
+        return self.explain(show(command), show(reference, 4000), show(subject, 4000))
+
+    def explain(self, *seen):
+        """The same with the three columns as text."""
         for *patterns, reason in self.rows:
             if all(pattern.fullmatch(part) for pattern, part in zip(patterns, seen)):
                 self.met[reason] = self.met.get(reason, 0) + 1

@@ -108,3 +108,20 @@ def push_kind(frame):
     first = children(frame)
     word = text(first[0]) if first else None
     return word if word in MESSAGES or word in SUBSCRIPTIONS else None
+
+
+def value(frame):
+    """A frame as Python sees it: bytes, int, list, dict for a map, frozenset for a set, None."""
+    kind = frame[:1]
+    if kind in (b"*", b"~", b">", b"%"):
+        inner = children(frame)
+        if inner is None:
+            return None
+        if kind == b"%":
+            return dict(zip(map(value, inner[::2]), map(value, inner[1::2])))
+        values = [value(each) for each in inner]
+        return frozenset(values) if kind == b"~" and not any(
+            isinstance(each, (dict, list)) for each in values) else values
+    if kind == b":":
+        return int(frame[1:])
+    return None if kind == b"_" else text(frame)
