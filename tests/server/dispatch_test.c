@@ -6,8 +6,7 @@
 static void an_unknown_command_is_named_with_its_arguments(void **state)
 {
     CLIENTS(state);
-    assert_says(clients[0],
-                "-ERR unknown command 'foo', with args beginning with: 'bar' 'baz' ",
+    assert_says(clients[0], "-ERR unknown command 'foo', with args beginning with: 'bar' 'baz' ",
                 "foo bar baz");
     assert_says(clients[0], "-ERR unknown command 'foo', with args beginning with: ", "foo");
 }

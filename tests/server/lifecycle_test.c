@@ -46,8 +46,9 @@ static void strangers_may_only_authenticate(void **state)
     struct conversation *client = conversation_begin(process.port);
     assert_says(client, "-NOAUTH Authentication required.", "PING");
     assert_says(client, "-NOAUTH Authentication required.", "GET a");
-    assert_says(client, "-EXECABORT Transaction discarded because of: NOAUTH Authentication "
-                        "required.",
+    assert_says(client,
+                "-EXECABORT Transaction discarded because of: NOAUTH Authentication "
+                "required.",
                 "EXEC");
     assert_int_equal(strncmp(conversation_say(client, "HELLO 3"), "-NOAUTH HELLO must be", 21), 0);
     assert_says(client, "-WRONGPASS invalid username-password pair or user is disabled.",

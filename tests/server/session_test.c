@@ -18,8 +18,8 @@ static bool says_part(struct conversation *client, const char *part, const char 
 static void hello_tells_who_we_are(void **state)
 {
     CLIENTS(state);
-    assert_true(says_part(clients[0], "[$server, $redis, $version, $7.4.0, $proto, :2, $id, ",
-                          "HELLO"));
+    assert_true(
+        says_part(clients[0], "[$server, $redis, $version, $7.4.0, $proto, :2, $id, ", "HELLO"));
     assert_true(says_part(clients[0], "$server_name: $holdfast", "HELLO 3"));
     assert_true(says_part(clients[0], "$role: $master", "HELLO 3 SETNAME foo"));
     assert_says(clients[0], "$foo", "CLIENT GETNAME");
@@ -87,8 +87,7 @@ static void names_are_checked_and_kept(void **state)
     assert_says(clients[0], "nil", "CLIENT GETNAME");
     assert_says(clients[0], "+OK", "CLIENT SETINFO lib-name jedis");
     assert_says(clients[0], "+OK", "CLIENT SETINFO LIB-VER 1.2");
-    assert_says(clients[0],
-                "-ERR lib-name cannot contain spaces, newlines or special characters.",
+    assert_says(clients[0], "-ERR lib-name cannot contain spaces, newlines or special characters.",
                 "CLIENT SETINFO lib-name 'a b'");
     assert_says(clients[0], "-ERR Unrecognized option 'foo'", "CLIENT SETINFO foo bar");
     assert_true(says_part(clients[0], " lib-name=jedis lib-ver=1.2 ", "CLIENT INFO"));
@@ -216,8 +215,9 @@ static void switches_take_on_and_off(void **state)
 static void help_is_given(void **state)
 {
     CLIENTS(state);
-    assert_true(says_part(clients[0], "[+CLIENT <subcommand> [<arg> [value] [opt] ...]. "
-                                      "Subcommands are:, +CACHING (YES|NO)",
+    assert_true(says_part(clients[0],
+                          "[+CLIENT <subcommand> [<arg> [value] [opt] ...]. "
+                          "Subcommands are:, +CACHING (YES|NO)",
                           "CLIENT HELP"));
     assert_true(says_part(clients[0], "+    Prints this help.]", "PUBSUB HELP"));
 }

@@ -75,8 +75,8 @@ static void discard_forgets_everything(void **state)
 static void a_changed_watched_key_answers_null(void **state)
 {
     CLIENTS(state);
-    const char *const changes[] = {"SET a 2", "DEL a", "EXPIRE a 100", "FLUSHALL", "FLUSHDB",
-                                   "SWAPDB 0 1"};
+    const char *const changes[] = {"SET a 2",  "DEL a",   "EXPIRE a 100",
+                                   "FLUSHALL", "FLUSHDB", "SWAPDB 0 1"};
     for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
         assert_says(clients[1], "+OK", "SET a 1");
         assert_says(clients[0], "+OK", "WATCH b a c");

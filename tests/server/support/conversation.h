@@ -1,4 +1,5 @@
-/* A client that talks to the server in a test, and replies as text that is easy to compare:
+/* A client that talks to the server in a test, and replies as text that is easy to compare. It
+ * reads RESP itself: Debian's hiredis knows no RESP3.
  *
  *     +OK   -ERR text   :5   $text   nil   [a, b]   {k: v}   ~[a]   ,1.5   #t   =text
  *
@@ -8,12 +9,12 @@
 
 #include <stddef.h>
 
-#include <hiredis/hiredis.h>
-
 #define CONVERSATION_TEXT_MAX 65536
 
 struct conversation {
-    redisContext *context;
+    int socket;
+    char input[CONVERSATION_TEXT_MAX];
+    size_t input_start, input_end;
     char pushes[CONVERSATION_TEXT_MAX]; /* ">[...]" one after the other with blanks between */
     char text[CONVERSATION_TEXT_MAX];
 };
@@ -22,8 +23,8 @@ struct conversation {
 struct conversation *conversation_begin(int port);
 void conversation_end(struct conversation *conversation);
 
-/* Sends one command, words separated by blanks ('' is an empty word, 'a b' one word), and returns the reply as text, valid
- * until the next call. "closed" if the connection has ended. */
+/* Sends one command, words separated by blanks ('' is an empty word, 'a b' one word), and returns
+ * the reply as text, valid until the next call. "closed" if the connection has ended. */
 const char *conversation_say(struct conversation *conversation, const char *line, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -32,7 +33,8 @@ void conversation_send(struct conversation *conversation, const char *line, ...)
     __attribute__((format(printf, 2, 3)));
 const char *conversation_read(struct conversation *conversation);
 
-/* All pushes that have come since the last call, after waiting up to a second for the first; "" if there was none. */
+/* All pushes that have come since the last call, after waiting up to a second for the first; "" if
+ * there was none. */
 const char *conversation_pushes(struct conversation *conversation);
 /* The same without waiting for more than has come. */
 const char *conversation_pushes_now(struct conversation *conversation);

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -17,7 +18,8 @@
 
 struct fixture {
     struct server_process process;
-    struct conversation *clients[FIXTURE_CLIENTS]; /* fresh ones for each test; a test may end some (NULL) */
+    struct conversation
+        *clients[FIXTURE_CLIENTS]; /* fresh ones for each test; a test may end some (NULL) */
 };
 
 /* For cmocka_run_group_tests: the server; its state is a struct fixture. */

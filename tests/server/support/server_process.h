@@ -1,4 +1,5 @@
-/* A server of one's own for a test: started on a free port, stopped at the end. The program is $HOLDFAST_SERVER. */
+/* A server of one's own for a test: started on a free port, stopped at the end. The program is
+ * $HOLDFAST_SERVER. */
 #ifndef HOLDFAST_TESTS_SERVER_PROCESS_H
 #define HOLDFAST_TESTS_SERVER_PROCESS_H
 
@@ -10,8 +11,8 @@ struct server_process {
     int port;
 };
 
-/* `arguments`: more of the command line, NULL at the end; may be NULL. Ready to accept when it returns; fails the
- * program if it is not within some seconds. */
+/* `arguments`: more of the command line, NULL at the end; may be NULL. Ready to accept when it
+ * returns; fails the program if it is not within some seconds. */
 void server_process_start(struct server_process *process, const char *const *arguments);
 
 /* SIGTERM, then waits. Returns the exit status, or -1 if it was killed by a signal. */

@@ -57,8 +57,7 @@ static void what_is_added_is_found_until_it_is_removed(void **state)
     for (int i = 0; i < NODES; i += 2)
         name_table_remove(&table, &things[i].node);
     for (int i = 0; i < NODES; i++) {
-        struct name_node *found =
-            name_table_find(&table, things[i].node.hash, things[i].node.name);
+        struct name_node *found = name_table_find(&table, things[i].node.hash, things[i].node.name);
         assert_ptr_equal(found, i % 2 == 0 ? NULL : &things[i].node);
     }
     for (int i = 1; i < NODES; i += 2)
