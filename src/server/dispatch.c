@@ -159,8 +159,10 @@ static void execute(struct dispatch *dispatch, struct client *client, struct dis
     entry->ticks += ticks;
     if (dispatch->settings->latency_tracking)
         record_latency(entry, nsec);
-    if (UNLIKELY(reply->errors != 0))
-        dispatch_count_reply_errors(dispatch, client, position, &entry->failed);
+    if (UNLIKELY(reply->errors != 0)) /* behind pushes that came before the reply */
+        dispatch_count_reply_errors(dispatch, client,
+                                    client->reply_start > position ? client->reply_start : position,
+                                    &entry->failed);
 
     /* Here, once there is a log, the command's effect joins those of the turn: the words as sent
      * where it changed something (context.changes) and gave no effect of its own
@@ -222,6 +224,7 @@ static bool run_one(struct dispatch *dispatch, struct client *client,
     switch (dispatch_check(dispatch, client, entry, line->arguments, line->count)) {
     case VERDICT_RUN:
         dispatch->running = line;
+        client->reply_start = client->reply->out->length;
         execute(dispatch, client, entry, line->arguments, line->count, plan->hashes,
                 line->wire_length);
         dispatch->running = NULL;

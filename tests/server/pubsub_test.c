@@ -122,7 +122,7 @@ static void pubsub_looks_at_channels(void **state)
     assert_says(clients[2], ":1", "PUBSUB NUMPAT");
 }
 
-static void a_message_to_oneself_follows_the_reply(void **state)
+static void a_message_to_oneself_stands_beside_the_reply(void **state)
 {
     CLIENTS(state);
     assert_int_equal(conversation_say(clients[0], "HELLO 3")[0], '{');
@@ -162,7 +162,7 @@ int main(void)
         SERVER_TEST(a_subscribed_resp2_client_may_do_little),
         SERVER_TEST(shard_channels_are_a_world_of_their_own),
         SERVER_TEST(pubsub_looks_at_channels),
-        SERVER_TEST(a_message_to_oneself_follows_the_reply),
+        SERVER_TEST(a_message_to_oneself_stands_beside_the_reply),
         SERVER_TEST(notifications_come_for_the_classes_asked_for),
     };
     return cmocka_run_group_tests_name("server/pubsub", tests, fixture_start, fixture_stop);

@@ -90,7 +90,7 @@ static void names_are_checked_and_kept(void **state)
     assert_says(clients[0], "-ERR lib-name cannot contain spaces, newlines or special characters.",
                 "CLIENT SETINFO lib-name 'a b'");
     assert_says(clients[0], "-ERR Unrecognized option 'foo'", "CLIENT SETINFO foo bar");
-    assert_true(says_part(clients[0], " lib-name=jedis lib-ver=1.2 ", "CLIENT INFO"));
+    assert_true(says_part(clients[0], " lib-name=jedis lib-ver=1.2", "CLIENT INFO"));
 }
 
 static void list_shows_those_asked_for(void **state)

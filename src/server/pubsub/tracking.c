@@ -138,7 +138,7 @@ static void tell_broken_redirect(struct client *client)
     resp_writer_push(writer, 2);
     resp_writer_bulk_string(writer, "tracking-redir-broken");
     resp_writer_integer(writer, (int64_t)client->tracking->mode.redirect);
-    client_push_end(client);
+    client_push_end(client, writer);
 }
 
 void tracking_invalidate(struct tracking *tracking, struct client *client, const struct slice *keys,
@@ -164,7 +164,7 @@ void tracking_invalidate(struct tracking *tracking, struct client *client, const
         for (size_t i = 0; i < count; i++)
             resp_writer_bulk(writer, keys[i]);
     }
-    client_push_end(receiver);
+    client_push_end(receiver, writer);
 }
 
 /* --- changed keys --- */

@@ -56,6 +56,29 @@ static void release_length(struct tracking *tracking, size_t length)
 
 /* --- prefixes and their clients --- */
 
+static int compare_names(struct slice a, struct slice b)
+{
+    size_t shorter = a.length < b.length ? a.length : b.length;
+    int order = shorter == 0 ? 0 : memcmp(a.data, b.data, shorter);
+    if (order != 0)
+        return order;
+    return a.length == b.length ? 0 : a.length < b.length ? -1 : 1;
+}
+
+/* Messages and TRACKINGINFO name prefixes in order, as Redis does. */
+static void list_in_order(struct tracking *tracking, struct tracked_prefix *prefix)
+{
+    struct list *before = &tracking->prefix_list;
+    LIST_FOR_EACH (node, &tracking->prefix_list) {
+        struct slice name = LIST_ENTRY(node, struct tracked_prefix, all)->node.name;
+        if (compare_names(name, prefix->node.name) > 0) {
+            before = node;
+            break;
+        }
+    }
+    list_add_last(before, &prefix->all); /* "last" of a node is just before it */
+}
+
 void tracking_add_prefix(struct tracking *tracking, struct client *client, struct slice name)
 {
     struct tracked_prefix *prefix = find_prefix(tracking, name);
@@ -66,7 +89,7 @@ void tracking_add_prefix(struct tracking *tracking, struct client *client, struc
         prefix->node.name = slice_of(prefix->name, name.length);
         prefix->node.hash = keyspace_hash(tracking->server->keyspace, name);
         name_table_add(&tracking->prefixes, &prefix->node);
-        list_add_last(&tracking->prefix_list, &prefix->all);
+        list_in_order(tracking, prefix);
         use_length(tracking, name.length);
     }
     for (size_t i = 0; i < prefix->count; i++)
@@ -82,7 +105,12 @@ void tracking_add_prefix(struct tracking *tracking, struct client *client, struc
     struct tracking_state *state = client->tracking;
     state->prefixes =
         memory_resize(state->prefixes, (state->prefix_count + 1) * sizeof(struct tracked_prefix *));
-    state->prefixes[state->prefix_count++] = prefix;
+    size_t at = state->prefix_count++;
+    while (at > 0 && compare_names(state->prefixes[at - 1]->node.name, name) > 0) {
+        state->prefixes[at] = state->prefixes[at - 1];
+        at--;
+    }
+    state->prefixes[at] = prefix;
 }
 
 static void drop_prefix(struct tracking *tracking, struct tracked_prefix *prefix)
@@ -140,12 +168,9 @@ void tracking_note_prefixes(struct tracking *tracking, uint64_t by, struct slice
 static int compare_changed(const void *a, const void *b)
 {
     const struct changed_key *x = a, *y = b;
-    size_t shorter = x->name.length < y->name.length ? x->name.length : y->name.length;
-    int order = shorter == 0 ? 0 : memcmp(x->name.data, y->name.data, shorter);
+    int order = compare_names(x->name, y->name);
     if (order != 0)
         return order;
-    if (x->name.length != y->name.length)
-        return x->name.length < y->name.length ? -1 : 1;
     return x->sequence < y->sequence ? -1 : 1;
 }
 

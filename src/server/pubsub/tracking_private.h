@@ -35,7 +35,7 @@ struct changed_keys {
 /* A prefix and the clients that want to hear of keys that begin with it. */
 struct tracked_prefix {
     struct name_node node;
-    struct list all; /* among all prefixes, in order of appearance */
+    struct list all; /* among all prefixes, in order of names */
     struct client **clients;
     size_t count, capacity;
     struct changed_keys changed; /* in this turn */

@@ -28,29 +28,38 @@ void client_close_after_reply(struct client *client)
     connection_close_after_reply(client->connection);
 }
 
+/* Would a message now stand inside the reply of the client's own command? */
+static bool is_replying(const struct client *client)
+{
+    return (client->flags & CLIENT_IN_EXEC) || ((client->flags & CLIENT_IN_COMMAND) &&
+                                                client->reply->out->length != client->reply_start);
+}
+
 struct resp_writer *client_push_begin(struct client *client, struct resp_writer *scratch)
 {
-    bool deferred = (client->flags & CLIENT_IN_COMMAND) != 0;
     *scratch = (struct resp_writer){
-        .out = deferred ? &client->deferred : client->reply->out,
+        .out = is_replying(client) ? &client->deferred : client->reply->out,
         .version = client->reply->version,
     };
     return scratch;
 }
 
-void client_push_end(struct client *client)
+void client_push_end(struct client *client, const struct resp_writer *writer)
 {
-    if (!(client->flags & CLIENT_IN_COMMAND))
-        connection_has_output(client->connection);
+    if (writer->out == &client->deferred)
+        return;
+    client->reply_start = client->reply->out->length;
+    connection_has_output(client->connection);
 }
 
 void client_push_bytes(struct client *client, struct slice resp)
 {
-    if (client->flags & CLIENT_IN_COMMAND) {
+    if (is_replying(client)) {
         chain_append(&client->deferred, resp.data, resp.length);
         return;
     }
     chain_append(client->reply->out, resp.data, resp.length);
+    client->reply_start = client->reply->out->length;
     connection_has_output(client->connection);
 }
 
@@ -133,12 +142,11 @@ void client_describe(const struct client *client, struct buffer *out)
                       (long long)(now_ms - connection->created_ms) / 1000,
                       (long long)(now_ms - connection->last_interaction_ms) / 1000, letters,
                       database_index(client->database));
-    buffer_add_format(out, " sub=%zu psub=%zu ssub=%zu multi=%lld watch=%u",
+    buffer_add_format(out, " sub=%zu psub=%zu ssub=%zu multi=%lld",
                       pubsub_client_count(client, PUBSUB_CHANNEL),
                       pubsub_client_count(client, PUBSUB_PATTERN),
                       pubsub_client_count(client, PUBSUB_SHARD_CHANNEL),
-                      client->flags & CLIENT_IN_MULTI ? (long long)transaction_count(client) : -1,
-                      client->watch_count);
+                      client->flags & CLIENT_IN_MULTI ? (long long)transaction_count(client) : -1);
     buffer_add_format(
         out,
         " qbuf=%zu qbuf-free=%zu argv-mem=%zu multi-mem=%zu rbs=%zu rbp=%zu obl=%zu "
@@ -149,12 +157,8 @@ void client_describe(const struct client *client, struct buffer *out)
         statistics.output_blocks <= 1 ? 0 : statistics.output_blocks,
         statistics.output_blocks <= 1 ? 0 : statistics.output_memory, client_memory(client),
         statistics.waits_readable ? "r" : "", statistics.waits_writable ? "w" : "");
-    buffer_add_format(
-        out,
-        " cmd=%s user=%s redir=%lld resp=%d lib-name=%s lib-ver=%s tot-net-in=%llu "
-        "tot-net-out=%llu tot-cmds=%llu",
-        client->last_command != NULL ? client->last_command->full_name : "NULL", client->user,
-        (long long)tracking_redirection(client), client->reply->version, client->library_name,
-        client->library_version, (unsigned long long)statistics.input_bytes,
-        (unsigned long long)statistics.output_bytes, (unsigned long long)statistics.commands);
+    buffer_add_format(out, " cmd=%s user=%s redir=%lld resp=%d lib-name=%s lib-ver=%s",
+                      client->last_command != NULL ? client->last_command->full_name : "NULL",
+                      client->user, (long long)tracking_redirection(client), client->reply->version,
+                      client->library_name, client->library_version);
 }

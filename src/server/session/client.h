@@ -72,7 +72,8 @@ struct client {
     /* pubsub */
     struct pubsub_state *pubsub;     /* NULL: never subscribed */
     struct tracking_state *tracking; /* NULL: off */
-    struct chain deferred;           /* pushed while its own command ran: sent behind the reply */
+    struct chain deferred; /* pushed while its own command replied: sent behind the reply */
+    size_t reply_start;    /* bytes of output when its command began, or of pushes since */
 };
 
 /* The client that runs this command. Commands in server/ use it; NULL in unit tests of commands. */
@@ -88,9 +89,10 @@ void client_close_after_reply(struct client *client);
 
 /* Where to write a message the client did not ask for (publish, invalidation, monitor). Pair with
  * client_push_end, which lets the network send it and applies the output limits. While a command of
- * this client runs the bytes go behind its reply. */
+ * this client runs, the message goes before its reply if that has not begun (as in Redis 7.0), else
+ * behind it; never into it. */
 struct resp_writer *client_push_begin(struct client *client, struct resp_writer *scratch);
-void client_push_end(struct client *client);
+void client_push_end(struct client *client, const struct resp_writer *writer);
 /* The same for bytes that are RESP already: what PUBLISH does for each subscriber. */
 void client_push_bytes(struct client *client, struct slice resp);
 

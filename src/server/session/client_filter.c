@@ -117,7 +117,11 @@ static bool parse_ids(struct parser *parser, struct client_conditions *condition
     size_t first = parser->at + 1, i = first;
     for (; i < context->count && (i == first || !is_option(context->arguments[i])); i++) {
         int64_t id;
-        if (!number_parse_int64(context->arguments[i], &id) || id < 1) {
+        bool valid = number_parse_int64(context->arguments[i], &id) && id > 0;
+        if (!valid && parser->kills && i > first)
+            break; /* what follows is taken for an option, as by Redis 7.0, which knew one id only
+                    */
+        if (!valid) {
             resp_writer_error(context->reply, parser->kills
                                                   ? "ERR client-id should be greater than 0"
                                                   : "ERR Invalid client ID");

@@ -109,6 +109,8 @@ void transaction_abort(struct client *client, const char *error)
 {
     transaction_discard(client);
     watches_forget_client(client->server->watches, client);
+    if (strncmp(error, "ERR ", 4) == 0)
+        error += 4; /* Redis names other codes only */
     char text[ERROR_TEXT_MAX];
     snprintf(text, sizeof text, "EXECABORT Transaction discarded because of: %s", error);
     resp_writer_error(client->reply, text);
