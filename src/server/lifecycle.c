@@ -144,8 +144,7 @@ void lifecycle_ready(struct lifecycle *lifecycle)
         log_line(LOG_NOTICE, "Ready to accept connections tcp");
     if (admission->unix_path[0] != '\0')
         log_line(LOG_NOTICE, "Ready to accept connections unix");
-    bool told = strcmp(settings->supervised, "no") != 0 || process_is_supervised();
-    if (told && lifecycle->watches_signals && process_is_supervised())
+    if (lifecycle->watches_signals && process_is_supervised())
         (void)process_notify_manager("READY=1\nSTATUS=Ready to accept connections\n");
 }
 

@@ -13,7 +13,7 @@ struct lifecycle_settings {
     int databases; /* 16 */
     bool daemonize;
     char *pid_file;             /* "" none */
-    char *supervised;           /* "no", "systemd", "upstart", "auto" */
+    char *supervised;           /* accepted: a manager that gives $NOTIFY_SOCKET is told */
     char *directory;            /* "dir": the working directory, "" stays */
     char *log_file;             /* "" is standard output */
     int log_level;              /* enum log_level; LOG_NOTICE */

@@ -62,7 +62,7 @@ void pubsub_destroy(struct pubsub *pubsub)
 {
     if (pubsub == NULL)
         return;
-    for (int kind = 0; kind < PUBSUB_KINDS; kind++)
+    for (enum pubsub_kind kind = 0; kind < PUBSUB_KINDS; kind++)
         ASSERT(pubsub->topics[kind].count == 0);
     buffer_deinit(&pubsub->message[0]);
     buffer_deinit(&pubsub->message[1]);
@@ -113,7 +113,7 @@ static void remove_topic(struct pubsub *pubsub, enum pubsub_kind kind, struct to
 static size_t total_count(const struct client *client)
 {
     size_t sum = 0;
-    for (int kind = 0; kind < PUBSUB_KINDS; kind++)
+    for (enum pubsub_kind kind = 0; kind < PUBSUB_KINDS; kind++)
         sum += pubsub_client_count(client, kind);
     return sum;
 }
@@ -211,7 +211,7 @@ void pubsub_forget_client(struct pubsub *pubsub, struct client *client)
 {
     if (client->pubsub == NULL)
         return;
-    for (int kind = 0; kind < PUBSUB_KINDS; kind++) {
+    for (enum pubsub_kind kind = 0; kind < PUBSUB_KINDS; kind++) {
         struct name_table *own = &client->pubsub->subscriptions[kind];
         while (own->count > 0) {
             struct name_node *node = name_table_pick(own, own->count - 1);
@@ -344,7 +344,7 @@ void pubsub_visit(const struct pubsub *pubsub, enum pubsub_kind kind,
 size_t pubsub_memory(const struct pubsub *pubsub)
 {
     size_t memory = pubsub->memory;
-    for (int kind = 0; kind < PUBSUB_KINDS; kind++)
+    for (enum pubsub_kind kind = 0; kind < PUBSUB_KINDS; kind++)
         memory += name_table_memory(&pubsub->topics[kind]);
     return memory;
 }
@@ -354,7 +354,7 @@ size_t pubsub_client_memory(const struct client *client)
     if (client->pubsub == NULL)
         return 0;
     size_t memory = sizeof *client->pubsub;
-    for (int kind = 0; kind < PUBSUB_KINDS; kind++)
+    for (enum pubsub_kind kind = 0; kind < PUBSUB_KINDS; kind++)
         memory += name_table_memory(&client->pubsub->subscriptions[kind]) +
                   client->pubsub->subscriptions[kind].count * sizeof(struct subscription);
     return memory;

@@ -16,8 +16,6 @@
                                 */
 #define CAPABILITY_LETTERS "r" /* redirect */
 
-enum client_filter_type { TYPE_NORMAL, TYPE_PUBSUB, TYPE_NOBODY };
-
 /* What one option does with its value. False: the error is written. */
 struct parser {
     struct command_context *context;
@@ -26,14 +24,15 @@ struct parser {
     size_t at; /* of the option's word; set to the last argument used */
 };
 
-static bool parse_type(struct command_context *context, struct slice value, int *type)
+static bool parse_type(struct command_context *context, struct slice value,
+                       enum client_filter_type *type)
 {
     static const struct {
         const char *name;
         enum client_filter_type type;
     } types[] = {
-        {"normal", TYPE_NORMAL}, {"pubsub", TYPE_PUBSUB},  {"master", TYPE_NOBODY},
-        {"slave", TYPE_NOBODY},  {"replica", TYPE_NOBODY}, {"primary", TYPE_NOBODY},
+        {"normal", FILTER_NORMAL}, {"pubsub", FILTER_PUBSUB},  {"master", FILTER_NOBODY},
+        {"slave", FILTER_NOBODY},  {"replica", FILTER_NOBODY}, {"primary", FILTER_NOBODY},
     };
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         if (slice_is_word(value, types[i].name)) {
@@ -211,8 +210,8 @@ bool client_filter_parse(struct command_context *context, size_t first, bool kil
                          struct client_filter *filter)
 {
     *filter = (struct client_filter){
-        .with = {.type = -1, .database = -1},
-        .without = {.type = -1, .database = -1},
+        .with = {.database = -1},
+        .without = {.database = -1},
         .age_min_s = -1,
         .idle_min_s = -1,
         .skip_me = kills,
@@ -270,10 +269,10 @@ static bool has_id(const struct client *client, const struct slice *ids, size_t 
     return false;
 }
 
-static bool has_type(const struct client *client, int type)
+static bool has_type(const struct client *client, enum client_filter_type type)
 {
     bool pubsub = admission_class(client) == CLASS_PUBSUB;
-    return type == (pubsub ? TYPE_PUBSUB : TYPE_NORMAL);
+    return type == (pubsub ? FILTER_PUBSUB : FILTER_NORMAL);
 }
 
 static bool has_capabilities(const struct client *client)
@@ -298,7 +297,7 @@ static bool conditions_allow(const struct client_conditions *is, const struct cl
         {given(is->library_version), is_text(is->library_version, client->library_version)},
         {given(is->user), is_text(is->user, client->user)},
         {given(is->capabilities), has_capabilities(client)},
-        {is->type >= 0, has_type(client, is->type)},
+        {is->type != FILTER_ANY_TYPE, has_type(client, is->type)},
         {is->database >= 0, is->database == database_index(client->database)},
         {is->id_count > 0, has_id(client, is->ids, is->id_count)},
     };

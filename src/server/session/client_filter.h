@@ -12,12 +12,14 @@
 struct client;
 struct command_context;
 
+enum client_filter_type { FILTER_ANY_TYPE, FILTER_NORMAL, FILTER_PUBSUB, FILTER_NOBODY };
+
 /* A set of conditions; those not given (NULL slices, negative numbers) hold for everybody. Slices
  * are the command's. */
 struct client_conditions {
     struct slice address, local_address, ip, name, flags, library_name, library_version, user,
         capabilities;
-    int type;         /* enum client_filter_type, -1: any */
+    enum client_filter_type type;
     int64_t database; /* -1: any */
     const struct slice *ids;
     size_t id_count; /* 0: any */

@@ -78,8 +78,8 @@ void client_listing_kill(struct command_context *context)
     struct client_filter filter;
     if (context->count == 3) {
         filter = (struct client_filter){
-            .with = {.address = context->arguments[2], .type = -1, .database = -1},
-            .without = {.type = -1, .database = -1},
+            .with = {.address = context->arguments[2], .database = -1},
+            .without = {.database = -1},
             .age_min_s = -1,
             .idle_min_s = -1,
         };
