@@ -19,7 +19,7 @@ struct clock;
 struct event_loop;
 struct network; /* opaque */
 
-#define NETWORK_READ_SIZE (64 * 1024) /* bytes of the shared read buffer: one read takes no more */
+#define NETWORK_READ_SIZE (64 * 1024)   /* bytes of the shared read buffer */
 #define NETWORK_ACCEPTS_PER_TURN_MAX 64 /* of one listener */
 #define NETWORK_BLOCKS_KEPT_MAX 1024    /* free output blocks that are kept warm */
 #define NETWORK_LISTENERS_MAX 32
