@@ -36,7 +36,7 @@ static bool parse_type(struct command_context *context, struct slice value,
     };
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         if (slice_is_word(value, types[i].name)) {
-            *type = (int)types[i].type;
+            *type = types[i].type;
             return true;
         }
     }
