@@ -102,6 +102,12 @@ static void command_punsubscribe(struct command_context *context)
 
 static void command_ssubscribe(struct command_context *context)
 {
+    /* As Redis 7.0 has it: of the three, this one is not allowed in EXEC. */
+    if (client_of(context)->flags & CLIENT_IN_EXEC) {
+        resp_writer_error(context->reply,
+                          "ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client");
+        return;
+    }
     subscribe(context, PUBSUB_SHARD_CHANNEL);
 }
 

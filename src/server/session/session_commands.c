@@ -180,8 +180,8 @@ static void command_quit(struct command_context *context)
 
 static void command_select(struct command_context *context)
 {
-    int64_t index;
-    if (!command_integer(context, 1, &index))
+    int index;
+    if (!command_int(context, 1, &index))
         return;
     if (!client_select(client_of(context), index))
         resp_writer_error(context->reply, "ERR DB index is out of range");
