@@ -7,8 +7,8 @@ every reply, and whether the connection was closed.
 A file may begin with "config: arguments for the server". A case is its name and its steps:
 
     case: a negative bulk length closes the connection
-    1> SET a "with \\x00 byte"     a command on connection 1, quoted as for redis-cli; awaits the reply
-    1>> b"*1\\r\\n$-5\\r\\n"          raw bytes, as a Python expression; cmd("GET", "a") is a command
+    1> SET a "\\x00 byte"          a command on connection 1, quoted as for redis-cli, and its reply
+    1>> b"*1\\r\\n$-5\\r\\n"          raw bytes, a Python expression; cmd("GET", "a") is a command
     1~ CLIENT REPLY OFF           a command, nothing is awaited;  1~~ the same with raw bytes
     1.                            what has come until now
     1= 3                          what has come, as soon as it is three frames or the end

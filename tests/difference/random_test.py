@@ -22,7 +22,7 @@ from generate import KEYS, Generator, Grammar  # noqa: E402
 from pair import Connection, Pair, why_not  # noqa: E402
 import resp  # noqa: E402
 
-COMMANDS = 200_000
+COMMANDS = 1_000_000
 CONNECTIONS = 4
 LISTENER = CONNECTIONS - 1  # the one that stays subscribed
 BATCH_MAX = 200
