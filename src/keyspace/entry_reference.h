@@ -44,12 +44,16 @@ static inline struct entry *entry_reference_entry(uint64_t reference, uint64_t w
                                        (reference << ENTRY_REFERENCE_SHIFT));
 }
 
-/* `at` points to ENTRY_REFERENCE_SIZE bytes that may be unaligned. */
+/* `at` points to ENTRY_REFERENCE_SIZE bytes that may be unaligned. In two loads: compilers put a
+ * memcpy of 5 bytes through the stack, where the load of 8 then stalls on the stores. */
 static inline uint64_t entry_reference_load(const unsigned char *at)
 {
-    uint64_t reference = 0;
-    memcpy(&reference, at, ENTRY_REFERENCE_SIZE);
-    return reference;
+    uint32_t low;
+    memcpy(&low, at, sizeof low);
+    uint64_t high = at[4];
+    if (ENTRY_REFERENCE_SIZE == 6)
+        high |= (uint64_t)at[5] << 8;
+    return low | high << 32;
 }
 
 static inline void entry_reference_store(unsigned char *at, uint64_t reference)

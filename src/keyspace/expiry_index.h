@@ -2,7 +2,7 @@
  *
  * A B+-tree over (deadline, address): its leaves hold nothing but references to entries (5 bytes
  * each in release builds, see entry_reference.h), the deadlines stand in the entries. It costs
- * about 6 to 8 bytes a key. The keyspace owns the entries and says when one appears, disappears,
+ * about 6.5 bytes a key. The keyspace owns the entries and says when one appears, disappears,
  * moves or changes its deadline. The caller passes the time in, so that a test can move it. One
  * thread. */
 #ifndef HOLDFAST_KEYSPACE_EXPIRY_INDEX_H
@@ -37,11 +37,13 @@ int64_t expiry_index_first_ms(struct expiry_index *index);
 size_t expiry_index_take_due(struct expiry_index *index, int64_t now_ms, struct entry **due,
                              size_t count_max);
 
-/* A pick for eviction of keys with the nearest deadline, and for random choice among keys with a
- * deadline: the entry at position `random` modulo the count, in no exact order. NULL when empty. */
+/* An entry with the earliest deadline, left in the index; NULL when empty. */
+struct entry *expiry_index_first(struct expiry_index *index);
+
+/* An entry chosen evenly by the bits of `random`; NULL when empty. */
 struct entry *expiry_index_pick(const struct expiry_index *index, uint64_t random);
 
-/* Sum of (deadline - now) over a sample, divided by its size: INFO's avg_ttl. 0 when empty. */
+/* Average of (deadline - now) over a sample of entries: INFO's avg_ttl. 0 when empty. */
 int64_t expiry_index_average_ttl_ms(const struct expiry_index *index, int64_t now_ms);
 
 size_t expiry_index_memory(const struct expiry_index *index);
