@@ -2,6 +2,7 @@
 #include <limits.h>
 
 #include "commands/tables.h"
+#include "keyspace/eviction.h"
 
 #define SHARED_INTEGER_MAX 10000 /* Redis keeps one object for each smaller number */
 
@@ -40,19 +41,40 @@ static void object_refcount(struct command_context *context)
     resp_writer_integer(context->reply, shared ? INT_MAX : 1);
 }
 
+static bool counts_frequency(const struct command_context *context)
+{
+    return eviction_policy_is_lfu(keyspace_eviction(context->keyspace)->policy);
+}
+
 static void object_idletime(struct command_context *context)
 {
-    if (look(context) != NULL)
-        resp_writer_integer(context->reply, 0);
+    struct entry *entry = look(context);
+    if (entry == NULL)
+        return;
+    if (counts_frequency(context))
+        resp_writer_error(context->reply,
+                          "ERR An LFU maxmemory policy is selected, idle time not tracked. Please "
+                          "note that when switching between policies at runtime LRU and LFU data "
+                          "will take some time to adjust.");
+    else
+        resp_writer_integer(context->reply,
+                            eviction_idle_seconds(entry, keyspace_time_ms(context->keyspace)));
 }
 
 static void object_freq(struct command_context *context)
 {
-    if (look(context) != NULL)
+    struct entry *entry = look(context);
+    if (entry == NULL)
+        return;
+    if (!counts_frequency(context))
         resp_writer_error(context->reply,
                           "ERR An LFU maxmemory policy is not selected, access frequency not "
                           "tracked. Please note that when switching between policies at runtime "
                           "LRU and LFU data will take some time to adjust.");
+    else
+        resp_writer_integer(context->reply,
+                            eviction_frequency(entry, keyspace_eviction(context->keyspace),
+                                               keyspace_time_ms(context->keyspace)));
 }
 
 static void object_help(struct command_context *context)

@@ -3,9 +3,12 @@
 #include "base/assertion.h"
 #include "base/memory.h"
 #include "keyspace/database_private.h"
+#include "keyspace/eviction.h"
 #include "keyspace/keyspace_private.h"
 
 #define EXPIRE_SLICE 64 /* entries taken from an index at a time */
+
+static const struct eviction_settings no_eviction = {EVICTION_NONE, 5, 10, 1};
 
 struct keyspace {
     struct keyspace_hooks hooks;
@@ -13,7 +16,10 @@ struct keyspace {
     struct keyspace_statistics statistics;
     int64_t now_ms;
     bool expiry_frozen;
-    int next_to_expire; /* database where keyspace_expire_due begins, so that none starves */
+    const struct eviction_settings *eviction;
+    struct eviction_pool *eviction_pool;
+    uint64_t touch_random; /* for LFU's counters */
+    int next_to_expire;    /* database where keyspace_expire_due begins, so that none starves */
     int database_count;
     struct database databases[];
 };
@@ -26,6 +32,9 @@ struct keyspace *keyspace_create(int database_count, const struct hash_seed *see
     struct keyspace *keyspace = memory_allocate_zeroed(size);
     keyspace->hooks = *hooks;
     keyspace->seed = *seed;
+    keyspace->eviction = &no_eviction;
+    keyspace->eviction_pool = eviction_pool_create();
+    keyspace->touch_random = seed->k0;
     keyspace->database_count = database_count;
     for (int i = 0; i < database_count; i++)
         database_init(&keyspace->databases[i], keyspace, i, seed);
@@ -38,6 +47,7 @@ void keyspace_destroy(struct keyspace *keyspace)
         return;
     for (int i = 0; i < keyspace->database_count; i++)
         database_deinit(&keyspace->databases[i]);
+    eviction_pool_destroy(keyspace->eviction_pool);
     memory_free(keyspace);
 }
 
@@ -176,14 +186,33 @@ void keyspace_discard(struct keyspace *keyspace, void *garbage, bool (*free_some
         ;
 }
 
+void keyspace_set_eviction(struct keyspace *keyspace, const struct eviction_settings *settings)
+{
+    keyspace->eviction = settings;
+}
+
+const struct eviction_settings *keyspace_eviction(const struct keyspace *keyspace)
+{
+    return keyspace->eviction;
+}
+
+struct eviction_pool *keyspace_eviction_pool(struct keyspace *keyspace)
+{
+    return keyspace->eviction_pool;
+}
+
 void keyspace_touch(struct keyspace *keyspace, struct entry *entry)
 {
-    (void)keyspace;
-    (void)entry;
+    /* Knuth's linear congruential generator: good enough for a chance, and one multiplication. */
+    keyspace->touch_random =
+        keyspace->touch_random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    eviction_touch(entry, keyspace->eviction, keyspace->now_ms,
+                   (uint32_t)(keyspace->touch_random >> 32));
 }
 
 void keyspace_touch_new(struct keyspace *keyspace, const struct entry *old, struct entry *entry)
 {
-    (void)old;
-    keyspace_touch(keyspace, entry);
+    eviction_begin(entry, old, keyspace->eviction, keyspace->now_ms);
+    if (old != NULL)
+        keyspace_touch(keyspace, entry);
 }

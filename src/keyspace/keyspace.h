@@ -16,6 +16,7 @@
 
 struct entry;
 struct database;
+struct eviction_settings;
 struct keyspace;
 
 #define KEYSPACE_DATABASES_MAX 16384
@@ -70,5 +71,10 @@ void keyspace_freeze_expiry(struct keyspace *keyspace, bool frozen);
 size_t keyspace_expire_due(struct keyspace *keyspace, size_t count_max);
 /* The earliest deadline of any database, INT64_MAX when there is none. */
 int64_t keyspace_next_deadline_ms(struct keyspace *keyspace);
+
+/* How accesses are marked and what eviction_step may remove (eviction.h): the settings stay the
+ * caller's and may change at any time. Without this call: no eviction, idle times are kept. */
+void keyspace_set_eviction(struct keyspace *keyspace, const struct eviction_settings *settings);
+const struct eviction_settings *keyspace_eviction(const struct keyspace *keyspace);
 
 #endif

@@ -11,6 +11,8 @@ void keyspace_tell_removed(struct keyspace *keyspace, struct database *database,
 void keyspace_tell_missed(struct keyspace *keyspace, struct database *database, struct slice key);
 void keyspace_discard(struct keyspace *keyspace, void *garbage, bool (*free_some)(void *garbage));
 
+struct eviction_pool *keyspace_eviction_pool(struct keyspace *keyspace);
+
 /* Marks an access of `entry` for eviction. */
 void keyspace_touch(struct keyspace *keyspace, struct entry *entry);
 /* Marks `entry` as just written; `old` (may be NULL, or the same) is what the key was before. */
