@@ -5,6 +5,7 @@
 #include "base/buffer.h"
 #include "net/connection.h"
 #include "server/dispatch_private.h"
+#include "server/memory_limit.h"
 #include "server/server.h"
 #include "server/session/client.h"
 #include "server/session/sessions.h"
@@ -140,7 +141,7 @@ enum verdict dispatch_check(struct dispatch *dispatch, struct client *client,
         dispatch_reject(dispatch, client, entry, "ERR Command not allowed inside a transaction");
         return VERDICT_REFUSED;
     }
-    if (UNLIKELY(sessions_memory_is_short(dispatch->server->sessions)) &&
+    if (UNLIKELY(memory_limit_is_short(dispatch->server->memory_limit)) &&
         ((flags & COMMAND_GROWS) || (in_multi && !(traits & TRAIT_OOM_IN_MULTI)))) {
         dispatch->statistics.evicted_refusals++;
         dispatch_reject(dispatch, client, entry,

@@ -11,6 +11,7 @@
 #include "server/command_tables.h"
 #include "server/dispatch.h"
 #include "server/housekeeping.h"
+#include "server/memory_limit.h"
 #include "server/notifications.h"
 #include "server/observe/observe.h"
 #include "server/pubsub/pubsub.h"
@@ -67,6 +68,7 @@ static void end_turn(void *context)
 {
     struct server *server = context;
     housekeeping_end_turn(server->housekeeping);
+    memory_limit_end_turn(server->memory_limit);
     tracking_limit_keys(server->tracking);
     tracking_send_broadcasts(server->tracking);
     network_turn_end(server->network);
@@ -126,6 +128,7 @@ static void create_modules(struct server *server, bool watches_signals)
     server->network =
         network_create(server->loop, server->clock, &sessions_handlers, server->sessions);
     create_keyspace(server);
+    server->memory_limit = memory_limit_create(server, &settings->memory);
     server->housekeeping = housekeeping_create(server, &settings->housekeeping);
     server->lifecycle = lifecycle_create(server, &settings->lifecycle, watches_signals);
     command_tables_register(server->dispatch);
@@ -179,6 +182,7 @@ void server_destroy(struct server *server)
         worker_destroy(server->worker);
     lifecycle_destroy(server->lifecycle);
     housekeeping_destroy(server->housekeeping);
+    memory_limit_destroy(server->memory_limit);
     notifications_destroy(server->notifications);
     tracking_destroy(server->tracking);
     pubsub_destroy(server->pubsub);

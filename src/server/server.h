@@ -32,6 +32,7 @@ struct server {
     struct pubsub *pubsub;               /* server/pubsub/pubsub.h */
     struct tracking *tracking;           /* server/pubsub/tracking.h */
     struct notifications *notifications; /* server/notifications.h */
+    struct memory_limit *memory_limit;   /* server/memory_limit.h */
     struct housekeeping *housekeeping;   /* server/housekeeping.h */
     struct observe *observe;             /* server/observe/observe.h */
     struct lifecycle *lifecycle;         /* server/lifecycle.h: start and stop */

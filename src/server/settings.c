@@ -49,6 +49,7 @@ void settings_init(struct settings *settings)
         .dispatch = {.latency_tracking = true},
         .tracking = {.table_keys_max = 1000000},
         .housekeeping = {.hz = 10, .dynamic_hz = true, .active_rehashing = true},
+        .memory = {.eviction = eviction_default_settings(), .tenacity = 10},
         .observe =
             {
                 .slow_usec = 10000,

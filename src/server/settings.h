@@ -10,6 +10,7 @@
 #include "server/dispatch.h"
 #include "server/housekeeping.h"
 #include "server/lifecycle.h"
+#include "server/memory_limit.h"
 #include "server/notifications.h"
 #include "server/observe/observe.h"
 #include "server/pubsub/tracking.h"
@@ -24,6 +25,7 @@ struct settings {
     struct notification_settings notification;
     struct tracking_settings tracking;
     struct housekeeping_settings housekeeping;
+    struct memory_limit_settings memory;
     struct observe_settings observe;
 };
 

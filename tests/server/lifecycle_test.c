@@ -80,6 +80,23 @@ static void a_stranger_may_not_send_much(void **state)
     assert_int_equal(server_process_stop(&process), 0);
 }
 
+static void without_memory_only_what_needs_none_runs(void **state)
+{
+    (void)state;
+    const char *refusal = "-OOM command not allowed when used memory > 'maxmemory'.";
+    struct server_process process;
+    server_process_start(&process, (const char *const[]){"--maxmemory", "1", NULL});
+    struct conversation *client = conversation_begin(process.port);
+    assert_says(client, refusal, "SET a 1");
+    assert_says(client, "nil", "GET a");
+    assert_says(client, ":0", "DEL a");
+    assert_says(client, "+OK", "MULTI");
+    assert_says(client, refusal, "GET a");
+    assert_says(client, "-EXECABORT Transaction discarded because of previous errors.", "EXEC");
+    conversation_end(client);
+    assert_int_equal(server_process_stop(&process), 0);
+}
+
 static void many_clients_come_and_go(void **state)
 {
     (void)state;
@@ -112,6 +129,7 @@ int main(void)
         cmocka_unit_test(shutdown_ends_it),
         cmocka_unit_test(strangers_may_only_authenticate),
         cmocka_unit_test(a_stranger_may_not_send_much),
+        cmocka_unit_test(without_memory_only_what_needs_none_runs),
         cmocka_unit_test(many_clients_come_and_go),
     };
     return cmocka_run_group_tests_name("server/lifecycle", tests, NULL, NULL);

@@ -36,6 +36,8 @@ static void set(struct settings *settings, const char *name, const char *value)
         settings_set_string(&settings->admission.unix_path, value);
     else if (strcasecmp(name, "requirepass") == 0)
         settings_set_string(&settings->session.password, value);
+    else if (strcasecmp(name, "maxmemory") == 0)
+        settings->memory.bytes_max = strtoull(value, NULL, 10);
     else if (strcasecmp(name, "maxclients") == 0)
         settings->admission.clients_max = strtoull(value, NULL, 10);
     else if (strcasecmp(name, "enable-debug-command") == 0)

@@ -255,15 +255,13 @@ void sessions_postpone(struct sessions *sessions, struct client *client)
 
 /* --- memory --- */
 
-bool sessions_memory_is_short(struct sessions *sessions)
-{
-    (void)sessions;
-    return false;
-}
-
 static uint64_t client_memory_limit(const struct sessions *sessions)
 {
-    return sessions->settings->client_memory_bytes_max;
+    const struct session_settings *settings = sessions->settings;
+    if (settings->client_memory_percent_max == 0)
+        return settings->client_memory_bytes_max;
+    uint64_t memory_max = sessions->server->settings->memory.bytes_max;
+    return memory_max / 100 * (uint64_t)settings->client_memory_percent_max;
 }
 
 /* Closes the largest clients until all together fit in maxmemory-clients. */

@@ -70,9 +70,6 @@ void sessions_unpause(struct sessions *sessions);
 /* Holds a client back until the pause is over. */
 void sessions_postpone(struct sessions *sessions, struct client *client);
 
-/* Is memory over maxmemory and nothing left to evict? Evicts first where the policy says so. */
-bool sessions_memory_is_short(struct sessions *sessions);
-
 /* --- periodic work, called by housekeeping --- */
 
 /* Ends a pause whose time is over, wakes who was postponed, unblocks who waited long enough,
