@@ -125,7 +125,7 @@ define link
 	@mkdir -p $(@D)
 	$(Q)$(LINK) -o $@ $(filter %.o %.a,$^) $(OWN_LIBRARIES) $(LIBRARIES)
 endef
-$(BUILD)/holdfast-bench $(SERVER_TESTS): OWN_LIBRARIES += -lhiredis
+$(SERVER_TESTS): OWN_LIBRARIES += -lhiredis
 $(UNIT_TESTS) $(SERVER_TESTS): OWN_LIBRARIES += -lcmocka
 $(FUZZ_TESTS): OWN_LIBRARIES += -fsanitize=fuzzer
 

@@ -1,0 +1,138 @@
+#include "bench/contender.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bench/bench.h"
+#include "bench/wire.h"
+
+#define START_MS_MAX 10000
+#define START_STEP_MS 20
+
+const char *contender_name(enum side side)
+{
+    return side == SIDE_HOLDFAST ? "holdfast" : "redis";
+}
+
+static const char *program(const struct bench *bench, enum side side)
+{
+    return side == SIDE_HOLDFAST ? bench->server_path : bench->redis_path;
+}
+
+bool contender_is_there(const struct bench *bench, enum side side)
+{
+    return access(program(bench, side), X_OK) == 0;
+}
+
+static int free_port(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (descriptor < 0 || bind(descriptor, (struct sockaddr *)&address, length) != 0 ||
+        getsockname(descriptor, (struct sockaddr *)&address, &length) != 0)
+        bench_fail("no free port on the loopback");
+    close(descriptor);
+    return ntohs(address.sin_port);
+}
+
+static _Noreturn void become(const struct bench *bench, enum side side, int port)
+{
+    char log[512], port_text[16];
+    snprintf(log, sizeof log, "%s/%s.log", bench->output_folder, contender_name(side));
+    snprintf(port_text, sizeof port_text, "%d", port);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    bench_pin(BENCH_SERVER_CORE);
+    int descriptor = open(log, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    if (descriptor >= 0) {
+        dup2(descriptor, STDOUT_FILENO);
+        dup2(descriptor, STDERR_FILENO);
+    }
+    const char *path = program(bench, side);
+    execl(path, path, "--port", port_text, "--bind", "127.0.0.1", "--save", "", "--appendonly",
+          "no", "--daemonize", "no", (char *)NULL);
+    _exit(127);
+}
+
+void contender_start(struct contender *contender, const struct bench *bench, enum side side)
+{
+    *contender = (struct contender){.side = side, .port = free_port()};
+    contender->pid = fork();
+    if (contender->pid < 0)
+        bench_fail("no process for %s", contender_name(side));
+    if (contender->pid == 0)
+        become(bench, side, contender->port);
+    for (int waited_ms = 0;; waited_ms += START_STEP_MS) {
+        struct wire wire;
+        if (wire_try_open(&wire, contender->port)) {
+            wire_command(&wire, "PING");
+            wire_close(&wire);
+            return;
+        }
+        if (waitpid(contender->pid, NULL, WNOHANG) == contender->pid || waited_ms > START_MS_MAX)
+            bench_fail("%s did not start: see %s/%s.log", program(bench, side),
+                       bench->output_folder, contender_name(side));
+        bench_sleep_us(START_STEP_MS * 1000);
+    }
+}
+
+void contender_stop(struct contender *contender)
+{
+    kill(contender->pid, SIGKILL); /* nothing of it is kept */
+    waitpid(contender->pid, NULL, 0);
+    contender->pid = 0;
+}
+
+static FILE *open_proc(const struct contender *contender, const char *name)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/%s", (int)contender->pid, name);
+    FILE *file = fopen(path, "r");
+    if (file == NULL)
+        bench_fail("%s is gone: see its log", contender_name(contender->side));
+    return file;
+}
+
+size_t contender_resident_bytes(const struct contender *contender)
+{
+    FILE *file = open_proc(contender, "status");
+    char line[256];
+    size_t resident_kib = 0;
+    while (fgets(line, sizeof line, file) != NULL)
+        if (strncmp(line, "VmRSS:", 6) == 0)
+            resident_kib = strtoul(line + 6, NULL, 10);
+    fclose(file);
+    return resident_kib * 1024;
+}
+
+/* Time on a core and time waiting for one, of the main thread: the loop. */
+static void read_schedule(const struct contender *contender, int64_t *cpu_ns, int64_t *queued_ns)
+{
+    FILE *file = open_proc(contender, "schedstat");
+    if (fscanf(file, "%" SCNd64 " %" SCNd64, cpu_ns, queued_ns) != 2)
+        *cpu_ns = *queued_ns = 0;
+    fclose(file);
+}
+
+int64_t contender_cpu_ns(const struct contender *contender)
+{
+    int64_t cpu_ns, queued_ns;
+    read_schedule(contender, &cpu_ns, &queued_ns);
+    return cpu_ns;
+}
+
+int64_t contender_queued_ns(const struct contender *contender)
+{
+    int64_t cpu_ns, queued_ns;
+    read_schedule(contender, &cpu_ns, &queued_ns);
+    return queued_ns;
+}

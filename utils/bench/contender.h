@@ -1,0 +1,37 @@
+/* A server under measurement: Holdfast or Redis, started and stopped by the bench. */
+#ifndef HOLDFAST_BENCH_CONTENDER_H
+#define HOLDFAST_BENCH_CONTENDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct bench;
+
+enum side { SIDE_HOLDFAST, SIDE_REDIS };
+#define SIDES 2
+
+struct contender {
+    enum side side;
+    pid_t pid;
+    int port;
+};
+
+const char *contender_name(enum side side);
+
+/* False when the program is not there; the suite then leaves this side out. */
+bool contender_is_there(const struct bench *bench, enum side side);
+
+/* Starts it on a free loopback port without persistence, on BENCH_SERVER_CORE, and waits until it
+ * answers PING. It dies with the bench. */
+void contender_start(struct contender *contender, const struct bench *bench, enum side side);
+void contender_stop(struct contender *contender);
+
+/* What the system says of the process. */
+size_t contender_resident_bytes(const struct contender *contender);
+int64_t contender_cpu_ns(const struct contender *contender);
+/* How long it has been ready to run while something else had the core: noise of the machine. */
+int64_t contender_queued_ns(const struct contender *contender);
+
+#endif
