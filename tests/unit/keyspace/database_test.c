@@ -1,0 +1,443 @@
+/* Databases: strings in all their layouts, deadlines, expiry, moving, clearing; and a random walk
+ * beside a plain model. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "base/memory.h"
+#include "base/number.h"
+#include "keyspace/database.h"
+#include "keyspace/keyspace.h"
+
+struct fixture {
+    struct keyspace *keyspace;
+    struct database *database;
+    int removed, missed;
+    enum removal last_reason;
+    char last_key[64];
+};
+
+static void note_removed(void *context, struct database *database, struct slice key,
+                         enum removal reason)
+{
+    (void)database;
+    struct fixture *fixture = context;
+    fixture->removed++;
+    fixture->last_reason = reason;
+    snprintf(fixture->last_key, sizeof fixture->last_key, "%.*s", (int)key.length, key.data);
+}
+
+static void note_missed(void *context, struct database *database, struct slice key)
+{
+    (void)database, (void)key;
+    ((struct fixture *)context)->missed++;
+}
+
+static int set_up(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof *fixture);
+    struct hash_seed seed = {1, 2};
+    struct keyspace_hooks hooks = {fixture, note_removed, note_missed, NULL};
+    fixture->keyspace = keyspace_create(4, &seed, &hooks);
+    fixture->database = keyspace_database(fixture->keyspace, 0);
+    keyspace_set_time(fixture->keyspace, 1000);
+    *state = fixture;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+    for (int i = 0; i < keyspace_database_count(fixture->keyspace); i++)
+        database_check(keyspace_database(fixture->keyspace, i));
+    keyspace_destroy(fixture->keyspace);
+    free(fixture);
+    return 0;
+}
+
+static struct key key_named(struct fixture *fixture, const char *name)
+{
+    struct slice slice = slice_of_string(name);
+    return (struct key){slice, keyspace_hash(fixture->keyspace, slice)};
+}
+
+static struct entry *set(struct fixture *fixture, const char *name, const char *value)
+{
+    struct key key = key_named(fixture, name);
+    return database_set_string(fixture->database, &key, slice_of_string(value), DEADLINE_CLEAR, 0);
+}
+
+static void assert_value(struct fixture *fixture, const char *name, struct slice expected)
+{
+    struct key key = key_named(fixture, name);
+    struct entry *entry = database_find(fixture->database, &key);
+    assert_non_null(entry);
+    char scratch[NUMBER_INTEGER_TEXT_MAX];
+    struct slice value = entry_string(entry, scratch);
+    assert_int_equal(value.length, expected.length);
+    assert_memory_equal(value.data, expected.data, expected.length);
+    assert_int_equal(entry_string_length(entry), expected.length);
+}
+
+static void strings_of_every_length_come_back(void **state)
+{
+    struct fixture *fixture = *state;
+    char *bytes = malloc(70000);
+    for (size_t i = 0; i < 70000; i++)
+        bytes[i] = (char)('a' + i % 26);
+    struct key key = key_named(fixture, "key");
+    for (int round = 0; round < 2; round++) {
+        for (size_t length = 0; length < 70000;
+             length = length < 1200 ? length + 1 : length * 3 / 2) {
+            size_t n = round == 0 ? length : 69999 - length;
+            assert_non_null(database_set_string(fixture->database, &key, slice_of(bytes, n),
+                                                DEADLINE_CLEAR, 0));
+            assert_value(fixture, "key", slice_of(bytes, n));
+        }
+    }
+    free(bytes);
+}
+
+static void encodings_are_those_redis_reports(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_string_equal(entry_encoding_name(set(fixture, "a", "12345")), "int");
+    assert_string_equal(entry_encoding_name(set(fixture, "a", "012345")), "embstr");
+    assert_string_equal(entry_encoding_name(set(fixture, "a", "9223372036854775807")), "int");
+    assert_string_equal(entry_encoding_name(set(fixture, "a", "9223372036854775808")), "embstr");
+    assert_string_equal(
+        entry_encoding_name(set(fixture, "a", "12345678901234567890123456789012345678901234")),
+        "embstr");
+    assert_string_equal(
+        entry_encoding_name(set(fixture, "a", "123456789012345678901234567890123456789012345")),
+        "raw");
+    assert_string_equal(entry_type_name(set(fixture, "a", "")), "string");
+}
+
+static void keys_of_every_length_are_told_apart(void **state)
+{
+    struct fixture *fixture = *state;
+    char *name = malloc(70001);
+    memset(name, 'k', 70000);
+    size_t count = 0;
+    for (size_t length = 0; length <= 70000; length = length < 600 ? length + 1 : length * 2) {
+        struct slice slice = slice_of(name, length);
+        struct key key = {slice, keyspace_hash(fixture->keyspace, slice)};
+        char value[32];
+        int value_length = snprintf(value, sizeof value, "v%zu", length);
+        database_set_string(fixture->database, &key, slice_of(value, (size_t)value_length),
+                            length % 2 ? DEADLINE_SET : DEADLINE_CLEAR, 5000);
+        count++;
+        struct entry *entry = database_find(fixture->database, &key);
+        assert_true(slice_equals(entry_key(entry), slice));
+        assert_int_equal(entry_deadline_ms(entry), length % 2 ? 5000 : ENTRY_NO_DEADLINE);
+    }
+    assert_int_equal(database_size(fixture->database), count);
+    free(name);
+}
+
+static void a_small_key_and_value_with_a_deadline_fill_one_cache_line(void **state)
+{
+    struct fixture *fixture = *state;
+    struct key key = key_named(fixture, "0123456789abcdef");
+    struct slice value = SLICE("0123456789abcdefghijklmnopqrstuv");
+    struct entry *entry = database_set_string(fixture->database, &key, value, DEADLINE_SET, 99999);
+    assert_int_equal(entry_memory(entry), 64);
+    entry = database_set_string(fixture->database, &key, SLICE("123456"), DEADLINE_CLEAR, 0);
+    assert_int_equal(entry_memory(entry), 32);
+}
+
+static void an_expired_key_is_gone_and_the_hook_told(void **state)
+{
+    struct fixture *fixture = *state;
+    struct key key = key_named(fixture, "short");
+    database_set_string(fixture->database, &key, SLICE("x"), DEADLINE_SET, 2000);
+    keyspace_set_time(fixture->keyspace, 1999);
+    assert_non_null(database_find(fixture->database, &key));
+    keyspace_set_time(fixture->keyspace, 2000);
+    assert_null(database_read(fixture->database, &key, true));
+    assert_int_equal(fixture->removed, 1);
+    assert_int_equal(fixture->missed, 1);
+    assert_int_equal(fixture->last_reason, REMOVED_EXPIRED);
+    assert_string_equal(fixture->last_key, "short");
+    assert_int_equal(database_size(fixture->database), 0);
+}
+
+static void frozen_expiry_hides_keys_and_keeps_them(void **state)
+{
+    struct fixture *fixture = *state;
+    struct key key = key_named(fixture, "short");
+    database_set_string(fixture->database, &key, SLICE("x"), DEADLINE_SET, 2000);
+    keyspace_set_time(fixture->keyspace, 3000);
+    keyspace_freeze_expiry(fixture->keyspace, true);
+    assert_null(database_find(fixture->database, &key));
+    assert_int_equal(keyspace_expire_due(fixture->keyspace, 100), 0);
+    assert_int_equal(database_size(fixture->database), 1);
+    assert_int_equal(fixture->removed, 0);
+    keyspace_freeze_expiry(fixture->keyspace, false);
+    assert_int_equal(keyspace_expire_due(fixture->keyspace, 100), 1);
+    assert_int_equal(database_size(fixture->database), 0);
+}
+
+static void due_keys_go_in_bounded_steps(void **state)
+{
+    struct fixture *fixture = *state;
+    for (int i = 0; i < 1000; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "key:%d", i);
+        struct key key = key_named(fixture, name);
+        struct database *database = keyspace_database(fixture->keyspace, i % 2);
+        database_set_string(database, &key, SLICE("x"), DEADLINE_SET, 2000 + i);
+    }
+    assert_int_equal(keyspace_next_deadline_ms(fixture->keyspace), 2000);
+    keyspace_set_time(fixture->keyspace, 2499);
+    assert_int_equal(keyspace_expire_due(fixture->keyspace, 300), 300);
+    assert_int_equal(keyspace_expire_due(fixture->keyspace, 300), 200);
+    assert_int_equal(keyspace_expire_due(fixture->keyspace, 300), 0);
+    assert_int_equal(keyspace_next_deadline_ms(fixture->keyspace), 2500);
+    assert_int_equal(keyspace_size(fixture->keyspace), 500);
+    assert_int_equal(keyspace_statistics(fixture->keyspace)->expired, 500);
+    assert_int_equal(keyspace_statistics(fixture->keyspace)->expired_late_ms_max, 499);
+}
+
+static void resizing_keeps_bytes_and_deadline_and_adds_zeros(void **state)
+{
+    struct fixture *fixture = *state;
+    struct key key = key_named(fixture, "grows");
+    char *bytes;
+    struct entry *entry =
+        database_set_string(fixture->database, &key, SLICE("12345"), DEADLINE_SET, 9000);
+    size_t lengths[] = {6, 7, 100, 1024, 1025, 3000, 5000000, 5000, 10};
+    size_t kept = 5;
+    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+        entry = database_resize_string(fixture->database, &key, entry, lengths[i], &bytes);
+        assert_non_null(entry);
+        assert_memory_equal(bytes, "12345", 5);
+        for (size_t at = kept; at < lengths[i]; at++)
+            assert_int_equal(bytes[at], 0);
+        memset(bytes + 5, 0, lengths[i] - 5);
+        assert_int_equal(entry_string_length(entry), lengths[i]);
+        assert_int_equal(entry_deadline_ms(entry), 9000);
+        assert_string_equal(entry_encoding_name(entry), "raw");
+    }
+    struct key fresh = key_named(fixture, "fresh");
+    entry = database_resize_string(fixture->database, &fresh, NULL, 3, &bytes);
+    assert_memory_equal(bytes, "\0\0\0", 3);
+    assert_int_equal(entry_deadline_ms(entry), ENTRY_NO_DEADLINE);
+}
+
+static void deadlines_come_and_go_without_touching_the_value(void **state)
+{
+    struct fixture *fixture = *state;
+    const char *values[] = {"123", "text", ""};
+    for (size_t i = 0; i < 3; i++) {
+        struct entry *entry = set(fixture, "key", values[i]);
+        struct key key = key_named(fixture, "key");
+        entry = database_set_deadline(fixture->database, &key, entry, 7000);
+        assert_int_equal(entry_deadline_ms(entry), 7000);
+        entry = database_set_deadline(fixture->database, &key, entry, 8000);
+        assert_int_equal(keyspace_next_deadline_ms(fixture->keyspace), 8000);
+        entry = database_set_deadline(fixture->database, &key, entry, ENTRY_NO_DEADLINE);
+        assert_int_equal(entry_deadline_ms(entry), ENTRY_NO_DEADLINE);
+        assert_int_equal(database_count_with_deadline(fixture->database), 0);
+        assert_value(fixture, "key", slice_of_string(values[i]));
+    }
+}
+
+static void moving_takes_value_and_deadline_along(void **state)
+{
+    struct fixture *fixture = *state;
+    struct database *other = keyspace_database(fixture->keyspace, 1);
+    struct key from = key_named(fixture, "from"), to = key_named(fixture, "to");
+    char *large = malloc(5000);
+    memset(large, 'l', 5000);
+    database_set_string(fixture->database, &from, slice_of(large, 5000), DEADLINE_SET, 7000);
+    set(fixture, "to", "old");
+    database_copy(fixture->database, &from, fixture->database, &to);
+    assert_value(fixture, "to", slice_of(large, 5000));
+    struct entry *moved = database_move(fixture->database, &from, other, &to);
+    assert_int_equal(entry_deadline_ms(moved), 7000);
+    assert_null(database_find(fixture->database, &from));
+    assert_int_equal(database_size(other), 1);
+    assert_int_equal(database_size(fixture->database), 1);
+    free(large);
+}
+
+static void swapped_databases_exchange_what_they_hold(void **state)
+{
+    struct fixture *fixture = *state;
+    set(fixture, "a", "1");
+    keyspace_swap(fixture->keyspace, 0, 3);
+    assert_int_equal(database_size(fixture->database), 0);
+    assert_int_equal(database_index(fixture->database), 0);
+    assert_int_equal(database_size(keyspace_database(fixture->keyspace, 3)), 1);
+    keyspace_swap(fixture->keyspace, 2, 2);
+}
+
+static void clearing_empties_at_once(void **state)
+{
+    struct fixture *fixture = *state;
+    for (int i = 0; i < 5000; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "key:%d", i);
+        set(fixture, name, "value");
+    }
+    assert_int_equal(database_clear(fixture->database), 5000);
+    assert_int_equal(database_size(fixture->database), 0);
+    assert_null(database_random(fixture->database, 1));
+    set(fixture, "again", "1");
+    assert_value(fixture, "again", SLICE("1"));
+}
+
+static void a_random_key_is_one_that_is_there(void **state)
+{
+    struct fixture *fixture = *state;
+    set(fixture, "only", "1");
+    struct key gone = key_named(fixture, "gone");
+    database_set_string(fixture->database, &gone, SLICE("x"), DEADLINE_SET, 1001);
+    keyspace_set_time(fixture->keyspace, 1001);
+    for (uint64_t i = 0; i < 100; i++) {
+        struct entry *entry = database_random(fixture->database, i * UINT64_C(0x9E3779B97F4A7C15));
+        assert_true(slice_equals(entry_key(entry), SLICE("only")));
+    }
+}
+
+/* --- random walk --- */
+
+#define WALK_KEYS 300
+
+struct expected {
+    bool there;
+    char value[2048];
+    size_t length;
+    int64_t deadline_ms;
+};
+
+static uint64_t walk_state;
+
+static uint64_t walk_random(uint64_t below)
+{
+    walk_state = walk_state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (walk_state >> 16) % below;
+}
+
+static void walk_set(struct fixture *fixture, const struct key *key, struct expected *expected)
+{
+    expected->length = walk_random(2) ? walk_random(100) : walk_random(2000);
+    for (size_t i = 0; i < expected->length; i++)
+        expected->value[i] = (char)('0' + walk_random(10));
+    enum deadline_rule rule = (enum deadline_rule)walk_random(3);
+    int64_t deadline_ms = keyspace_time_ms(fixture->keyspace) + 1 + (int64_t)walk_random(5000);
+    database_set_string(fixture->database, key, slice_of(expected->value, expected->length), rule,
+                        deadline_ms);
+    if (rule == DEADLINE_SET)
+        expected->deadline_ms = deadline_ms;
+    else if (rule == DEADLINE_CLEAR || !expected->there)
+        expected->deadline_ms = ENTRY_NO_DEADLINE;
+    expected->there = true;
+}
+
+static void walk_append(struct fixture *fixture, const struct key *key, struct expected *expected)
+{
+    struct entry *entry = database_find(fixture->database, key);
+    if (!expected->there)
+        *expected = (struct expected){.there = true, .deadline_ms = ENTRY_NO_DEADLINE};
+    if (expected->length + 50 > sizeof expected->value)
+        return;
+    char *bytes;
+    size_t length = expected->length + 50;
+    database_resize_string(fixture->database, key, entry, length, &bytes);
+    memset(bytes + expected->length, 'z', 50);
+    memset(expected->value + expected->length, 'z', 50);
+    expected->length = length;
+}
+
+static void walk_step(struct fixture *fixture, struct expected *model)
+{
+    size_t number = walk_random(WALK_KEYS);
+    char name[32];
+    snprintf(name, sizeof name, "walk:%zu", number);
+    struct key key = key_named(fixture, name);
+    struct expected *expected = &model[number];
+    struct entry *entry = database_find(fixture->database, &key);
+    assert_true((entry != NULL) == expected->there);
+    switch (walk_random(5)) {
+    case 0:
+    case 1:
+        walk_set(fixture, &key, expected);
+        break;
+    case 2:
+        walk_append(fixture, &key, expected);
+        break;
+    case 3:
+        assert_true(database_delete(fixture->database, &key) == expected->there);
+        expected->there = false;
+        break;
+    default:
+        if (entry != NULL) {
+            expected->deadline_ms = walk_random(2) ? ENTRY_NO_DEADLINE
+                                                   : keyspace_time_ms(fixture->keyspace) + 1 +
+                                                         (int64_t)walk_random(5000);
+            database_set_deadline(fixture->database, &key, entry, expected->deadline_ms);
+        }
+    }
+}
+
+static void a_random_walk_leaves_what_a_plain_model_has(void **state)
+{
+    struct fixture *fixture = *state;
+    const char *given = getenv("TEST_SEED");
+    walk_state = given != NULL ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
+    print_message("TEST_SEED=%llu\n", (unsigned long long)walk_state);
+    struct expected *model = calloc(WALK_KEYS, sizeof *model);
+    int64_t now_ms = 1000;
+    for (int step = 0; step < 60000; step++) {
+        if (step % 50 == 0) {
+            keyspace_set_time(fixture->keyspace, ++now_ms);
+            for (size_t i = 0; i < WALK_KEYS; i++) {
+                if (model[i].there && model[i].deadline_ms != ENTRY_NO_DEADLINE &&
+                    model[i].deadline_ms <= now_ms)
+                    model[i].there = false;
+            }
+            if (walk_random(2))
+                keyspace_expire_due(fixture->keyspace, walk_random(100));
+        }
+        walk_step(fixture, model);
+    }
+    for (size_t i = 0; i < WALK_KEYS; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "walk:%zu", i);
+        if (model[i].there)
+            assert_value(fixture, name, slice_of(model[i].value, model[i].length));
+    }
+    free(model);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(strings_of_every_length_come_back),
+        TEST(encodings_are_those_redis_reports),
+        TEST(keys_of_every_length_are_told_apart),
+        TEST(a_small_key_and_value_with_a_deadline_fill_one_cache_line),
+        TEST(an_expired_key_is_gone_and_the_hook_told),
+        TEST(frozen_expiry_hides_keys_and_keeps_them),
+        TEST(due_keys_go_in_bounded_steps),
+        TEST(resizing_keeps_bytes_and_deadline_and_adds_zeros),
+        TEST(deadlines_come_and_go_without_touching_the_value),
+        TEST(moving_takes_value_and_deadline_along),
+        TEST(swapped_databases_exchange_what_they_hold),
+        TEST(clearing_empties_at_once),
+        TEST(a_random_key_is_one_that_is_there),
+        TEST(a_random_walk_leaves_what_a_plain_model_has),
+    };
+    return cmocka_run_group_tests_name("keyspace/database", tests, NULL, NULL);
+}

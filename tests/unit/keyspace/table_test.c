@@ -1,0 +1,289 @@
+/* The table against a plain model: an array that knows which numbered keys are in. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "base/memory.h"
+#include "keyspace/bucket.h"
+#include "keyspace/entry.h"
+#include "keyspace/table.h"
+
+static const struct hash_seed seed = {UINT64_C(0x0123456789abcdef), UINT64_C(0xfedcba9876543210)};
+
+static uint64_t random_state;
+
+static uint64_t next_random(void)
+{
+    random_state = random_state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return random_state >> 16;
+}
+
+static void seed_random(void)
+{
+    const char *given = getenv("TEST_SEED");
+    random_state = given != NULL ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
+    print_message("TEST_SEED=%llu\n", (unsigned long long)random_state);
+}
+
+/* The numbered keys of a test; entries[i] is NULL while key i is out. */
+struct model {
+    struct table table;
+    size_t size;
+    struct entry **entries;
+    unsigned *visits;
+};
+
+static struct slice key_of(size_t number, char text[32])
+{
+    return slice_of(text, (size_t)snprintf(text, 32, "key:%zu", number));
+}
+
+static uint64_t hash_of(struct slice key)
+{
+    return hash_bytes(&seed, key.data, key.length);
+}
+
+static struct model *model_create(size_t size)
+{
+    struct model *model = calloc(1, sizeof *model);
+    table_init(&model->table, &seed);
+    model->size = size;
+    model->entries = calloc(size, sizeof(struct entry *));
+    model->visits = calloc(size, sizeof(unsigned));
+    return model;
+}
+
+static void model_insert(struct model *model, size_t number)
+{
+    char text[32];
+    struct slice key = key_of(number, text);
+    struct entry *entry = entry_create(key, ENTRY_NO_DEADLINE, sizeof(int64_t));
+    entry_set_integer(entry, (int64_t)number);
+    table_insert(&model->table, hash_of(key), entry);
+    model->entries[number] = entry;
+}
+
+static void model_remove(struct model *model, size_t number)
+{
+    char text[32];
+    table_remove(&model->table, hash_of(key_of(number, text)), model->entries[number]);
+    entry_free(model->entries[number]);
+    model->entries[number] = NULL;
+}
+
+static void model_replace(struct model *model, size_t number)
+{
+    char text[32];
+    struct slice key = key_of(number, text);
+    struct entry *entry = entry_create(key, ENTRY_NO_DEADLINE, sizeof(int64_t));
+    entry_set_integer(entry, (int64_t)number);
+    table_replace(&model->table, hash_of(key), model->entries[number], entry);
+    entry_free(model->entries[number]);
+    model->entries[number] = entry;
+}
+
+static void model_compare(struct model *model)
+{
+    table_check(&model->table);
+    size_t count = 0;
+    for (size_t i = 0; i < model->size; i++) {
+        char text[32];
+        struct slice key = key_of(i, text);
+        assert_ptr_equal(table_find(&model->table, hash_of(key), key), model->entries[i]);
+        count += model->entries[i] != NULL;
+    }
+    assert_int_equal(model->table.count, count);
+}
+
+static void free_entry(void *context, struct entry *entry)
+{
+    size_t *freed = context;
+    ++*freed;
+    entry_free(entry);
+}
+
+static void model_destroy(struct model *model)
+{
+    size_t count = model->table.count, freed = 0;
+    while (!table_drain(&model->table, free_entry, &freed))
+        ;
+    assert_int_equal(freed, count);
+    table_deinit(&model->table);
+    free(model->entries);
+    free(model->visits);
+    free(model);
+}
+
+static void random_changes_leave_what_a_plain_model_has(void **state)
+{
+    (void)state;
+    seed_random();
+    struct model *model = model_create(20000);
+    for (int phase = 0; phase < 12; phase++) {
+        /* Phases that mostly grow and phases that mostly shrink, down to a few keys. */
+        uint64_t insert_chance = phase % 2 == 0 ? 90 : 5;
+        for (int step = 0; step < 30000; step++) {
+            size_t number = next_random() % model->size;
+            bool insert = next_random() % 100 < insert_chance;
+            if (insert && model->entries[number] == NULL)
+                model_insert(model, number);
+            else if (insert)
+                model_replace(model, number);
+            else if (model->entries[number] != NULL)
+                model_remove(model, number);
+        }
+        model_compare(model);
+    }
+    model_destroy(model);
+}
+
+static void a_table_that_empties_gives_its_memory_back(void **state)
+{
+    (void)state;
+    struct model *model = model_create(100000);
+    for (size_t i = 0; i < model->size; i++)
+        model_insert(model, i);
+    size_t full = table_memory(&model->table);
+    for (size_t i = 0; i < model->size; i++)
+        model_remove(model, i);
+    table_check(&model->table);
+    assert_true(table_memory(&model->table) < full / 100);
+    model_destroy(model);
+}
+
+static void a_growing_table_stays_three_quarters_full(void **state)
+{
+    (void)state;
+    struct model *model = model_create(200000);
+    for (size_t i = 0; i < model->size; i++) {
+        model_insert(model, i);
+        if (i > 20000 && i % 1000 == 0)
+            assert_true(model->table.count * 100 >= table_slots(&model->table) * 72);
+    }
+    model_destroy(model);
+}
+
+static void count_visit(void *context, struct entry *entry)
+{
+    struct model *model = context;
+    model->visits[entry_integer(entry)]++;
+}
+
+static void a_scan_of_a_still_table_visits_every_key_once(void **state)
+{
+    (void)state;
+    for (size_t size = 1; size < 40000; size = size * 3 + 1) {
+        struct model *model = model_create(size);
+        for (size_t i = 0; i < size; i++)
+            model_insert(model, i);
+        uint64_t cursor = 0;
+        do
+            cursor = table_scan(&model->table, cursor, count_visit, model);
+        while (cursor != 0);
+        for (size_t i = 0; i < size; i++)
+            assert_int_equal(model->visits[i], 1);
+        model_destroy(model);
+    }
+}
+
+/* Even numbers stay throughout; odd ones come and go so that the table grows and shrinks many times
+ * under the scan. */
+static void a_scan_visits_keys_that_stay_once_while_the_table_changes(void **state)
+{
+    (void)state;
+    seed_random();
+    struct model *model = model_create(60000);
+    for (size_t i = 0; i < 2000; i += 2)
+        model_insert(model, i);
+    uint64_t cursor = 0;
+    bool growing = true;
+    do {
+        cursor = table_scan(&model->table, cursor, count_visit, model);
+        for (int i = 0; i < 4000; i++) {
+            size_t odd = (next_random() % (model->size / 2)) * 2 + 1;
+            if (growing && model->entries[odd] == NULL)
+                model_insert(model, odd);
+            else if (!growing && model->entries[odd] != NULL)
+                model_remove(model, odd);
+        }
+        if (model->table.count > 25000 || model->table.count < 1200)
+            growing = model->table.count < 1200;
+    } while (cursor != 0);
+    for (size_t i = 0; i < 2000; i += 2)
+        assert_int_equal(model->visits[i], 1);
+    model_compare(model);
+    model_destroy(model);
+}
+
+static void any_cursor_a_client_sends_ends_the_scan_in_bounds(void **state)
+{
+    (void)state;
+    seed_random();
+    struct model *model = model_create(5000);
+    for (size_t i = 0; i < model->size; i++)
+        model_insert(model, i);
+    const uint64_t end = UINT64_C(1) << TABLE_POSITION_BITS;
+    for (int i = 0; i < 2000; i++) {
+        uint64_t cursor = next_random() % end;
+        uint64_t next = table_scan(&model->table, cursor, count_visit, model);
+        assert_true(next == 0 || (next > cursor && next < end));
+    }
+    model_destroy(model);
+}
+
+static void picks_are_even_over_segments_of_all_sizes(void **state)
+{
+    (void)state;
+    seed_random();
+    struct model *model = model_create(3000);
+    for (size_t i = 0; i < model->size; i++)
+        model_insert(model, i);
+    const unsigned picks = 600000; /* 200 a key: a deviation of 14 */
+    for (unsigned picked = 0; picked < picks;) {
+        struct entry *entry = table_pick(&model->table, next_random() << 20 ^ next_random());
+        if (entry == NULL)
+            continue;
+        picked++;
+        model->visits[entry_integer(entry)]++;
+    }
+    for (size_t i = 0; i < model->size; i++)
+        assert_in_range(model->visits[i], 200 - 90, 200 + 90);
+    model_destroy(model);
+}
+
+static void an_empty_table_answers(void **state)
+{
+    (void)state;
+    struct table table;
+    table_init(&table, &seed);
+    assert_null(table_find(&table, 1, SLICE("x")));
+    assert_null(table_pick(&table, 1));
+    assert_int_equal(table_scan(&table, 7, NULL, NULL), 0);
+    assert_int_equal(table_memory(&table), 0);
+    table_prefetch_bucket(&table, 1);
+    table_prefetch_entry(&table, 1);
+    table_check(&table);
+    assert_true(table_drain(&table, NULL, NULL));
+    table_deinit(&table);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(random_changes_leave_what_a_plain_model_has),
+        cmocka_unit_test(a_table_that_empties_gives_its_memory_back),
+        cmocka_unit_test(a_growing_table_stays_three_quarters_full),
+        cmocka_unit_test(a_scan_of_a_still_table_visits_every_key_once),
+        cmocka_unit_test(a_scan_visits_keys_that_stay_once_while_the_table_changes),
+        cmocka_unit_test(any_cursor_a_client_sends_ends_the_scan_in_bounds),
+        cmocka_unit_test(picks_are_even_over_segments_of_all_sizes),
+        cmocka_unit_test(an_empty_table_answers),
+    };
+    return cmocka_run_group_tests_name("keyspace/table", tests, NULL, NULL);
+}
