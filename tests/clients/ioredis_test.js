@@ -269,7 +269,7 @@ test('a password, a name and a database are set while connecting', async () => {
     client.disconnect();
     stranger.disconnect();
   } finally {
-    await own.stop();
+    await own.remove();
   }
 });
 

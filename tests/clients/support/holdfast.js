@@ -97,11 +97,23 @@ class Server {
   }
 
   async stop(signal = 'SIGTERM') {
-    if (this.process.exitCode !== null || this.process.signalCode !== null || this.failure) return;
+    if (
+      !this.process ||
+      this.process.exitCode !== null ||
+      this.process.signalCode !== null ||
+      this.failure
+    )
+      return;
     this.process.kill(signal);
     const timer = setTimeout(() => this.process.kill('SIGKILL'), STOP_MS_MAX);
     await this.ended;
     clearTimeout(timer);
+  }
+
+  // Stops it and takes its folder away.
+  async remove() {
+    await this.stop();
+    fs.rmSync(this.folder, { recursive: true, force: true });
   }
 
   // As after a crash, on the same port.
@@ -186,12 +198,11 @@ async function runTests() {
       if (!(await runTest(server, each))) failed += 1;
     }
     if (failed) console.log(indent(`the server's log ends:\n${server.log()}`));
-    await server.stop();
   } catch (error) {
     console.log(`not ok - the server starts\n${indent(error.message)}`);
     failed += 1;
   }
-  fs.rmSync(server.folder, { recursive: true, force: true });
+  await server.remove();
   process.exit(failed ? 1 : 0);
 }
 
@@ -201,9 +212,7 @@ function client(name) {
     return require(require.resolve(name, { paths: [path.join(__dirname, '..')] }));
   } catch (error) {
     if (error.code !== 'MODULE_NOT_FOUND') throw error;
-    console.log(
-      `not ok - the Node package ${name} is installed\n  npm ci --prefix tests/clients`,
-    );
+    console.log(`not ok - the Node package ${name} is installed\n  npm ci --prefix tests/clients`);
     return process.exit(1);
   }
 }
