@@ -100,6 +100,8 @@ struct connection {
     char *peer_address, *local_address; /* NULL until asked for (local) */
     uint64_t input_bytes, output_bytes; /* in all */
     uint64_t commands;                  /* handed up and run */
+    uint64_t turn;                      /* of the network, in which turn_commands were run */
+    unsigned turn_commands;
 };
 
 /* --- output --- */

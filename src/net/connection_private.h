@@ -1,0 +1,48 @@
+/* What connections and their network ask of each other: for net/ alone. */
+#ifndef HOLDFAST_NET_CONNECTION_PRIVATE_H
+#define HOLDFAST_NET_CONNECTION_PRIVATE_H
+
+#include "net/connection.h"
+#include "net/network.h"
+
+struct network {
+    struct event_loop *loop;
+    struct clock *clock;
+    struct network_handlers handlers;
+    void *context;
+    struct chain_pool *pool;
+    char *read_buffer;     /* NETWORK_READ_SIZE bytes, shared by all connections without a rest */
+    struct list all;       /* open connections, in order of id */
+    struct list closed;    /* to be freed at the end of the turn */
+    struct list outputs;   /* with output to be sent at the end of the turn */
+    struct list ready;     /* go on in the next turn without new input */
+    struct list deadlines; /* with a deadline or above their soft limit, in no order */
+    struct event_timer deadline_timer; /* active while `deadlines` is not empty */
+    struct connection **by_id;         /* hash table by id, chained by next_by_id */
+    size_t by_id_size;                 /* a power of two */
+    size_t count, connections_max;
+    uint64_t last_id, turn;
+    int keepalive_s;
+    struct listener *listeners[NETWORK_LISTENERS_MAX];
+    int listener_count;
+    struct network_statistics statistics;
+};
+
+/* Takes over the socket; registers with the network and tells it `opened`. */
+struct connection *connection_create(struct network *network, int socket,
+                                     const struct socket_peer *peer);
+/* Closes the socket and frees everything; it is in no list any more. */
+void connection_destroy(struct connection *connection);
+
+/* Parses and runs what its input holds. */
+void connection_go_on(struct connection *connection);
+/* Sends as much output as the socket takes, within the turn's bound. */
+void connection_send_output(struct connection *connection);
+/* Its deadline or soft limit may have passed. Returns false when there is none left to watch. */
+bool connection_check_deadlines(struct connection *connection, int64_t now_ms);
+
+void network_add(struct network *network, struct connection *connection);
+void network_remove(struct network *network, struct connection *connection); /* to `closed` */
+void network_watch_deadline(struct network *network, struct connection *connection);
+
+#endif
