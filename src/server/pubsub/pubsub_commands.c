@@ -3,6 +3,7 @@
 #include "commands/command.h"
 #include "server/command_tables.h"
 #include "server/pubsub/pubsub.h"
+#include "server/replies.h"
 #include "server/server.h"
 #include "server/session/client.h"
 
@@ -152,10 +153,7 @@ static void list_name(void *context, struct slice name)
 static void list_channels(struct command_context *context, enum pubsub_kind kind)
 {
     if (context->count > 3) {
-        resp_writer_error_format(
-            context->reply,
-            "ERR unknown subcommand or wrong number of arguments for '%.128s'. Try PUBSUB HELP.",
-            kind == PUBSUB_CHANNEL ? "CHANNELS" : "SHARDCHANNELS");
+        replies_subcommand_syntax(context, "PUBSUB");
         return;
     }
     struct chain elements;

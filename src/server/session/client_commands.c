@@ -3,6 +3,7 @@
 #include "base/number.h"
 #include "commands/command.h"
 #include "server/command_tables.h"
+#include "server/replies.h"
 #include "server/server.h"
 #include "server/session/blocking.h"
 #include "server/session/client.h"
@@ -121,10 +122,13 @@ static void command_pause(struct command_context *context)
 {
     struct client *client = client_of(context);
     enum pause pause = PAUSE_ALL;
+    if (context->count > 4) {
+        replies_subcommand_syntax(context, "CLIENT");
+        return;
+    }
     if (context->count == 4 && slice_is_word(context->arguments[3], "WRITE")) {
         pause = PAUSE_WRITE;
-    } else if (context->count > 4 ||
-               (context->count == 4 && !slice_is_word(context->arguments[3], "ALL"))) {
+    } else if (context->count == 4 && !slice_is_word(context->arguments[3], "ALL")) {
         resp_writer_error(context->reply, "ERR CLIENT PAUSE mode must be WRITE or ALL");
         return;
     }
@@ -162,7 +166,7 @@ static void command_unblock(struct command_context *context)
             return;
         }
     } else if (context->count > 4) {
-        command_reply_syntax_error(context);
+        replies_subcommand_syntax(context, "CLIENT");
         return;
     }
     int64_t id;

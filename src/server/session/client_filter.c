@@ -116,7 +116,7 @@ static bool parse_ids(struct parser *parser, struct client_conditions *condition
     size_t first = parser->at + 1, i = first;
     for (; i < context->count && (i == first || !is_option(context->arguments[i])); i++) {
         int64_t id;
-        bool valid = number_parse_int64(context->arguments[i], &id) && id > 0;
+        bool valid = number_parse_int64(context->arguments[i], &id) && (id > 0 || !parser->kills);
         if (!valid && parser->kills && i > first)
             break; /* what follows is taken for an option, as by Redis 7.0, which knew one id only
                     */
@@ -206,6 +206,22 @@ static bool parse_option(struct parser *parser)
     return parse_condition(parser, word, value, conditions);
 }
 
+/* LIST looks at its words before it looks at their values. */
+static bool check_words(struct command_context *context, size_t first)
+{
+    for (size_t i = first; i < context->count; i += 2) {
+        bool is_id = slice_is_word(context->arguments[i], "ID") ||
+                     slice_is_word(context->arguments[i], "NOT-ID");
+        if (!is_option(context->arguments[i]) || i + 1 == context->count) {
+            command_reply_syntax_error(context);
+            return false;
+        }
+        while (is_id && i + 2 < context->count && !is_option(context->arguments[i + 2]))
+            i++;
+    }
+    return true;
+}
+
 bool client_filter_parse(struct command_context *context, size_t first, bool kills,
                          struct client_filter *filter)
 {
@@ -216,6 +232,8 @@ bool client_filter_parse(struct command_context *context, size_t first, bool kil
         .idle_min_s = -1,
         .skip_me = kills,
     };
+    if (!kills && !check_words(context, first))
+        return false;
     struct parser parser = {context, filter, kills, 0};
     for (size_t i = first; i < context->count; i = parser.at + 1) {
         parser.at = i;
