@@ -14,7 +14,13 @@ extern const struct command pubsub_commands[];        /* pubsub/pubsub_commands.
 extern const struct command server_commands[];        /* server_commands.c: TIME, ROLE, WAIT */
 extern const struct command lifecycle_commands[];     /* lifecycle.c: SHUTDOWN */
 extern const struct command configuration_commands[]; /* config/ */
-extern const struct command observe_commands[];       /* observe/ */
+extern const struct command info_commands[];          /* observe/info.c */
+extern const struct command introspection_commands[]; /* observe/introspection.c: COMMAND */
+extern const struct command command_log_commands[];   /* observe/command_log.c */
+extern const struct command monitor_commands[];       /* observe/monitor.c */
+extern const struct command latency_commands[];       /* observe/latency.c */
+extern const struct command memory_commands[];        /* observe/memory_commands.c */
+extern const struct command debug_commands[];         /* observe/debug_commands.c */
 
 void command_tables_register(struct dispatch *dispatch);
 

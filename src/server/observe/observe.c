@@ -1,6 +1,8 @@
 #include "server/observe/observe.h"
 
+#include "base/buffer.h"
 #include "base/memory.h"
+#include "server/observe/info.h"
 
 struct observe {
     struct server *server;
@@ -55,6 +57,9 @@ void observe_monitor_ends(struct observe *observe, struct client *client)
 void observe_info_text(struct server *server, void (*write_text)(void *context, struct slice text),
                        void *context)
 {
-    (void)server;
-    write_text(context, SLICE("# Server\r\n"));
+    struct slice everything = SLICE("everything");
+    struct buffer text = {0};
+    info_write(server, &everything, 1, &text);
+    write_text(context, buffer_slice(&text));
+    buffer_deinit(&text);
 }
