@@ -65,6 +65,8 @@ static bool item_matches(struct slice pattern, size_t *at, char c, bool any_case
  * cuts. */
 static bool matches(struct slice pattern, struct slice text, bool any_case)
 {
+    if (text.length == 0)
+        return pattern.length == 0; /* as in Redis not even a star matches nothing */
     size_t at = 0, position = 0;
     size_t star = SIZE_MAX, star_position = 0; /* behind the last star; the text it resumes at */
     for (long steps = 0; steps < GLOB_STEPS_MAX; steps++) {

@@ -21,7 +21,6 @@ import os
 import re
 import socket
 import sys
-import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "support"))
@@ -31,7 +30,6 @@ from pair import Connection, Pair, why_not  # noqa: E402
 import resp  # noqa: E402
 
 SERVER_CONFIG = ["--enable-debug-command", "yes", "--slowlog-log-slower-than", "-1"]
-QUIET_SECONDS_MAX = 3  # for the connections of the last case to be gone
 ESCAPES = {"n": b"\n", "r": b"\r", "t": b"\t", "a": b"\a", "b": b"\b"}
 
 
@@ -161,12 +159,7 @@ def empty(pair, password):
     if password:
         admin.send(resp.encode([b"AUTH", password.encode()]))
         admin.wait_for_frames(1)
-    deadline = time.monotonic() + QUIET_SECONDS_MAX
-    while time.monotonic() < deadline:
-        lists = admin.exchange(resp.encode([b"CLIENT", b"LIST"]))
-        if all(reply.count(b" addr=") == 1 for reply in lists):
-            break
-        time.sleep(0.002)
+    admin.wait_until_alone()
     for command in ("CLIENT UNPAUSE", "FLUSHALL", "CONFIG SET notify-keyspace-events \"\"",
                     "CONFIG RESETSTAT", "SLOWLOG RESET"):
         admin.exchange(resp.encode(words(command)))

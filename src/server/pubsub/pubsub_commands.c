@@ -136,7 +136,7 @@ static void command_spublish(struct command_context *context)
 /* --- PUBSUB --- */
 
 struct listing {
-    struct slice pattern;
+    const struct slice *pattern; /* NULL for all: as in Redis, not even * matches an empty name */
     struct resp_writer elements;
     size_t count;
 };
@@ -144,7 +144,7 @@ struct listing {
 static void list_name(void *context, struct slice name)
 {
     struct listing *listing = context;
-    if (!glob_matches(listing->pattern, name))
+    if (listing->pattern != NULL && !glob_matches(*listing->pattern, name))
         return;
     resp_writer_bulk(&listing->elements, name);
     listing->count++;
@@ -159,7 +159,7 @@ static void list_channels(struct command_context *context, enum pubsub_kind kind
     struct chain elements;
     chain_init(&elements, context->reply->out->pool);
     struct listing listing = {
-        .pattern = context->count == 3 ? context->arguments[2] : SLICE("*"),
+        .pattern = context->count == 3 ? &context->arguments[2] : NULL,
         .elements = {.out = &elements, .version = context->reply->version},
     };
     pubsub_visit(pubsub_of(context), kind, list_name, &listing);

@@ -57,9 +57,6 @@ def scanned(command, reference, subject):
     return same_kind(command, one[0], other[0]) and same_kind(command, one[1], other[1])
 
 
-HELLO_OWN = (b"server", b"version", b"id")  # what each server says of itself
-
-
 def settings(command, reference, subject):
     """The same values for settings that are named; a pattern shows what each server has."""
     if any(b"*" in name for name in command[2:]):
@@ -67,9 +64,13 @@ def settings(command, reference, subject):
     return unordered_pairs(command, reference, subject)
 
 
+HELLO_OWN = (b"server", b"version", b"id")  # what each server says of itself
+
+
 def greeting(command, reference, subject):
+    """What Redis says, in its order; more may follow."""
     one, other = resp.children(reference), resp.children(subject)
-    if None in (one, other) or reference[:1] != subject[:1] or len(one) != len(other):
+    if None in (one, other) or reference[:1] != subject[:1] or len(one) > len(other):
         return False
     for i in range(0, len(one), 2):
         own = resp.text(one[i]) in HELLO_OWN and same_kind(command, one[i + 1], other[i + 1])
@@ -135,16 +136,20 @@ class Explanations:
         """The same with the three columns as text."""
         for *patterns, reason in self.rows:
             if all(pattern.fullmatch(part) for pattern, part in zip(patterns, seen)):
-                self.met[reason] = self.met.get(reason, 0) + 1
+                self.note(reason)
                 return True
         return False
+
+    def note(self, reason):
+        self.met[reason] = self.met.get(reason, 0) + 1
 
 
 class Answers:
     """Cuts a stream of replies into frames and tells which command of a batch each answers.
 
     Subscribing commands answer by pushes, as many as they have arguments; messages answer nothing.
-    The array that answers an EXEC is taken apart, for messages may stand between its elements."""
+    The array that answers an EXEC is taken apart. Redis 7.0 puts messages to oneself between its
+    elements, where no client looks for them; they are given out behind it, as Redis 7.2 sends them."""
 
     def __init__(self, commands, data):
         self.expected = collections.deque(enumerate(commands))  # not wholly answered yet
@@ -152,9 +157,24 @@ class Answers:
         self.data = data
         self.confirmed = 0  # pushes that the first expected command has answered with
         self.queued = []  # what waits for EXEC
+        self.elements = 0  # of EXEC's array, still to come
+        self.held = []  # messages that stood between them
+        self.moved = False
 
     def __iter__(self):
         """Yields (index, command, frame)."""
+        for answer in self.in_sequence():
+            if self.elements > 0 and resp.push_kind(answer[2]) in resp.MESSAGES:
+                self.held.append(answer)
+                self.moved = True
+                continue
+            yield answer
+            if self.elements == 0 and self.held:
+                yield from self.held
+                self.held = []
+        yield from self.held
+
+    def in_sequence(self):
         begin = 0
         while begin < len(self.data):
             frame = resp.frame_at(self.data, begin)
@@ -177,6 +197,7 @@ class Answers:
         if self.expected:
             self.expected.popleft()
         self.confirmed = 0
+        self.elements = max(self.elements - 1, 0)
 
     def confirm(self, command):
         self.confirmed += 1
@@ -191,6 +212,7 @@ class Answers:
             self.queued.append(command)
         elif name == b"EXEC" and frame[:1] == b"*" and frame[1:2] != b"-":
             self.expected.extendleft((place, each) for each in reversed(self.queued))
+            self.elements = len(self.queued)
             self.queued = []
             return frame[:frame.index(b"\r\n") + 2]
         elif name in (b"MULTI", b"EXEC", b"DISCARD", b"RESET") and frame[:1] != b"-" or \
@@ -231,6 +253,9 @@ def order_group(answer):
     return None
 
 
+MESSAGES_BEHIND = "messages to oneself come behind the array of EXEC, not between its elements"
+
+
 class Comparer:
     """Compares two streams of replies to the same commands."""
 
@@ -251,8 +276,10 @@ class Comparer:
         """Yields (index of the command, command, reference's frame, subject's frame)."""
         if reference == subject:
             return
-        one = in_one_order(Answers(commands, reference))
-        other = in_one_order(Answers(commands, subject))
+        answers = Answers(commands, reference), Answers(commands, subject)
+        one, other = (in_one_order(each) for each in answers)
+        if answers[0].moved and not answers[1].moved:
+            self.explanations.note(MESSAGES_BEHIND)
         nothing = (len(commands) - 1, commands[-1], b"<nothing>")
         for ours, theirs in itertools.zip_longest(one, other, fillvalue=nothing):
             place, command, _ = theirs if ours is nothing else ours

@@ -143,12 +143,13 @@ class Arguments:
 class Grammar:
     """The syntaxes of a file, each as a tree of (operator, parts)."""
 
-    def __init__(self, path):
+    def __init__(self, path, without=()):
+        """`without`: commands that are left out."""
         self.weights, self.syntaxes = [], []
         with open(path) as file:
             for line in file:
                 line = line.split("# ")[0].strip()
-                if line:
+                if line and line.split()[1] not in without:
                     weight, syntax = line.split(None, 1)
                     self.weights.append(float(weight))
                     self.syntaxes.append(self.parse(syntax))

@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import sys
+import time
 import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
@@ -14,6 +15,7 @@ import resp  # noqa: E402
 
 REFERENCE_VERSION = "7.0."
 REPLY_SECONDS_MAX = 20
+QUIET_SECONDS_MAX = 3
 CLOSED = b"<the connection was closed>"
 
 
@@ -128,6 +130,15 @@ class Connection:
         mark = uuid.uuid4().bytes.hex().encode()
         self.send(data + resp.encode([b"PING", mark]))
         return [line.until_mark(mark) for line in self.lines]
+
+    def wait_until_alone(self):
+        """Until both servers have noticed that all other connections were closed."""
+        deadline = time.monotonic() + QUIET_SECONDS_MAX
+        while time.monotonic() < deadline:
+            lists = self.exchange(resp.encode([b"CLIENT", b"LIST"]))
+            if all(reply.count(b" addr=") == 1 for reply in lists):
+                break
+            time.sleep(0.001)
 
     def wait_for_frames(self, count):
         """Both answers as soon as each has `count` frames or is closed."""
