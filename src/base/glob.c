@@ -107,11 +107,7 @@ bool glob_matches_any_case(struct slice pattern, struct slice text)
 
 bool glob_is_all(struct slice pattern)
 {
-    for (size_t i = 0; i < pattern.length; i++) {
-        if (pattern.data[i] != '*')
-            return false;
-    }
-    return pattern.length > 0;
+    return pattern.length == 1 && pattern.data[0] == '*';
 }
 
 bool glob_is_literal(struct slice pattern)

@@ -12,7 +12,8 @@
 bool glob_matches(struct slice pattern, struct slice text);
 bool glob_matches_any_case(struct slice pattern, struct slice text);
 
-/* True for "*" and its repetitions, which match everything. */
+/* True for "*" alone, which for KEYS and SCAN means everything: an empty name too, which no pattern
+ * but the empty one matches. */
 bool glob_is_all(struct slice pattern);
 
 /* If the pattern can match one text only (no special characters), true. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/log.h"
 #include "net/connection.h"
 #include "server/dispatch_private.h"
 #include "server/memory_limit.h"
@@ -59,12 +60,29 @@ static void reject_unknown(struct dispatch *dispatch, struct client *client,
     buffer_deinit(&text);
 }
 
+/* A web page can make a browser in the same network send its words to a server of this kind: as
+ * in Redis the first that gives it away ends the connection, before the page's own lines come. */
+static bool reject_http(struct dispatch *dispatch, struct client *client, struct slice name)
+{
+    if (!slice_is_word(name, "post") && !slice_is_word(name, "host:"))
+        return false;
+    dispatch->http_refused++;
+    if ((dispatch->http_refused & (dispatch->http_refused - 1)) == 0) /* not to fill the log */
+        log_line(LOG_WARNING,
+                 "Possible attack: a client speaks HTTP (POST or Host:) and was disconnected; "
+                 "seen %llu times",
+                 (unsigned long long)dispatch->http_refused);
+    client_close(client);
+    return true;
+}
+
 /* False, and refused, if the line is not of the form the table asks for. */
 static bool check_form(struct dispatch *dispatch, struct client *client,
                        struct dispatch_entry *entry, const struct slice *arguments, size_t count)
 {
     if (UNLIKELY(entry == NULL)) {
-        reject_unknown(dispatch, client, arguments, count);
+        if (!reject_http(dispatch, client, arguments[0]))
+            reject_unknown(dispatch, client, arguments, count);
         return false;
     }
     int arity = entry->command->arity;

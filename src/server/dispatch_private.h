@@ -55,6 +55,7 @@ struct dispatch {
     struct name_table table;
 
     struct dispatch_statistics statistics;
+    uint64_t http_refused; /* clients that were taken for a browser */
     struct error_count error_codes[DISPATCH_ERROR_CODES_MAX];
 
     struct dispatch_plan plans[DISPATCH_BATCH_MAX];

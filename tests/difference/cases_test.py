@@ -30,6 +30,7 @@ from pair import Connection, Pair, why_not  # noqa: E402
 import resp  # noqa: E402
 
 SERVER_CONFIG = ["--enable-debug-command", "yes", "--slowlog-log-slower-than", "-1"]
+DIFFERENCES_SHOWN = 5  # of one case
 ESCAPES = {"n": b"\n", "r": b"\r", "t": b"\t", "a": b"\a", "b": b"\b"}
 
 
@@ -174,8 +175,10 @@ def run_case(pair, password, comparer, case):
     except (OSError, ValueError) as error:
         found = [f"{error!r}\n      {pair.trouble() or 'both servers still run'}"]
     print(f"{'not ok' if found else 'ok'} - {case.name}")
-    for difference in found:
+    for difference in found[:DIFFERENCES_SHOWN]:
         print(f"    {case.file}, {difference}")
+    if len(found) > DIFFERENCES_SHOWN:
+        print(f"    and {len(found) - DIFFERENCES_SHOWN} more")
     sys.stdout.flush()
     return not found
 
