@@ -10,10 +10,12 @@
 #include "server/server.h"
 #include "server/session/client.h"
 #include "server/session/sessions.h"
+#include "system/file.h"
 
 struct admission {
     struct server *server;
     struct admission_settings *settings;
+    char *unix_path; /* of the socket file that is ours to remove; NULL: none */
     struct connection_limits stranger;
     struct connection_limits classes[CLASS_COUNT];
 };
@@ -54,6 +56,11 @@ struct admission *admission_create(struct server *server, struct admission_setti
 
 void admission_destroy(struct admission *admission)
 {
+    if (admission == NULL)
+        return;
+    if (admission->unix_path != NULL)
+        file_remove(admission->unix_path);
+    memory_free(admission->unix_path);
     memory_free(admission);
 }
 
@@ -111,6 +118,8 @@ enum error admission_listen(struct admission *admission)
         if (error != OK)
             log_line(LOG_WARNING, "Could not listen on unix socket %s: %s", settings->unix_path,
                      error == ERROR_SYSTEM ? strerror(errno) : error_text(error));
+        else
+            admission->unix_path = memory_copy_string(settings->unix_path);
     }
     if (error != OK)
         network_stop_listening(network);
