@@ -2,12 +2,22 @@
 
 #include "base/buffer.h"
 #include "base/memory.h"
+#include "commands/command.h"
+#include "server/dispatch.h"
+#include "server/observe/command_log.h"
 #include "server/observe/info.h"
+#include "server/observe/latency.h"
+#include "server/observe/observe_private.h"
+#include "server/server.h"
+#include "server/session/sessions.h"
+#include "system/clock.h"
 
 struct observe {
     struct server *server;
     struct observe_settings *settings;
     struct observe_limits limits;
+    struct command_log *command_log;
+    struct latency *latency;
 };
 
 struct observe *observe_create(struct server *server, struct observe_settings *settings)
@@ -15,19 +25,49 @@ struct observe *observe_create(struct server *server, struct observe_settings *s
     struct observe *observe = memory_allocate_zeroed(sizeof *observe);
     observe->server = server;
     observe->settings = settings;
+    observe->command_log = command_log_create();
+    observe->latency = latency_create();
     observe_apply(observe);
     return observe;
 }
 
 void observe_destroy(struct observe *observe)
 {
+    command_log_destroy(observe->command_log);
+    latency_destroy(observe->latency);
     memory_free(observe);
+}
+
+struct command_log *observe_command_log(struct observe *observe)
+{
+    return observe->command_log;
+}
+
+struct latency *observe_latency_events(struct observe *observe)
+{
+    return observe->latency;
+}
+
+static int64_t latency_threshold_nsec(const struct observe_settings *settings)
+{
+    return settings->latency_threshold_ms > 0 ? settings->latency_threshold_ms * 1000000
+                                              : INT64_MAX;
 }
 
 void observe_apply(struct observe *observe)
 {
+    const struct observe_settings *settings = observe->settings;
+    int64_t slow_nsec = settings->slow_usec >= 0 ? settings->slow_usec * 1000 : INT64_MAX;
+    int64_t latency_nsec = latency_threshold_nsec(settings);
+    struct sessions *sessions = observe->server->sessions;
     observe->limits = (struct observe_limits){
-        .duration_nsec = INT64_MAX, .request_bytes = SIZE_MAX, .reply_bytes = SIZE_MAX};
+        .duration_nsec = slow_nsec < latency_nsec ? slow_nsec : latency_nsec,
+        .request_bytes =
+            settings->large_request_bytes >= 0 ? (size_t)settings->large_request_bytes : SIZE_MAX,
+        .reply_bytes =
+            settings->large_reply_bytes >= 0 ? (size_t)settings->large_reply_bytes : SIZE_MAX,
+        .monitors = sessions != NULL ? sessions_statistics(sessions)->monitors : 0,
+    };
 }
 
 const struct observe_limits *observe_limits(const struct observe *observe)
@@ -37,21 +77,34 @@ const struct observe_limits *observe_limits(const struct observe *observe)
 
 void observe_interesting(struct observe *observe, const struct observation *observation)
 {
-    (void)observe;
-    (void)observation;
+    const struct observe_settings *settings = observe->settings;
+    const struct command *command = observation->entry->command;
+    struct command_log *log = observe->command_log;
+    int64_t now_us = clock_now_us(observe->server->clock);
+    if (observe->limits.monitors > 0)
+        monitor_feed(observe->server, observation, now_us);
+    if (observation->duration_nsec >= latency_threshold_nsec(settings))
+        observe_latency(observe, command->flags & COMMAND_FAST ? "fast-command" : "command",
+                        observation->duration_nsec);
+    if (command->flags & COMMAND_SKIP_COMMANDLOG)
+        return;
+    int64_t now_s = now_us / 1000000;
+    if (settings->slow_usec >= 0 && observation->duration_nsec >= settings->slow_usec * 1000)
+        command_log_add(log, COMMAND_LOG_SLOW, observation->duration_nsec / 1000, now_s,
+                        observation, settings->slow_length_max);
+    if (observation->request_bytes >= observe->limits.request_bytes)
+        command_log_add(log, COMMAND_LOG_LARGE_REQUEST, (int64_t)observation->request_bytes, now_s,
+                        observation, settings->large_request_length_max);
+    if (observation->reply_bytes >= observe->limits.reply_bytes)
+        command_log_add(log, COMMAND_LOG_LARGE_REPLY, (int64_t)observation->reply_bytes, now_s,
+                        observation, settings->large_reply_length_max);
 }
 
 void observe_latency(struct observe *observe, const char *event, int64_t duration_nsec)
 {
-    (void)observe;
-    (void)event;
-    (void)duration_nsec;
-}
-
-void observe_monitor_ends(struct observe *observe, struct client *client)
-{
-    (void)observe;
-    (void)client;
+    if (duration_nsec >= latency_threshold_nsec(observe->settings))
+        latency_add(observe->latency, event, clock_cached_ms(observe->server->clock) / 1000,
+                    duration_nsec / 1000000);
 }
 
 void observe_info_text(struct server *server, void (*write_text)(void *context, struct slice text),
