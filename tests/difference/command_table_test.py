@@ -14,8 +14,7 @@ import resp  # noqa: E402
 
 FIELDS = ("name", "arity", "flags", "first key", "last key", "step", "categories", "tips",
           "key specifications", "subcommands")
-DOCS_FIELDS = (b"summary", b"since", b"group", b"arguments", b"history", b"doc_flags",
-               b"deprecated_since", b"replaced_by")
+DOCS_FIELDS = (b"since", b"group", b"doc_flags", b"deprecated_since")
 TITLES = {
     "arity": "COMMAND INFO gives each command the arity it has in Redis 7.0",
     "flags": "COMMAND INFO gives each command the flags it has in Redis 7.0",
@@ -24,12 +23,12 @@ TITLES = {
     "tips": "COMMAND INFO gives each command the tips it has in Redis 7.0",
     "key specifications": "COMMAND INFO gives each command the key specifications of Redis 7.0",
     "subcommands": "COMMAND INFO knows every subcommand that Redis 7.0 knows",
-    "summary": "COMMAND DOCS has a summary, a group and a version of each command, as in Redis 7.0",
-    "arguments": "COMMAND DOCS has the arguments of each command, as in Redis 7.0",
-    "history": "COMMAND DOCS has what is deprecated, as in Redis 7.0",
+    "group": "COMMAND DOCS has a summary, and the group and age of Redis 7.0, of each command",
+    "arguments": "COMMAND DOCS knows every option of a command that Redis 7.0 knows",
+    "doc_flags": "COMMAND DOCS says which commands are deprecated, as Redis 7.0",
 }
-TOGETHER = {"last key": "first key", "step": "first key", "since": "summary", "group": "summary",
-            "doc_flags": "history", "deprecated_since": "history", "replaced_by": "history"}
+TOGETHER = {"last key": "first key", "step": "first key", "since": "group", "summary": "group",
+            "deprecated_since": "doc_flags"}
 
 
 def ask(connection, *command):
@@ -56,14 +55,32 @@ def by_name(subcommands):
 def compare_info(name, reference, subject, note):
     """Compares field by field and goes on to the subcommands that both have."""
     for field, ours, theirs in zip(FIELDS[1:-1], reference[1:], subject[1:]):
-        note(f"COMMAND INFO {name}", field, plain(ours), plain(theirs))
+        ours, theirs = plain(ours), plain(theirs)
+        if field == "tips":
+            ours, theirs = sorted(ours), sorted(theirs)
+        note(f"COMMAND INFO {name}", field, ours, theirs)
     one, other = by_name(reference[9]), by_name(subject[9])
     note(f"COMMAND INFO {name}", "subcommands", sorted(one), sorted(set(one) & set(other)))
     for each in sorted(set(one) & set(other)):
         compare_info(each, one[each], other[each], note)
 
 
+def options(arguments):
+    """Every word of a syntax that is sent as it is."""
+    found = set()
+    for argument in arguments or []:
+        if b"token" in argument:
+            found.add(plain(argument[b"token"]))
+        found |= options(argument.get(b"arguments"))
+    return found
+
+
 def compare_docs(name, reference, subject, note):
+    """The texts are our own; facts and options must be there."""
+    if not subject.get(b"summary"):
+        note(f"COMMAND DOCS {name}", "summary", plain(reference[b"summary"]), "none")
+    one, other = options(reference.get(b"arguments")), options(subject.get(b"arguments"))
+    note(f"COMMAND DOCS {name}", "arguments", sorted(one), sorted(one & other))
     for field in DOCS_FIELDS:
         if field in reference:
             note(f"COMMAND DOCS {name}", field.decode(), plain(reference[field]),
