@@ -1,5 +1,6 @@
 #include "system/clock.h"
 
+#include <errno.h>
 #include <time.h>
 
 #include "base/memory.h"
@@ -56,4 +57,12 @@ void clock_update(struct clock *clock)
 long long clock_log_ms(void)
 {
     return clock_read_ns(CLOCK_REALTIME) / 1000000;
+}
+
+void clock_sleep_us(const struct clock *clock, int64_t duration_us)
+{
+    (void)clock;
+    struct timespec left = {(time_t)(duration_us / 1000000), (long)(duration_us % 1000000) * 1000};
+    while (nanosleep(&left, &left) != 0 && errno == EINTR)
+        ;
 }

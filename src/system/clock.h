@@ -25,6 +25,9 @@ int64_t clock_now_us(const struct clock *clock);
 int64_t clock_monotonic_ns(const struct clock *clock);
 int64_t clock_monotonic_us(const struct clock *clock);
 
+/* Holds the calling thread: for DEBUG SLEEP alone. */
+void clock_sleep_us(const struct clock *clock, int64_t duration_us);
+
 /* Takes the wall time for the turn that begins. */
 void clock_update(struct clock *clock);
 
