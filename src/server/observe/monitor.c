@@ -56,13 +56,6 @@ void monitor_feed(struct server *server, const struct observation *observation, 
     buffer_deinit(&line);
 }
 
-void observe_monitor_ends(struct observe *observe, struct client *client)
-{
-    client->flags &= ~(unsigned)CLIENT_MONITOR;
-    sessions_statistics(client->server->sessions)->monitors--;
-    observe_apply(observe);
-}
-
 static void command_monitor(struct command_context *context)
 {
     struct client *client = client_of(context);

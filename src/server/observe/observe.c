@@ -9,6 +9,7 @@
 #include "server/observe/latency.h"
 #include "server/observe/observe_private.h"
 #include "server/server.h"
+#include "server/session/client.h"
 #include "server/session/sessions.h"
 #include "system/clock.h"
 
@@ -105,6 +106,13 @@ void observe_latency(struct observe *observe, const char *event, int64_t duratio
     if (duration_nsec >= latency_threshold_nsec(observe->settings))
         latency_add(observe->latency, event, clock_cached_ms(observe->server->clock) / 1000,
                     duration_nsec / 1000000);
+}
+
+void observe_monitor_ends(struct observe *observe, struct client *client)
+{
+    client->flags &= ~(unsigned)CLIENT_MONITOR;
+    sessions_statistics(client->server->sessions)->monitors--;
+    observe_apply(observe);
 }
 
 void observe_info_text(struct server *server, void (*write_text)(void *context, struct slice text),

@@ -161,7 +161,7 @@ class Answers:
 
     Subscribing commands answer by pushes, as many as they have arguments; messages answer nothing.
     The array that answers an EXEC is taken apart. Redis 7.0 puts messages to oneself between its
-    elements, where no client looks for them; they are given out behind it, as Redis 7.2 sends them."""
+    elements, where no client looks for them; they are given out behind it, as by Redis 7.2."""
 
     def __init__(self, commands, data):
         self.expected = collections.deque(enumerate(commands))  # not wholly answered yet
