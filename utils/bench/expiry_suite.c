@@ -41,7 +41,6 @@ struct watch {
     size_t seen;
     int64_t
         left_after; /* keys still there SPREAD_LATE_MS_MAX after the last deadline; -1 unasked */
-    int64_t last_late_us;
 };
 
 static int64_t deadline_of(const struct schedule *schedule, size_t number)
@@ -75,8 +74,6 @@ static void take_event(struct watch *watch)
     memcpy(digits, key.text.data, DEADLINE_DIGITS);
     int64_t late_us = watch->events.received_us - strtoll(digits, NULL, 10) * 1000;
     histogram_record(watch->late_ns, late_us > 0 ? (uint64_t)late_us * 1000 : 0);
-    if (late_us > watch->last_late_us)
-        watch->last_late_us = late_us;
     watch->seen++;
 }
 
@@ -149,8 +146,8 @@ static void begin(struct watch *watch, const struct bench *bench, enum side side
     wire_open(&watch->control, watch->contender.port);
     wire_open(&watch->events, watch->contender.port);
     wire_open(&watch->pings, watch->contender.port);
-    wire_command(&watch->control, "CONFIG SET notify-keyspace-events Ex");
-    wire_command(&watch->control, "CONFIG SET latency-monitor-threshold 1");
+    wire_configure(&watch->control, "notify-keyspace-events", "Ex");
+    wire_configure(&watch->control, "latency-monitor-threshold", "1");
     wire_command(&watch->events, "SUBSCRIBE __keyevent@0__:expired");
     wire_skip(&watch->events, 3);
     int64_t load_ms = 1000 + (int64_t)(count / LOAD_KEYS_PER_MS);
@@ -170,8 +167,11 @@ static void end(struct watch *watch)
     memory_free(watch->ping_ns);
 }
 
+/* NaN when no event came. */
 static double late_ms(const struct watch *watch, double percentile)
 {
+    if (watch->seen == 0)
+        return NAN;
     return (double)histogram_percentile(watch->late_ns, percentile) / 1e6;
 }
 
@@ -186,7 +186,7 @@ static void run_spread(const struct bench *bench, enum side side, const struct s
     follow(&watch, false);
     report_add_value(rows->p50, side, late_ms(&watch, 50));
     report_add_value(rows->p99, side, late_ms(&watch, 99));
-    report_add_value(rows->max, side, (double)watch.last_late_us / 1000);
+    report_add_value(rows->max, side, late_ms(&watch, 100));
     report_add_value(rows->left, side, (double)watch.left_after);
     report_add_value(rows->missing, side, (double)(watch.schedule.count - watch.seen));
     end(&watch);
@@ -209,12 +209,10 @@ static void run_storm(const struct bench *bench, enum side side, const struct st
     report_add_value(rows->ping_p999, side,
                      (double)histogram_percentile(watch.ping_ns, 99.9) / 1e6);
     report_add_value(rows->ping_p50, side, (double)histogram_percentile(watch.ping_ns, 50) / 1e6);
-    double cycle_ms = longest_expire_cycle(&watch);
-    if (!isnan(cycle_ms))
-        report_add_value(rows->cycle, side, cycle_ms);
+    report_add_value(rows->cycle, side, longest_expire_cycle(&watch));
     report_add_value(rows->queued, side, (double)queued_ns / 1e6);
     report_add_value(rows->p99, side, late_ms(&watch, 99));
-    report_add_value(rows->max, side, (double)watch.last_late_us / 1000);
+    report_add_value(rows->max, side, late_ms(&watch, 100));
     end(&watch);
 }
 

@@ -23,7 +23,7 @@
 #define KEY_OFFSET 18 /* bytes into a SET */
 #define KEYS_MAX 20000000
 #define INSERT_US_MAX 1000
-#define SLOWLOG_THRESHOLD_US 300
+#define SLOWLOG_THRESHOLD_US "300"
 
 struct outcome {
     int64_t wall_max_ns, wall_p9999_ns, wall_p50_ns;
@@ -179,8 +179,8 @@ static void measure_server(const struct bench *bench, enum side side, size_t cou
     struct wire wire;
     contender_start(&contender, bench, side);
     wire_open(&wire, contender.port);
-    wire_command(&wire, "CONFIG SET slowlog-log-slower-than %d", SLOWLOG_THRESHOLD_US);
-    wire_command(&wire, "CONFIG SET slowlog-max-len 100000");
+    wire_configure(&wire, "slowlog-log-slower-than", SLOWLOG_THRESHOLD_US);
+    wire_configure(&wire, "slowlog-max-len", "100000");
     load_run(&wire, 0, count, write_set, NULL);
     report_add_value(row, side, (double)longest_in_slowlog(&wire));
     wire_close(&wire);

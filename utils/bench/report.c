@@ -62,7 +62,7 @@ struct report_row *report_add_row(struct report *report, const char *label, cons
 
 void report_add_value(struct report_row *row, enum side side, double value)
 {
-    if (row->counts[side] < VALUES_MAX)
+    if (!isnan(value) && row->counts[side] < VALUES_MAX)
         row->values[side][row->counts[side]++] = value;
 }
 

@@ -25,6 +25,7 @@ void report_destroy(struct report *report);
 /* A new row; strings are copied. */
 struct report_row *report_add_row(struct report *report, const char *label, const char *unit,
                                   enum report_target target, double bound);
+/* A NaN is no value. */
 void report_add_value(struct report_row *row, enum side side, double value);
 
 /* The median, NaN when there is no value. */

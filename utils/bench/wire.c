@@ -133,3 +133,10 @@ struct wire_reply wire_command(struct wire *wire, const char *format, ...)
     wire_send(wire, line, (size_t)length + 2);
     return wire_read(wire);
 }
+
+void wire_configure(struct wire *wire, const char *name, const char *value)
+{
+    struct wire_reply reply = wire_command(wire, "CONFIG SET %s %s", name, value);
+    if (reply.type != '+')
+        bench_fail("CONFIG SET %s: %.*s", name, (int)reply.text.length, reply.text.data);
+}

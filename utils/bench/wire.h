@@ -43,4 +43,7 @@ void wire_skip(struct wire *wire, size_t count);
 struct wire_reply wire_command(struct wire *wire, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* CONFIG SET, which must succeed. */
+void wire_configure(struct wire *wire, const char *name, const char *value);
+
 #endif
