@@ -8,7 +8,8 @@
 #include "base/number.h"
 
 #define CHUNK_ARGUMENTS 192  /* of the first chunk of a batch */
-#define PARTIAL_KEPT_MAX 64  /* arguments whose room is kept between commands */
+#define PARTIAL_KEPT_MAX 4   /* arguments whose room is kept between batches */
+#define PARTIAL_BELIEVED 64  /* arguments for which there is room before they have come */
 #define ERROR_LENGTH_MAX 128 /* bytes */
 
 enum state {
@@ -52,11 +53,14 @@ struct resp_parser {
     size_t expected; /* arguments of the command */
     size_t length;   /* of the argument being read */
     size_t supplied; /* bytes of the command that are not in the input */
+    size_t searched; /* bytes at `position` that have no line end */
     size_t count;    /* arguments read */
     size_t capacity;
     struct partial *partials;
+    size_t batch_memory; /* bytes of what hangs on the pointers below */
     struct chunk *chunks;
-    struct big *bigs;
+    struct big *bigs, *last_big; /* in the order in which they came */
+    struct big *found;           /* by the last search; NULL: none yet */
     struct words *words;
     char *error; /* NULL: none yet */
 };
@@ -89,6 +93,7 @@ void resp_parser_reset_batch(struct resp_parser *parser)
         memory_free(big->argument.block);
         memory_free(big);
     }
+    parser->last_big = parser->found = NULL;
     while (parser->words != NULL) {
         struct words *words = parser->words;
         parser->words = words->next;
@@ -96,6 +101,7 @@ void resp_parser_reset_batch(struct resp_parser *parser)
         memory_free(words->slices);
         memory_free(words);
     }
+    parser->batch_memory = 0;
     if (parser->count == 0 && parser->capacity > PARTIAL_KEPT_MAX) {
         memory_free(parser->partials);
         parser->partials = NULL;
@@ -124,30 +130,62 @@ const char *resp_parser_error(const struct resp_parser *parser)
 
 /* --- storage --- */
 
+static enum resp_status fail_for_memory(struct resp_parser *parser)
+{
+    return fail(parser, "Protocol error: out of memory for arguments");
+}
+
+/* NULL: out of memory. */
 static struct slice *batch_room(struct resp_parser *parser, size_t count)
 {
     struct chunk *chunk = parser->chunks;
     if (chunk == NULL || chunk->capacity - chunk->used < count) {
         size_t capacity = count > CHUNK_ARGUMENTS ? count : CHUNK_ARGUMENTS;
-        chunk = memory_allocate(sizeof *chunk + capacity * sizeof(struct slice));
-        chunk->next = parser->chunks;
-        chunk->capacity = capacity;
-        chunk->used = 0;
+        size_t size = sizeof *chunk + capacity * sizeof(struct slice);
+        chunk = memory_try_allocate(size);
+        if (chunk == NULL)
+            return NULL;
+        *chunk = (struct chunk){.next = parser->chunks, .capacity = capacity};
         parser->chunks = chunk;
+        parser->batch_memory += size;
     }
     struct slice *room = chunk->arguments + chunk->used;
     chunk->used += count;
     return room;
 }
 
+/* Makes room for one more argument. False: out of memory. */
+static bool reserve_partial(struct resp_parser *parser)
+{
+    if (LIKELY(parser->count < parser->capacity))
+        return true;
+    size_t believed = parser->expected < PARTIAL_BELIEVED ? parser->expected : PARTIAL_BELIEVED;
+    size_t capacity = parser->capacity * 2 > believed ? parser->capacity * 2 : believed;
+    struct partial *partials =
+        memory_try_resize(parser->partials, capacity * sizeof(struct partial));
+    if (partials == NULL)
+        return false;
+    parser->partials = partials;
+    parser->capacity = capacity;
+    return true;
+}
+
 static void add_partial(struct resp_parser *parser, size_t start, size_t length, char *block)
 {
-    if (parser->count == parser->capacity) {
-        parser->capacity = parser->capacity == 0 ? 4 : parser->capacity * 2;
-        parser->partials =
-            memory_resize(parser->partials, parser->capacity * sizeof(struct partial));
-    }
     parser->partials[parser->count++] = (struct partial){start, length, block};
+}
+
+static void add_big(struct resp_parser *parser, const struct slice *arguments, size_t index,
+                    const struct partial *partial)
+{
+    struct big *big = memory_allocate(sizeof *big);
+    *big = (struct big){NULL, arguments, {index, partial->block, partial->length}};
+    if (parser->last_big != NULL)
+        parser->last_big->next = big;
+    else
+        parser->bigs = big;
+    parser->last_big = big;
+    parser->batch_memory += sizeof *big + partial->length;
 }
 
 /* The command is whole: hands its arguments out and makes ready for the next. */
@@ -155,16 +193,16 @@ static enum resp_status finish(struct resp_parser *parser, struct slice input,
                                struct resp_command *command, size_t *consumed)
 {
     struct slice *arguments = batch_room(parser, parser->count);
+    if (arguments == NULL)
+        return fail_for_memory(parser);
     for (size_t i = 0; i < parser->count; i++) {
         const struct partial *partial = &parser->partials[i];
         if (LIKELY(partial->block == NULL)) {
             arguments[i] = slice_of(input.data + partial->start, partial->length);
-            continue;
+        } else {
+            arguments[i] = slice_of(partial->block, partial->length);
+            add_big(parser, arguments, i, partial);
         }
-        arguments[i] = slice_of(partial->block, partial->length);
-        struct big *big = memory_allocate(sizeof *big);
-        *big = (struct big){parser->bigs, arguments, {i, partial->block, partial->length}};
-        parser->bigs = big;
     }
     *command = (struct resp_command){arguments, parser->count, parser->position + parser->supplied};
     *consumed = parser->position;
@@ -173,19 +211,28 @@ static enum resp_status finish(struct resp_parser *parser, struct slice input,
     return RESP_COMMAND;
 }
 
+/* Finds the line end `last` in `rest`, of which a part may have been searched before. */
+static const char *find_line_end(struct resp_parser *parser, struct slice rest, char last)
+{
+    size_t searched = parser->searched;
+    const char *end =
+        rest.length > searched ? memchr(rest.data + searched, last, rest.length - searched) : NULL;
+    parser->searched = end == NULL ? rest.length : 0;
+    return end;
+}
+
 /* --- inline commands --- */
 
 static enum resp_status parse_inline(struct resp_parser *parser, struct slice input,
                                      struct resp_command *command, size_t *consumed)
 {
-    const char *end = memchr(input.data, '\n', input.length);
+    const char *end = find_line_end(parser, input, '\n');
     if (end == NULL) {
         if (input.length > RESP_INLINE_LENGTH_MAX)
             return fail(parser, "Protocol error: too big inline request");
         return RESP_INCOMPLETE;
     }
-    size_t length = (size_t)(end - input.data);
-    *consumed = length + 1;
+    size_t length = (size_t)(end - input.data), wire_length = length + 1;
     if (length > 0 && input.data[length - 1] == '\r')
         length--;
     struct words *words = memory_allocate(sizeof *words);
@@ -197,34 +244,48 @@ static enum resp_status parse_inline(struct resp_parser *parser, struct slice in
     }
     words->next = parser->words;
     parser->words = words;
-    *command = (struct resp_command){words->slices, count, *consumed};
+    parser->batch_memory += sizeof *words + count * sizeof *words->slices + length;
+    *command = (struct resp_command){words->slices, count, wire_length};
+    *consumed = wire_length;
     return RESP_COMMAND;
 }
 
 /* --- arrays of bulk strings --- */
 
-/* The number on the line at parser->position, behind its first byte. RESP_COMMAND: it is there. */
+static inline bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* The line at parser->position, without its CRLF. RESP_COMMAND: it is there. */
 static enum resp_status read_line(struct resp_parser *parser, struct slice input, const char *what,
                                   struct slice *text)
 {
-    const char *line = input.data + parser->position;
-    size_t rest = input.length - parser->position;
-    const char *end = rest == 0 ? NULL : memchr(line, '\r', rest);
+    struct slice rest = slice_of(input.data + parser->position, input.length - parser->position);
+    /* What nearly every line is: a sign and one digit. */
+    if (LIKELY(rest.length >= 4 && rest.data[2] == '\r' && is_digit(rest.data[1]))) {
+        parser->searched = 0;
+        *text = slice_of(rest.data, 2);
+        return RESP_COMMAND;
+    }
+    const char *end = find_line_end(parser, rest, '\r');
     if (end == NULL) {
-        if (rest > RESP_INLINE_LENGTH_MAX)
+        if (rest.length > RESP_INLINE_LENGTH_MAX)
             return fail(parser, "Protocol error: too big %s count string", what);
         return RESP_INCOMPLETE;
     }
-    if ((size_t)(end - line) + 2 > rest)
+    size_t length = (size_t)(end - rest.data);
+    if (rest.length - length < 2) {
+        parser->searched = length;
         return RESP_INCOMPLETE;
-    *text = slice_of(line, (size_t)(end - line));
+    }
+    *text = slice_of(rest.data, length);
     return RESP_COMMAND;
 }
 
-/* One or two digits are what nearly every length is. */
 static bool parse_length(struct slice digits, int64_t *out)
 {
-    if (digits.length == 1 && digits.data[0] >= '0' && digits.data[0] <= '9') {
+    if (LIKELY(digits.length == 1 && is_digit(digits.data[0]))) {
         *out = digits.data[0] - '0';
         return true;
     }
@@ -276,6 +337,8 @@ static enum resp_status read_length(struct resp_parser *parser, struct slice inp
 static enum resp_status read_body(struct resp_parser *parser, struct slice input)
 {
     size_t rest = input.length - parser->position;
+    if (!reserve_partial(parser))
+        return fail_for_memory(parser);
     if (rest < parser->length && parser->length >= RESP_BIG_ARGUMENT_MIN) {
         parser->state = STATE_BIG;
         return RESP_BIG_ARGUMENT;
@@ -354,19 +417,23 @@ struct resp_big_argument *resp_parser_find_big_argument(struct resp_parser *pars
                                                         const struct resp_command *command,
                                                         size_t index)
 {
-    for (struct big *big = parser->bigs; big != NULL; big = big->next) {
-        if (big->arguments == command->arguments && big->argument.argument == index)
+    if (parser->bigs == NULL || index >= command->count ||
+        command->arguments[index].length < RESP_BIG_ARGUMENT_MIN)
+        return NULL;
+    /* They are asked for in the order in which they came: the search goes on where it ended. */
+    struct big *first = parser->found != NULL ? parser->found : parser->bigs, *big = first;
+    do {
+        if (big->arguments == command->arguments && big->argument.argument == index) {
+            parser->found = big;
             return &big->argument;
-    }
+        }
+        big = big->next != NULL ? big->next : parser->bigs;
+    } while (big != first);
     return NULL;
 }
 
 size_t resp_parser_memory(const struct resp_parser *parser)
 {
-    size_t memory = sizeof *parser + parser->capacity * sizeof(struct partial);
-    for (const struct chunk *chunk = parser->chunks; chunk != NULL; chunk = chunk->next)
-        memory += sizeof *chunk + chunk->capacity * sizeof(struct slice);
-    for (const struct big *big = parser->bigs; big != NULL; big = big->next)
-        memory += sizeof *big + big->argument.length;
-    return memory;
+    return sizeof *parser + parser->capacity * sizeof(struct partial) + parser->supplied +
+           parser->batch_memory + (parser->error != NULL ? ERROR_LENGTH_MAX : 0);
 }

@@ -44,7 +44,7 @@ struct resp_big_argument {
     size_t length;
 };
 
-struct resp_parser; /* opaque: one a connection, small (< 200 bytes) while no command is partly read
+struct resp_parser; /* opaque: one a connection, small (< 256 bytes) while no command is partly read
                      */
 
 enum resp_status {

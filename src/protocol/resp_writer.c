@@ -32,22 +32,28 @@ static void write_bytes(struct resp_writer *writer, const void *data, size_t len
         chain_append(writer->out, data, length);
 }
 
-/* "<type><text>\r\n", with line ends in the text made spaces. */
+/* Copies text of at most CHAIN_RESERVE_MAX bytes, with line ends made spaces. */
+static void write_text(struct resp_writer *writer, struct slice text)
+{
+    char *at = chain_reserve(writer->out, text.length);
+    for (size_t i = 0; i < text.length; i++) {
+        char c = text.data[i];
+        at[i] = c == '\r' || c == '\n' ? ' ' : c;
+    }
+    chain_commit(writer->out, text.length);
+}
+
+/* "<type><text>\r\n" */
 static void write_line(struct resp_writer *writer, char type, struct slice text)
 {
     if (writer->muted)
         return;
     write_bytes(writer, &type, 1);
-    bool clean = memchr(text.data, '\r', text.length) == NULL &&
-                 memchr(text.data, '\n', text.length) == NULL;
-    if (clean) {
-        write_bytes(writer, text.data, text.length);
-    } else {
-        for (size_t i = 0; i < text.length; i++) {
-            bool ends_line = text.data[i] == '\r' || text.data[i] == '\n';
-            write_bytes(writer, ends_line ? " " : text.data + i, 1);
-        }
+    while (text.length > CHAIN_RESERVE_MAX) {
+        write_text(writer, slice_of(text.data, CHAIN_RESERVE_MAX));
+        text = slice_of(text.data + CHAIN_RESERVE_MAX, text.length - CHAIN_RESERVE_MAX);
     }
+    write_text(writer, text);
     write_bytes(writer, "\r\n", 2);
 }
 

@@ -34,9 +34,16 @@ static char escaped(char c)
     }
 }
 
+/* What may stand between words. */
 static bool is_blank(char c)
 {
     return isspace((unsigned char)c) || c == '\0';
+}
+
+/* What ends a word without quotes: as in Redis, \v and \f are blanks but end no word. */
+static bool ends_word(char c)
+{
+    return is_blank(c) && c != '\v' && c != '\f';
 }
 
 /* Reads a word that began with `quote`, from behind it. Returns where it goes on, or -1 when the
@@ -70,7 +77,7 @@ static ptrdiff_t read_quoted(struct slice line, size_t at, char quote, struct bu
  */
 static ptrdiff_t read_word(struct slice line, size_t at, struct buffer *word)
 {
-    while (at < line.length && !is_blank(line.data[at])) {
+    while (at < line.length && !ends_word(line.data[at])) {
         char c = line.data[at++];
         if (c == '"' || c == '\'')
             return read_quoted(line, at, c, word);
