@@ -60,6 +60,7 @@ enum command_category {
     CATEGORY_GEO = 1 << 11,
     CATEGORY_STREAM = 1 << 12,
     CATEGORY_SCRIPTING = 1 << 13,
+    CATEGORY_ADMIN = 1 << 14, /* of a command without COMMAND_ADMIN */
 };
 
 /* Key specifications, as COMMAND INFO shows them. */

@@ -55,6 +55,7 @@ static void command_wait(struct command_context *context)
 const struct command server_commands[] = {
     {
         .name = "TIME",
+        .tips = "nondeterministic_output",
         .run = command_time,
         .arity = 1,
         .flags = COMMAND_LOADING | COMMAND_STALE | COMMAND_FAST,
@@ -71,7 +72,7 @@ const struct command server_commands[] = {
         .arity = 1,
         .flags =
             COMMAND_NO_SCRIPT | COMMAND_LOADING | COMMAND_STALE | COMMAND_FAST | COMMAND_SENTINEL,
-        .categories = CATEGORY_DANGEROUS,
+        .categories = CATEGORY_DANGEROUS | CATEGORY_ADMIN,
         .keys = KEYS_NONE,
         .group = "server",
         .since = "2.8.12",
@@ -81,6 +82,7 @@ const struct command server_commands[] = {
     },
     {
         .name = "WAIT",
+        .tips = "request_policy:all_shards response_policy:agg_min",
         .run = command_wait,
         .arity = 3,
         .flags = COMMAND_BLOCKS,

@@ -122,7 +122,7 @@ def lock_renewed(server):
     equal(client.execute_command("SET", "lock", "mine", "IFEQ", "mine", "PX", 120_000), True)
     if client.pttl("lock") <= 60_000:
         raise AssertionError("the lock's time was not renewed")
-    equal(client.execute_command("SET", "lock", "new", "IFEQ", "mine", "GET"), b"mine")
+    equal(client.execute_command("SET", "lock", "new", "IFEQ", "mine", "GET", get=True), b"mine")
     equal(client.get("lock"), b"new")
 
 

@@ -8,6 +8,7 @@
 #include "server/command_tables.h"
 #include "server/observe/observe.h"
 #include "server/observe/observe_private.h"
+#include "server/replies.h"
 #include "server/server.h"
 #include "server/session/client.h"
 
@@ -174,7 +175,7 @@ static void slowlog_get(struct command_context *context)
 {
     int64_t count = SLOWLOG_GET_DEFAULT;
     if (context->count > 3) {
-        command_reply_arity(context);
+        replies_subcommand_syntax(context, "SLOWLOG");
         return;
     }
     if (context->count == 2 || parse_count(context, &count))
@@ -264,29 +265,37 @@ static void commandlog_help(struct command_context *context)
     command_reply_help(context, "COMMANDLOG", lines);
 }
 
-#define ROW(name_, run_, arity_, flags_, since_, syntax_, summary_)                                \
+#define ROW(name_, run_, arity_, flags_, since_, tips_, syntax_, summary_)                         \
     {                                                                                              \
         .name = (name_), .run = (run_), .arity = (arity_),                                         \
         .flags = COMMAND_LOADING | COMMAND_STALE | (flags_), .keys = KEYS_NONE, .group = "server", \
         .since = (since_), .syntax = (syntax_), .summary = (summary_), .complexity = "O(N)",       \
+        .tips = (tips_),                                                                           \
     }
 
 static const struct command slowlog_subcommands[] = {
-    ROW("GET", slowlog_get, -2, COMMAND_ADMIN, "2.2.12", "[count]", "Shows slow commands."),
-    ROW("HELP", slowlog_help, 2, 0, "6.2.0", "", "Lists the subcommands."),
-    ROW("LEN", slowlog_length, 2, COMMAND_ADMIN, "2.2.12", "", "Counts slow commands."),
-    ROW("RESET", slowlog_reset, 2, COMMAND_ADMIN, "2.2.12", "", "Forgets slow commands."),
+    ROW("GET", slowlog_get, -2, COMMAND_ADMIN, "2.2.12",
+        "nondeterministic_output request_policy:all_nodes", "[count]", "Shows slow commands."),
+    ROW("HELP", slowlog_help, 2, 0, "6.2.0", NULL, "", "Lists the subcommands."),
+    ROW("LEN", slowlog_length, 2, COMMAND_ADMIN, "2.2.12",
+        "nondeterministic_output request_policy:all_nodes response_policy:agg_sum", "",
+        "Counts slow commands."),
+    ROW("RESET", slowlog_reset, 2, COMMAND_ADMIN, "2.2.12",
+        "request_policy:all_nodes response_policy:all_succeeded", "", "Forgets slow commands."),
     {.name = NULL},
 };
 
 static const struct command commandlog_subcommands[] = {
-    ROW("GET", commandlog_get, 4, COMMAND_ADMIN, "8.1.0", "count <slow|large-request|large-reply>",
-        "Shows remarkable commands."),
-    ROW("HELP", commandlog_help, 2, 0, "8.1.0", "", "Lists the subcommands."),
-    ROW("LEN", commandlog_length, 3, COMMAND_ADMIN, "8.1.0", "<slow|large-request|large-reply>",
-        "Counts remarkable commands."),
-    ROW("RESET", commandlog_reset, 3, COMMAND_ADMIN, "8.1.0", "<slow|large-request|large-reply>",
-        "Forgets remarkable commands."),
+    ROW("GET", commandlog_get, 4, COMMAND_ADMIN, "8.1.0",
+        "nondeterministic_output request_policy:all_nodes",
+        "count <slow|large-request|large-reply>", "Shows remarkable commands."),
+    ROW("HELP", commandlog_help, 2, 0, "8.1.0", NULL, "", "Lists the subcommands."),
+    ROW("LEN", commandlog_length, 3, COMMAND_ADMIN, "8.1.0",
+        "nondeterministic_output request_policy:all_nodes response_policy:agg_sum",
+        "<slow|large-request|large-reply>", "Counts remarkable commands."),
+    ROW("RESET", commandlog_reset, 3, COMMAND_ADMIN, "8.1.0",
+        "request_policy:all_nodes response_policy:all_succeeded",
+        "<slow|large-request|large-reply>", "Forgets remarkable commands."),
     {.name = NULL},
 };
 

@@ -97,6 +97,18 @@ static void reply_attribute(struct resp_writer *reply)
     resp_writer_bulk_string(reply, "Some real reply following the attribute");
 }
 
+static void reply_push(struct resp_writer *reply)
+{
+    if (reply->version < 3) {
+        resp_writer_error(reply, "ERR RESP2 is not supported by this command");
+        return;
+    }
+    resp_writer_push(reply, 2);
+    resp_writer_bulk_string(reply, "server-cpu-usage");
+    resp_writer_integer(reply, 42);
+    resp_writer_bulk_string(reply, "Some real reply following the push reply");
+}
+
 static void reply_numbers(struct resp_writer *reply, const char *kind)
 {
     if (strcmp(kind, "array") == 0)
@@ -141,10 +153,13 @@ static void command_protocol(struct command_context *context)
         resp_writer_verbatim(reply, "txt", SLICE("This is a verbatim\nstring"));
     else if (slice_is_word(type, "attrib"))
         reply_attribute(reply);
+    else if (slice_is_word(type, "push"))
+        reply_push(reply);
     else
         resp_writer_error(
             reply, "ERR Wrong protocol type name. Please use one of the following: "
-                   "string|integer|double|null|array|set|map|attrib|push|verbatim|true|false");
+                   "string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|"
+                   "false");
 }
 
 /* For tests of the crash report. */

@@ -53,19 +53,15 @@ static const struct named_flag category_names[] = {
     {CATEGORY_GEO, "@geo"},
     {CATEGORY_STREAM, "@stream"},
     {CATEGORY_SCRIPTING, "@scripting"},
+    {CATEGORY_ADMIN, "@admin"},
     {CATEGORY_DANGEROUS, "@dangerous"},
     {0, NULL},
 };
 
 /* Categories that follow from the flags. */
 static const struct named_flag derived_names[] = {
-    {COMMAND_WRITES, "@write"},
-    {COMMAND_READS, "@read"},
-    {COMMAND_ADMIN, "@admin"},
-    {COMMAND_PUBSUB, "@pubsub"},
-    {COMMAND_FAST, "@fast"},
-    {COMMAND_BLOCKS, "@blocking"},
-    {0, NULL},
+    {COMMAND_WRITES, "@write"}, {COMMAND_READS, "@read"},      {COMMAND_PUBSUB, "@pubsub"},
+    {COMMAND_FAST, "@fast"},    {COMMAND_BLOCKS, "@blocking"}, {0, NULL},
 };
 
 static const struct named_flag key_flag_names[] = {
@@ -105,7 +101,7 @@ static unsigned categories_of(const struct command *command)
 {
     unsigned categories = command->categories;
     if (command->flags & COMMAND_ADMIN)
-        categories |= CATEGORY_DANGEROUS;
+        categories |= CATEGORY_DANGEROUS | CATEGORY_ADMIN;
     return categories;
 }
 
@@ -271,7 +267,7 @@ static void command_info(struct command_context *context)
         const struct dispatch_entry *entry =
             dispatch_find_name(dispatch_of(context), context->arguments[i]);
         if (entry == NULL)
-            resp_writer_null_array(context->reply);
+            resp_writer_null(context->reply);
         else
             reply_info(context->reply, entry->command,
                        entry->container != NULL ? entry->container->command->name : NULL);
@@ -296,17 +292,19 @@ static void reply_docs(struct resp_writer *reply, const struct command *command,
     resp_writer_bulk_string(reply, name);
     bool has_arguments = command->syntax != NULL && command->syntax[0] != '\0';
     bool deprecated = command->deprecated_since != NULL;
+    bool internal = (command->flags & COMMAND_PROTECTED) && container == NULL;
     size_t subcommands = count_subcommands(command);
     resp_writer_map(reply, (size_t)3 + (command->complexity != NULL) + (deprecated ? 2 : 0) +
-                               (command->replaced_by != NULL) + has_arguments + (subcommands > 0));
+                               internal + (command->replaced_by != NULL) + has_arguments +
+                               (subcommands > 0));
     reply_text(reply, "summary", command->summary != NULL ? command->summary : "");
     reply_text(reply, "since", command->since != NULL ? command->since : "");
     reply_text(reply, "group", command->group != NULL ? command->group : "");
     reply_text(reply, "complexity", command->complexity);
-    if (deprecated) {
+    if (deprecated || internal) {
         resp_writer_bulk_string(reply, "doc_flags");
         resp_writer_set(reply, 1);
-        resp_writer_simple(reply, SLICE("deprecated"));
+        resp_writer_simple(reply, deprecated ? SLICE("deprecated") : SLICE("syscmd"));
     }
     reply_text(reply, "deprecated_since", command->deprecated_since);
     reply_text(reply, "replaced_by", command->replaced_by);
@@ -348,6 +346,16 @@ static void command_docs(struct command_context *context)
 
 /* --- GETKEYS --- */
 
+/* Channels are named by key specifications too, but are no keys. */
+static bool has_keys(const struct command *command)
+{
+    for (size_t i = 0; i < count_key_specs(command); i++) {
+        if (!(command->keys[i].flags & KEY_NOT_KEY))
+            return true;
+    }
+    return false;
+}
+
 static void reply_keys(struct command_context *context, bool with_flags)
 {
     const struct slice *arguments = context->arguments + 2;
@@ -358,7 +366,7 @@ static void reply_keys(struct command_context *context, bool with_flags)
         return;
     }
     const struct command *command = entry->command;
-    if (count_key_specs(command) == 0) {
+    if (!has_keys(command)) {
         resp_writer_error(context->reply, "ERR The command has no key arguments");
         return;
     }
@@ -465,48 +473,51 @@ static void command_help(struct command_context *context)
 {
     static const char *const lines[] = {
         "(no subcommand)",
-        "    Return details about all commands.",
+        "    Return details about all Redis commands.",
         "COUNT",
-        "    Return the total number of commands in this server.",
+        "    Return the total number of commands in this Redis server.",
         "LIST",
-        "    Return a list of all commands in this server.",
+        "    Return a list of all commands in this Redis server.",
         "INFO [<command-name> ...]",
-        "    Return details about multiple commands.",
+        "    Return details about multiple Redis commands.",
         "    If no command names are given, documentation details for all",
         "    commands are returned.",
         "DOCS [<command-name> ...]",
-        "    Return documentation details about multiple commands.",
+        "    Return documentation details about multiple Redis commands.",
         "    If no command names are given, documentation details for all",
         "    commands are returned.",
         "GETKEYS <full-command>",
-        "    Return the keys from a full command.",
+        "    Return the keys from a full Redis command.",
         "GETKEYSANDFLAGS <full-command>",
-        "    Return the keys and the access flags from a full command.",
+        "    Return the keys and the access flags from a full Redis command.",
         NULL,
     };
     command_reply_help(context, "COMMAND", lines);
 }
 
-#define ROW(name_, run_, arity_, since_, syntax_, summary_)                                        \
+#define ROW(name_, run_, arity_, since_, tips_, syntax_, summary_)                                 \
     {                                                                                              \
         .name = (name_), .run = (run_), .arity = (arity_),                                         \
         .flags = COMMAND_LOADING | COMMAND_STALE | COMMAND_SENTINEL,                               \
         .categories = CATEGORY_CONNECTION, .keys = KEYS_NONE, .group = "server",                   \
         .since = (since_), .syntax = (syntax_), .summary = (summary_), .complexity = "O(N)",       \
+        .tips = (tips_),                                                                           \
     }
 
 static const struct command subcommands[] = {
-    ROW("COUNT", command_count, 2, "2.8.13", "", "Says how many commands there are."),
-    ROW("DOCS", command_docs, -2, "7.0.0", "[command-name [command-name ...]]",
+    ROW("COUNT", command_count, 2, "2.8.13", NULL, "", "Says how many commands there are."),
+    ROW("DOCS", command_docs, -2, "7.0.0", "nondeterministic_output_order",
+        "[command-name [command-name ...]]",
         "Describes commands for people: purpose, arguments, cost."),
-    ROW("GETKEYS", command_getkeys, -3, "2.8.13", "command [arg [arg ...]]",
+    ROW("GETKEYS", command_getkeys, -3, "2.8.13", NULL, "command [arg [arg ...]]",
         "Says which arguments of a command line are keys."),
-    ROW("GETKEYSANDFLAGS", command_getkeysandflags, -3, "7.0.0", "command [arg [arg ...]]",
+    ROW("GETKEYSANDFLAGS", command_getkeysandflags, -3, "7.0.0", NULL, "command [arg [arg ...]]",
         "Says which arguments of a command line are keys, and what is done to them."),
-    ROW("HELP", command_help, 2, "5.0.0", "", "Lists the subcommands."),
-    ROW("INFO", command_info, -2, "2.8.13", "[command-name [command-name ...]]",
+    ROW("HELP", command_help, 2, "5.0.0", NULL, "", "Lists the subcommands."),
+    ROW("INFO", command_info, -2, "2.8.13", "nondeterministic_output_order",
+        "[command-name [command-name ...]]",
         "Describes commands for programs: arity, flags, keys."),
-    ROW("LIST", command_list, -2, "7.0.0",
+    ROW("LIST", command_list, -2, "7.0.0", "nondeterministic_output_order",
         "[FILTERBY <MODULE module-name|ACLCAT category|PATTERN pattern>]",
         "Lists the names of commands."),
     {.name = NULL},

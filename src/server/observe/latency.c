@@ -255,23 +255,25 @@ static void command_help(struct command_context *context)
         "HISTOGRAM [COMMAND ...]",
         "    Return a cumulative distribution of latencies in the format of a histogram for the "
         "specified command names.",
-        "    If no commands are specified then all histograms are replied",
+        "    If no commands are specified then all histograms are replied.",
         NULL,
     };
     command_reply_help(context, "LATENCY", lines);
 }
 
-#define ROW(name_, run_, arity_, since_, syntax_, summary_)                                        \
+#define ALL_NODES "nondeterministic_output request_policy:all_nodes response_policy:special"
+
+#define ROW(name_, run_, arity_, since_, tips_, syntax_, summary_)                                 \
     {                                                                                              \
         .name = (name_), .run = (run_), .arity = (arity_),                                         \
         .flags = COMMAND_ADMIN | COMMAND_NO_SCRIPT | COMMAND_LOADING | COMMAND_STALE,              \
         .keys = KEYS_NONE, .group = "server", .since = (since_), .syntax = (syntax_),              \
-        .summary = (summary_),                                                                     \
+        .summary = (summary_), .tips = (tips_),                                                    \
     }
 
 static const struct command subcommands[] = {
-    ROW("DOCTOR", command_doctor, 2, "2.8.13", "", "Sums up the latency events."),
-    ROW("GRAPH", command_graph, 3, "2.8.13", "event", "Draws one event's durations."),
+    ROW("DOCTOR", command_doctor, 2, "2.8.13", ALL_NODES, "", "Sums up the latency events."),
+    ROW("GRAPH", command_graph, 3, "2.8.13", ALL_NODES, "event", "Draws one event's durations."),
     {
         .name = "HELP",
         .run = command_help,
@@ -283,11 +285,14 @@ static const struct command subcommands[] = {
         .syntax = "",
         .summary = "Lists the subcommands.",
     },
-    ROW("HISTOGRAM", command_histogram, -2, "7.0.0", "[command [command ...]]",
+    ROW("HISTOGRAM", command_histogram, -2, "7.0.0", ALL_NODES, "[command [command ...]]",
         "Shows how the durations of commands are distributed."),
-    ROW("HISTORY", command_history, 3, "2.8.13", "event", "Lists one event's durations."),
-    ROW("LATEST", command_latest, 2, "2.8.13", "", "Shows the newest of every event."),
-    ROW("RESET", command_reset, -2, "2.8.13", "[event [event ...]]", "Forgets events."),
+    ROW("HISTORY", command_history, 3, "2.8.13", ALL_NODES, "event",
+        "Lists one event's durations."),
+    ROW("LATEST", command_latest, 2, "2.8.13", ALL_NODES, "", "Shows the newest of every event."),
+    ROW("RESET", command_reset, -2, "2.8.13",
+        "request_policy:all_nodes response_policy:all_succeeded", "[event [event ...]]",
+        "Forgets events."),
     {.name = NULL},
 };
 

@@ -174,19 +174,25 @@ static void command_help(struct command_context *context)
     command_reply_help(context, "MEMORY", lines);
 }
 
-#define ROW(name_, run_, arity_, flags_, since_, summary_)                                         \
+#define ALL_SHARDS "nondeterministic_output request_policy:all_shards response_policy:special"
+
+#define ROW(name_, run_, arity_, flags_, since_, tips_, summary_)                                  \
     {                                                                                              \
         .name = (name_), .run = (run_), .arity = (arity_), .flags = (flags_), .keys = KEYS_NONE,   \
         .group = "server", .since = (since_), .syntax = "", .summary = (summary_),                 \
+        .tips = (tips_),                                                                           \
     }
 
 static const struct command subcommands[] = {
-    ROW("DOCTOR", command_doctor, 2, 0, "4.0.0", "Judges how memory is used."),
-    ROW("HELP", command_help, 2, COMMAND_LOADING | COMMAND_STALE, "4.0.0",
+    ROW("DOCTOR", command_doctor, 2, 0, "4.0.0", ALL_SHARDS, "Judges how memory is used."),
+    ROW("HELP", command_help, 2, COMMAND_LOADING | COMMAND_STALE, "4.0.0", NULL,
         "Lists the subcommands."),
-    ROW("MALLOC-STATS", command_malloc_stats, 2, 0, "4.0.0", "Shows the allocator's report."),
-    ROW("PURGE", command_purge, 2, 0, "4.0.0", "Gives free pages back to the system."),
-    ROW("STATS", command_stats, 2, 0, "4.0.0", "Shows what memory is used for."),
+    ROW("MALLOC-STATS", command_malloc_stats, 2, 0, "4.0.0", ALL_SHARDS,
+        "Shows the allocator's report."),
+    ROW("PURGE", command_purge, 2, 0, "4.0.0",
+        "request_policy:all_shards response_policy:all_succeeded",
+        "Gives free pages back to the system."),
+    ROW("STATS", command_stats, 2, 0, "4.0.0", ALL_SHARDS, "Shows what memory is used for."),
     {
         .name = "USAGE",
         .run = command_usage,

@@ -101,6 +101,11 @@ static bool next_argument(struct slice *rest, struct argument *out)
             !is_token(slice_of(rest->data, piece_length(*rest)))) {
             out->text = slice_of(rest->data, piece_length(*rest));
             *rest = slice_of(rest->data + out->text.length, rest->length - out->text.length);
+            bool chooses = out->text.length >= 2 && out->text.data[0] == '<';
+            if (chooses)
+                out->text = slice_of(out->text.data + 1, out->text.length - 2);
+            out->one_of = chooses && has_bar(out->text);
+            out->is_block = chooses && !out->one_of;
         }
     }
     /* "key [key ...]": once more of the same. */

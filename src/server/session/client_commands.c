@@ -256,11 +256,11 @@ static void command_help(struct command_context *context)
 
 #define CLIENT_FILTER_SYNTAX                                                                       \
     "[ID client-id [client-id ...]] [TYPE "                                                        \
-    "normal|master|primary|slave|replica|pubsub] [USER username] [ADDR "                           \
+    "<NORMAL|MASTER|PRIMARY|SLAVE|REPLICA|PUBSUB>] [USER username] [ADDR "                         \
     "addr] [LADDR laddr] [SKIPME YES|NO] [MAXAGE maxage] [NAME name] [IDLE "                       \
     "idle] [FLAGS flags] [LIB-NAME lib-name] [LIB-VER lib-ver] [DB db] "                           \
     "[CAPA capa] [IP ip] [NOT-ID client-id [client-id ...]] [NOT-TYPE "                            \
-    "normal|master|primary|slave|replica|pubsub] [NOT-USER username] "                             \
+    "<NORMAL|MASTER|PRIMARY|SLAVE|REPLICA|PUBSUB>] [NOT-USER username] "                           \
     "[NOT-ADDR addr] [NOT-LADDR laddr] [NOT-NAME name] [NOT-FLAGS flags] "                         \
     "[NOT-LIB-NAME lib-name] [NOT-LIB-VER lib-ver] [NOT-DB db] [NOT-CAPA "                         \
     "capa] [NOT-IP ip]"
@@ -360,6 +360,7 @@ static const struct command client_subcommands[] = {
     },
     {
         .name = "INFO",
+        .tips = "nondeterministic_output",
         .run = client_listing_info,
         .arity = 2,
         .flags = CLIENT_FLAGS | COMMAND_SENTINEL,
@@ -386,6 +387,7 @@ static const struct command client_subcommands[] = {
     },
     {
         .name = "LIST",
+        .tips = "nondeterministic_output",
         .run = client_listing_list,
         .arity = -2,
         .flags = CLIENT_FLAGS | COMMAND_ADMIN | COMMAND_SENTINEL,

@@ -294,6 +294,7 @@ const struct command session_commands[] = {
     },
     {
         .name = "PING",
+        .tips = "request_policy:all_shards response_policy:all_succeeded",
         .run = command_ping,
         .arity = -1,
         .flags = COMMAND_FAST | COMMAND_SENTINEL,
