@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 
+#define KIB (UINT64_C(1) << 10)
 #define MIB (UINT64_C(1) << 20)
 
 static void init_admission(struct admission_settings *settings)
@@ -22,6 +23,11 @@ static void init_admission(struct admission_settings *settings)
                 [CLASS_REPLICA] = {256 * MIB, 64 * MIB, 60},
                 [CLASS_PUBSUB] = {32 * MIB, 8 * MIB, 60},
             },
+        .stranger_arguments_max = 10,
+        .stranger_argument_max = 16 * KIB,
+        .stranger_query_buffer_max = 64 * KIB,
+        .stranger_output_max = KIB,
+        .stranger_deadline_s = 60,
     };
 }
 
@@ -58,6 +64,8 @@ void settings_init(struct settings *settings)
                 .large_request_length_max = 128,
                 .large_reply_bytes = (int64_t)MIB,
                 .large_reply_length_max = 128,
+                .percentile_count = 3,
+                .percentiles = {50, 99, 99.9},
             },
     };
     init_admission(&settings->admission);

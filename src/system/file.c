@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -157,6 +158,25 @@ bool file_exists(const char *path)
 enum error file_set_directory(const char *path)
 {
     return chdir(path) == 0 ? OK : ERROR_SYSTEM;
+}
+
+char *file_directory(void)
+{
+    char directory[PATH_MAX];
+    return getcwd(directory, sizeof(directory)) == NULL ? NULL : memory_copy_string(directory);
+}
+
+enum error file_find(const char *pattern, void (*found)(void *context, const char *path),
+                     void *context)
+{
+    glob_t matches;
+    int status = glob(pattern, 0, NULL, &matches);
+    if (status != 0 && status != GLOB_NOMATCH)
+        return ERROR_SYSTEM;
+    for (size_t i = 0; status == 0 && i < matches.gl_pathc; i++)
+        found(context, matches.gl_pathv[i]);
+    globfree(&matches);
+    return OK;
 }
 
 char *file_absolute_path(const char *path)

@@ -29,6 +29,12 @@ WARN_UNUSED enum error file_write_pid(const char *path);
 void file_remove(const char *path); /* nothing happens if it is not there */
 bool file_exists(const char *path);
 WARN_UNUSED enum error file_set_directory(const char *path); /* of the process: "dir" */
+/* The working directory, a memory_* block. NULL: errno. */
+char *file_directory(void);
+/* Calls `found` for each path that a pattern of the shell (glob(7)) matches, in order of name;
+ * none is OK. */
+WARN_UNUSED enum error file_find(const char *pattern,
+                                 void (*found)(void *context, const char *path), void *context);
 /* The path without its relative beginning, in a memory_* block; the file need not exist. NULL:
  * errno. */
 char *file_absolute_path(const char *path);

@@ -21,6 +21,8 @@ struct dispatch_entry;
 struct observe;
 struct server;
 
+#define OBSERVE_PERCENTILES_MAX 16 /* of INFO latencystats */
+
 /* Own setting names: slowlog-log-slower-than and commandlog-*; latency-monitor-threshold. */
 struct observe_settings {
     int64_t slow_usec;           /* commandlog-execution-slower-than: 10000; -1 never, 0 all */
@@ -30,6 +32,9 @@ struct observe_settings {
     int64_t large_reply_bytes; /* commandlog-reply-larger-than: 1048576; -1 never */
     uint64_t large_reply_length_max;
     int64_t latency_threshold_ms; /* latency-monitor-threshold: 0 never */
+    /* latency-tracking-info-percentiles: 50 99 99.9 */
+    double percentiles[OBSERVE_PERCENTILES_MAX];
+    size_t percentile_count;
 };
 
 /* A command that has just run. Borrowed for the call. */

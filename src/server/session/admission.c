@@ -24,12 +24,12 @@ static void compute_limits(struct admission *admission)
 {
     const struct admission_settings *settings = admission->settings;
     admission->stranger = (struct connection_limits){
-        .protocol = {.bulk_length_max = ADMISSION_STRANGER_ARGUMENT_MAX,
-                     .argument_count_max = ADMISSION_STRANGER_ARGUMENTS_MAX,
+        .protocol = {.bulk_length_max = (int64_t)settings->stranger_argument_max,
+                     .argument_count_max = settings->stranger_arguments_max,
                      .authenticated = false},
-        .query_buffer_max = ADMISSION_STRANGER_QUERY_BUFFER_MAX,
-        .output_hard_max = ADMISSION_STRANGER_OUTPUT_MAX,
-        .deadline_ms = ADMISSION_STRANGER_DEADLINE_MS,
+        .query_buffer_max = (size_t)settings->stranger_query_buffer_max,
+        .output_hard_max = (size_t)settings->stranger_output_max,
+        .deadline_ms = settings->stranger_deadline_s * 1000,
     };
     for (int i = 0; i < CLASS_COUNT; i++) {
         const struct output_limit *output = &settings->output_limits[i];
@@ -83,7 +83,7 @@ static bool next_address(const char **rest, char out[ADDRESS_TEXT_MAX])
 
 static enum error listen_tcp(struct admission *admission, const char *addresses, int port)
 {
-    if (port == 0)
+    if (port == 0 || addresses[strspn(addresses, " ")] == '\0')
         return OK;
     char address[ADDRESS_TEXT_MAX];
     int bound_count = 0;

@@ -1,7 +1,7 @@
 /* Who may connect, where, and what a connection may take: listeners, protected mode, limits by
  * class.
  *
- * Before AUTH a connection gets the small limits of ADMISSION_STRANGER_*; then those of its class.
+ * Before AUTH a connection gets the small limits of a stranger; then those of its class.
  */
 #ifndef HOLDFAST_SERVER_SESSION_ADMISSION_H
 #define HOLDFAST_SERVER_SESSION_ADMISSION_H
@@ -18,12 +18,7 @@ struct connection;
 struct server;
 struct socket_peer;
 
-#define ADMISSION_STRANGER_ARGUMENTS_MAX 10
-#define ADMISSION_STRANGER_ARGUMENT_MAX 16384     /* bytes */
-#define ADMISSION_STRANGER_QUERY_BUFFER_MAX 65536 /* bytes */
-#define ADMISSION_STRANGER_OUTPUT_MAX 1024        /* bytes not sent yet */
-#define ADMISSION_STRANGER_DEADLINE_MS 60000      /* to authenticate */
-#define ADMISSION_ADDRESSES_MAX 16                /* of bind */
+#define ADMISSION_ADDRESSES_MAX 16 /* of bind */
 
 /* Redis's client classes that have limits of their own. */
 enum client_class { CLASS_NORMAL, CLASS_REPLICA, CLASS_PUBSUB, CLASS_COUNT };
@@ -48,6 +43,13 @@ struct admission_settings {
     uint64_t query_buffer_max;                      /* client-query-buffer-limit: 1 GiB */
     uint64_t bulk_length_max;                       /* proto-max-bulk-len: 512 MiB */
     struct output_limit output_limits[CLASS_COUNT]; /* client-output-buffer-limit */
+
+    /* What a stranger, who has not said AUTH yet, may take: preauth-*. */
+    int64_t stranger_arguments_max;     /* of one command: 10 */
+    uint64_t stranger_argument_max;     /* bytes of one: 16 KiB */
+    uint64_t stranger_query_buffer_max; /* bytes: 64 KiB */
+    uint64_t stranger_output_max;       /* bytes not sent yet: 1 KiB */
+    int64_t stranger_deadline_s;        /* to authenticate: 60; 0 never */
 };
 
 struct admission *admission_create(struct server *server, struct admission_settings *settings);
