@@ -102,7 +102,7 @@ void resp_parser_reset_batch(struct resp_parser *parser)
         memory_free(words);
     }
     parser->batch_memory = 0;
-    if (parser->count == 0 && parser->capacity > PARTIAL_KEPT_MAX) {
+    if (parser->state == STATE_START && parser->capacity > PARTIAL_KEPT_MAX) {
         memory_free(parser->partials);
         parser->partials = NULL;
         parser->capacity = 0;

@@ -437,6 +437,23 @@ static void a_command_partly_read_outlives_the_batch(void **state)
     reader_deinit(&reader);
 }
 
+static void a_batch_may_be_reset_while_a_big_argument_is_collected(void **state)
+{
+    (void)state;
+    struct resp_parser *parser = resp_parser_create();
+    struct resp_command command;
+    size_t consumed;
+    struct slice input = SLICE("*12\r\n$32768\r\n");
+    assert_int_equal(resp_parser_next(parser, input, &open_limits, &command, &consumed),
+                     RESP_BIG_ARGUMENT);
+    resp_parser_reset_batch(parser);
+    resp_parser_supply(parser, filled_block('1'), RESP_BIG_ARGUMENT_MIN);
+    resp_parser_reset_batch(parser);
+    assert_int_equal(resp_parser_next(parser, input, &open_limits, &command, &consumed),
+                     RESP_INCOMPLETE);
+    resp_parser_destroy(parser);
+}
+
 static void a_promise_of_many_arguments_takes_no_memory(void **state)
 {
     (void)state;
@@ -505,6 +522,7 @@ int main(void)
         cmocka_unit_test(the_block_of_a_big_argument_may_be_taken),
         cmocka_unit_test(a_parser_can_be_destroyed_in_the_middle_of_a_command),
         cmocka_unit_test(a_command_partly_read_outlives_the_batch),
+        cmocka_unit_test(a_batch_may_be_reset_while_a_big_argument_is_collected),
         cmocka_unit_test(a_promise_of_many_arguments_takes_no_memory),
         cmocka_unit_test(memory_of_a_long_command_is_given_back),
         cmocka_unit_test(words_of_a_line_end_with_nul),
