@@ -7,6 +7,7 @@
 #include "server/config/configuration.h"
 #include "server/dispatch.h"
 #include "server/housekeeping.h"
+#include "server/memory_limit.h"
 #include "server/server.h"
 #include "server/session/client.h"
 #include "server/session/sessions.h"
@@ -77,6 +78,7 @@ static void config_resetstat(struct command_context *context)
     housekeeping_reset_statistics(server->housekeeping);
     *keyspace_statistics(server->keyspace) = (struct keyspace_statistics){0};
     sessions_statistics(server->sessions)->evicted = 0;
+    memory_limit_statistics(server->memory_limit)->exceeded_ms = 0;
     resp_writer_ok(context->reply);
 }
 
@@ -135,7 +137,6 @@ static const struct command subcommands[] = {
         .syntax = "",
         .summary = "Writes the settings that hold now into the configuration file.",
         .complexity = "O(1)",
-        .tips = "request_policy:all_nodes response_policy:all_succeeded",
     },
     {
         .name = "RESETSTAT",
@@ -148,7 +149,6 @@ static const struct command subcommands[] = {
         .syntax = "",
         .summary = "Sets the statistics of INFO to zero.",
         .complexity = "O(1)",
-        .tips = "request_policy:all_nodes response_policy:all_succeeded",
     },
     {
         .name = "HELP",

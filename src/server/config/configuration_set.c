@@ -19,7 +19,6 @@
 /* One setting about to change. */
 struct change {
     const struct configuration_name *name;
-    struct slice asked; /* the name as the client wrote it */
     struct slice value;
     struct buffer old; /* the value as CONFIG GET would say it, with a NUL */
 };
@@ -32,13 +31,18 @@ struct change_set {
     int old_port;
 };
 
-static enum error fail(struct buffer *error_text, struct slice asked, const char *problem)
+static enum error fail_asked(struct buffer *error_text, struct slice asked, const char *problem)
 {
     buffer_add_format(error_text,
                       "ERR CONFIG SET failed (possibly related to argument '%.*s') - %s",
                       (int)asked.length, asked.data, problem);
     buffer_add(error_text, "", 1);
     return ERROR_SYNTAX;
+}
+
+static enum error fail(struct buffer *error_text, const char *name, const char *problem)
+{
+    return fail_asked(error_text, slice_of_string(name), problem);
 }
 
 /* --- what may be changed --- */
@@ -84,9 +88,9 @@ static enum error plan(struct change_set *set, struct slice asked, struct slice 
     if (never == NULL && memchr(value.data, '\0', value.length) != NULL)
         never = "argument holds a NUL byte";
     if (never != NULL)
-        return fail(error_text, asked, never);
+        return fail_asked(error_text, asked, never);
     struct change *change = &set->changes[set->count++];
-    *change = (struct change){.name = name, .asked = asked, .value = value};
+    *change = (struct change){.name = name, .value = value};
     configuration_value(set->configuration, name, &change->old);
     buffer_add(&change->old, "", 1);
     return OK;
@@ -133,7 +137,7 @@ static enum error set_values(struct change_set *set, struct buffer *error_text)
         buffer_deinit(&copy);
         if (!done) {
             put_back(set, i);
-            return fail(error_text, change->asked, problem.text);
+            return fail(error_text, change->name->name, problem.text);
         }
     }
     return OK;
@@ -164,16 +168,15 @@ static enum error check_world(struct change_set *set, struct buffer *error_text)
                      "The operating system is not able to handle the specified number of clients, "
                      "try with %zu",
                      allowed > DESCRIPTORS_RESERVED ? allowed - DESCRIPTORS_RESERVED : 1);
-            return fail(error_text, clients->asked, problem);
+            return fail(error_text, "maxclients", problem);
         }
     }
     const struct change *bind = find_change(set, "bind"), *port = find_change(set, "port");
     if ((bind != NULL || port != NULL) &&
         admission_listen_again(server->admission, set->old_bind, set->old_port) != OK)
         return bind != NULL
-                   ? fail(error_text, bind->asked, "Failed to bind to specified addresses.")
-                   : fail(error_text, port->asked,
-                          "Unable to listen on this port. Check server logs.");
+                   ? fail(error_text, "bind", "Failed to bind to specified addresses.")
+                   : fail(error_text, "port", "Unable to listen on this port. Check server logs.");
     return OK;
 }
 

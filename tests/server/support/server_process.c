@@ -48,14 +48,18 @@ static bool accepts(int port)
     return connected;
 }
 
-static _Noreturn void become_server(int port, const char *const *arguments)
+static _Noreturn void become_server(int port, const char *file, const char *const *arguments)
 {
     const char *program = getenv("HOLDFAST_SERVER");
     char port_text[16];
     snprintf(port_text, sizeof port_text, "%d", port);
-    const char *line[ARGUMENTS_MAX] = {program != NULL ? program : "build/holdfast-server",
-                                       "--port", port_text, "--save", ""};
-    size_t count = 5;
+    const char *line[ARGUMENTS_MAX] = {program != NULL ? program : "build/holdfast-server"};
+    size_t count = 1;
+    if (file != NULL)
+        line[count++] = file;
+    const char *const own[] = {"--port", port_text, "--save", ""};
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+        line[count++] = own[i];
     for (size_t i = 0; arguments != NULL && arguments[i] != NULL && count < ARGUMENTS_MAX - 1; i++)
         line[count++] = arguments[i];
     execv(line[0], (char *const *)(void *)line);
@@ -63,13 +67,13 @@ static _Noreturn void become_server(int port, const char *const *arguments)
     _exit(127);
 }
 
-void server_process_start(struct server_process *process, const char *const *arguments)
+static void start(struct server_process *process, const char *file, const char *const *arguments)
 {
     process->port = free_port();
     fflush(NULL);
     process->pid = fork();
     if (process->pid == 0)
-        become_server(process->port, arguments);
+        become_server(process->port, file, arguments);
     for (int waited_ms = 0; waited_ms < START_MS; waited_ms += 20) {
         if (accepts(process->port))
             return;
@@ -79,6 +83,16 @@ void server_process_start(struct server_process *process, const char *const *arg
     }
     fprintf(stderr, "the server did not start\n");
     exit(1);
+}
+
+void server_process_start(struct server_process *process, const char *const *arguments)
+{
+    start(process, NULL, arguments);
+}
+
+void server_process_start_file(struct server_process *process, const char *path)
+{
+    start(process, path, NULL);
 }
 
 int server_process_wait(struct server_process *process)

@@ -14,6 +14,8 @@ struct server_process {
 /* `arguments`: more of the command line, NULL at the end; may be NULL. Ready to accept when it
  * returns; fails the program if it is not within some seconds. */
 void server_process_start(struct server_process *process, const char *const *arguments);
+/* The same with a configuration file, whose port does not count. */
+void server_process_start_file(struct server_process *process, const char *path);
 
 /* SIGTERM, then waits. Returns the exit status, or -1 if it was killed by a signal. */
 int server_process_stop(struct server_process *process);
