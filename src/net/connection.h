@@ -28,19 +28,20 @@
 
 struct network;
 
-#define CONNECTION_BATCH_MAX 64           /* commands handed up in one call */
-#define CONNECTION_TURN_COMMANDS_MAX 1024 /* commands of one connection in one turn */
-#define CONNECTION_TURN_OUTPUT_MAX                                                                 \
-    (1024 * 1024) /* bytes of replies after which it waits for the next turn */
-#define CONNECTION_TURN_SEND_MAX (1024 * 1024)  /* bytes sent to one connection in one turn */
-#define CONNECTION_PAUSED_INPUT_MAX (64 * 1024) /* bytes read ahead while it is paused */
+#define CONNECTION_BATCH_MAX 64                  /* commands handed up in one call */
+#define CONNECTION_TURN_COMMANDS_MAX 1024        /* commands of one connection in one turn */
+#define CONNECTION_TURN_OUTPUT_MAX (1024 * 1024) /* bytes of replies; the next waits for a turn */
+#define CONNECTION_TURN_SEND_MAX (1024 * 1024)   /* bytes sent to one connection in one turn */
+#define CONNECTION_PAUSED_INPUT_MAX (64 * 1024)  /* bytes read ahead while it is paused */
+#define CONNECTION_GATHER_MAX 4096 /* bytes of a rest that the next read takes along */
 
 /* What a connection may take. Owned by the server and shared by connections of a class: a change
  * counts for all of them at once. 0 is "no limit" but in `protocol`. */
 struct connection_limits {
     struct resp_limits protocol;
     size_t query_buffer_max; /* bytes of input not run yet: client-query-buffer-limit */
-    size_t output_hard_max;  /* bytes of output not sent yet: closed at once when exceeded */
+    size_t output_hard_max;  /* bytes of output not sent yet: closed at once when exceeded; below
+                                CHAIN_BLOCK_SIZE: what the turn's end could not send */
     size_t output_soft_max;  /* closed when exceeded for output_soft_ms without a break */
     int64_t output_soft_ms;
     int64_t deadline_ms; /* after the limits were set (before AUTH: the time to authenticate) */
@@ -63,7 +64,6 @@ enum connection_stop {
     CONNECTION_STOP_CLOSING = 1 << 0,     /* will be freed at the end of the turn */
     CONNECTION_STOP_AFTER_REPLY = 1 << 1, /* will be closed when its output is sent */
     CONNECTION_STOP_PAUSED = 1 << 2,      /* by connection_pause */
-    CONNECTION_STOP_TURN = 1 << 3,        /* has had its share of this turn */
 };
 
 struct connection {
@@ -80,16 +80,18 @@ struct connection {
 
     /* --- private to net/ --- */
     struct network *network;
-    struct list link;          /* among all connections, in order of id */
-    struct list output_link;   /* those with output to be sent at the end of the turn */
-    struct list ready_link;    /* those that go on in the next turn without new input */
-    struct list deadline_link; /* those with a deadline, earliest first */
+    struct list link;            /* among all connections, in order of id */
+    struct list output_link;     /* those with output to be sent at the end of the turn */
+    struct list ready_link;      /* those that go on in the next turn without new input */
+    struct list deadline_link;   /* those that are looked at now and then: what follows is in use */
+    int64_t limits_deadline_ms;  /* monotonic, of limits->deadline_ms; 0: none */
+    int64_t soft_limit_since_ms; /* monotonic; 0: not above it */
     struct connection *next_by_id;
-    int64_t deadline_ms; /* when deadline_link is in use: wall time of the next thing to check */
-    int64_t limits_deadline_ms;  /* of limits->deadline_ms, 0: none */
-    int64_t soft_limit_since_ms; /* 0: not above it */
     int socket;
-    unsigned stop; /* enum connection_stop */
+    unsigned stop;          /* enum connection_stop */
+    size_t turn_output_end; /* length of output at which it has had its share of this turn */
+    uint64_t turn;          /* of the network, in which turn_commands were run */
+    unsigned turn_commands;
     bool peer_ended, reading_paused, wants_write;
     struct event_io io;
     const struct connection_limits *limits;
@@ -100,8 +102,6 @@ struct connection {
     char *peer_address, *local_address; /* NULL until asked for (local) */
     uint64_t input_bytes, output_bytes; /* in all */
     uint64_t commands;                  /* handed up and run */
-    uint64_t turn;                      /* of the network, in which turn_commands were run */
-    unsigned turn_commands;
 };
 
 /* --- output --- */
@@ -114,7 +114,7 @@ static inline void connection_has_output(struct connection *connection);
  * so far. */
 static inline bool connection_may_run(const struct connection *connection)
 {
-    return connection->stop == 0;
+    return connection->stop == 0 && connection->output.length < connection->turn_output_end;
 }
 
 /* --- the server holds a connection back --- */
@@ -151,7 +151,7 @@ static inline bool connection_closes_after_reply(const struct connection *connec
 /* --- settings --- */
 
 /* From now on, for input not parsed yet too. `limits` stays in place while the connection uses
- * it. A deadline starts anew. */
+ * it. Other limits than before start their deadline. */
 void connection_set_limits(struct connection *connection, const struct connection_limits *limits);
 void connection_set_keepalive(struct connection *connection, int interval_s);
 
@@ -178,8 +178,8 @@ struct connection_statistics {
     size_t output_blocks;                          /* oll */
     size_t output_memory;                          /* omem */
     size_t total_memory; /* tot-mem: all of that and the connection itself */
-    uint64_t input_bytes, output_bytes,
-        commands; /* since it was opened: tot-net-in, tot-net-out, tot-cmds */
+    /* since it was opened: tot-net-in, tot-net-out, tot-cmds */
+    uint64_t input_bytes, output_bytes, commands;
     bool waits_readable, waits_writable; /* events=rw */
 };
 void connection_read_statistics(const struct connection *connection,
@@ -187,18 +187,18 @@ void connection_read_statistics(const struct connection *connection,
 
 /* --- inline parts, private --- */
 
-void connection_register_output(struct connection *connection);
-void connection_check_output(struct connection *connection);
+void connection_output_register(struct connection *connection);
+void connection_output_check(struct connection *connection);
 
-#define CONNECTION_OUTPUT_CHECK_MIN                                                                \
-    8192 /* bytes of output below which limits wait for the end of the turn */
+/* Bytes of output below which limits wait for the end of the turn. */
+#define CONNECTION_OUTPUT_CHECK_MIN 8192
 
 static inline void connection_has_output(struct connection *connection)
 {
     if (list_is_empty(&connection->output_link))
-        connection_register_output(connection);
+        connection_output_register(connection);
     if (UNLIKELY(connection->output.length >= CONNECTION_OUTPUT_CHECK_MIN))
-        connection_check_output(connection);
+        connection_output_check(connection);
 }
 
 #endif

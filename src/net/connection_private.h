@@ -11,12 +11,12 @@ struct network {
     struct network_handlers handlers;
     void *context;
     struct chain_pool *pool;
-    char *read_buffer;     /* NETWORK_READ_SIZE bytes, shared by all connections without a rest */
-    struct list all;       /* open connections, in order of id */
-    struct list closed;    /* to be freed at the end of the turn */
-    struct list outputs;   /* with output to be sent at the end of the turn */
-    struct list ready;     /* go on in the next turn without new input */
-    struct list deadlines; /* with a deadline or above their soft limit, in no order */
+    char *read_buffer;                 /* NETWORK_READ_SIZE bytes, shared by all connections */
+    struct list all;                   /* open connections, in order of id */
+    struct list closed;                /* to be freed at the end of the turn */
+    struct list outputs;               /* with output to be sent at the end of the turn */
+    struct list ready;                 /* go on in the next turn without new input */
+    struct list deadlines;             /* with a deadline or above their soft limit, in no order */
     struct event_timer deadline_timer; /* active while `deadlines` is not empty */
     struct connection **by_id;         /* hash table by id, chained by next_by_id */
     size_t by_id_size;                 /* a power of two */
@@ -34,12 +34,35 @@ struct connection *connection_create(struct network *network, int socket,
 /* Closes the socket and frees everything; it is in no list any more. */
 void connection_destroy(struct connection *connection);
 
-/* Parses and runs what its input holds. */
-void connection_go_on(struct connection *connection);
-/* Sends as much output as the socket takes, within the turn's bound. */
-void connection_send_output(struct connection *connection);
+/* --- connection.c --- */
+
+/* Begins to close; the first reason stays. */
+void connection_close_for(struct connection *connection, enum connection_close_reason reason);
+void connection_close_after_reply_for(struct connection *connection,
+                                      enum connection_close_reason reason);
+/* Watches the socket for what the connection wants now. */
+void connection_update_interest(struct connection *connection);
+void connection_go_on_next_turn(struct connection *connection);
 /* Its deadline or soft limit may have passed. Returns false when there is none left to watch. */
-bool connection_check_deadlines(struct connection *connection, int64_t now_ms);
+bool connection_check_deadlines(struct connection *connection);
+/* Monotonic, of clock_monotonic. */
+int64_t connection_now_ms(const struct connection *connection);
+
+/* --- connection_input.c --- */
+
+/* Reads once what the socket has, and runs it. */
+void connection_input_read(struct connection *connection);
+/* Runs what its input holds already. */
+void connection_input_go_on(struct connection *connection);
+
+/* --- connection_output.c --- */
+
+/* Sends as much output as the socket takes, within the turn's bound. */
+void connection_output_send(struct connection *connection);
+/* At the end of a turn: sends, unless the socket is known to be full; checks limits. */
+void connection_output_end_turn(struct connection *connection);
+
+/* --- network.c --- */
 
 void network_add(struct network *network, struct connection *connection);
 void network_remove(struct network *network, struct connection *connection); /* to `closed` */

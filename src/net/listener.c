@@ -1,6 +1,8 @@
 #include "net/listener.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/memory.h"
@@ -12,6 +14,7 @@ struct listener {
     int accepts_max;
     void (*accepted)(void *context, int socket, const struct socket_peer *peer);
     void *context;
+    bool starving; /* said so in the log */
     struct event_io io;
     struct event_timer rest;
 };
@@ -27,14 +30,17 @@ static void listener_ready(void *context, unsigned events)
         if (error == ERROR_NOT_FOUND)
             return;
         if (error == ERROR_LIMIT) {
-            log_line(LOG_WARNING, "Accepting rests for %d ms: no descriptors or memory left",
-                     LISTENER_REST_MS);
+            if (!listener->starving)
+                log_line(LOG_WARNING, "Cannot accept connections: %s. Trying again every %d ms",
+                         strerror(errno), LISTENER_REST_MS);
+            listener->starving = true;
             event_io_set(&listener->io, EVENT_NONE);
             event_timer_start(&listener->rest, LISTENER_REST_MS, 0);
             return;
         }
         if (error != OK)
             continue;
+        listener->starving = false;
         if (listener->unix_path != NULL)
             snprintf(peer.address, sizeof peer.address, "%.*s:0", SOCKET_ADDRESS_MAX - 3,
                      listener->unix_path);

@@ -19,10 +19,9 @@ static const char refused_text[] = "-ERR max number of clients reached\r\n";
 static void deadlines_due(void *context)
 {
     struct network *network = context;
-    int64_t now_ms = clock_cached_ms(network->clock);
     LIST_FOR_EACH (node, &network->deadlines) {
         struct connection *connection = LIST_ENTRY(node, struct connection, deadline_link);
-        if (!connection_check_deadlines(connection, now_ms))
+        if (!connection_check_deadlines(connection))
             list_remove(&connection->deadline_link);
     }
     if (list_is_empty(&network->deadlines))
@@ -90,7 +89,7 @@ void network_turn_begin(struct network *network)
     while (!list_is_empty(&ready)) {
         struct connection *connection = LIST_ENTRY(ready.next, struct connection, ready_link);
         list_remove(&connection->ready_link);
-        connection_go_on(connection);
+        connection_input_go_on(connection);
     }
 }
 
@@ -100,7 +99,7 @@ static void send_outputs(struct network *network)
         struct connection *connection =
             LIST_ENTRY(network->outputs.next, struct connection, output_link);
         list_remove(&connection->output_link);
-        connection_send_output(connection);
+        connection_output_end_turn(connection);
     }
 }
 
@@ -120,7 +119,7 @@ size_t network_send_remaining(struct network *network)
     size_t left = 0;
     LIST_FOR_EACH (node, &network->all) {
         struct connection *connection = LIST_ENTRY(node, struct connection, link);
-        connection_send_output(connection);
+        connection_output_send(connection);
         left += connection->output.length;
     }
     return left;
@@ -152,7 +151,6 @@ static void refuse(struct network *network, int socket, const char *text)
 static void accepted(void *context, int socket, const struct socket_peer *peer)
 {
     struct network *network = context;
-    network->statistics.accepted++;
     if (network->count >= network->connections_max) {
         refuse(network, socket, refused_text);
         return;
@@ -163,6 +161,7 @@ static void accepted(void *context, int socket, const struct socket_peer *peer)
         refuse(network, socket, refusal);
         return;
     }
+    network->statistics.accepted++;
     if (!peer->is_unix) {
         socket_set_no_delay(socket);
         if (network->keepalive_s > 0)

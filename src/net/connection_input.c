@@ -1,0 +1,390 @@
+#include <errno.h>
+
+#include "base/memory.h"
+#include "net/connection_private.h"
+#include "system/clock.h"
+
+#define BIG_FIRST_CAPACITY 65536                   /* bytes; then doubled as they are filled */
+#define BIG_READ_MAX (1024 * 1024)                 /* bytes of a big argument in one read */
+#define INPUT_KEPT_MAX (4 * CONNECTION_GATHER_MAX) /* bytes of buffer a short rest may occupy */
+
+/* --- running what is there --- */
+
+static void begin_share_of_turn(struct connection *connection)
+{
+    if (connection->turn == connection->network->turn)
+        return;
+    connection->turn = connection->network->turn;
+    connection->turn_commands = 0;
+    connection->turn_output_end = connection->output.length + CONNECTION_TURN_OUTPUT_MAX;
+}
+
+/* What is in the input will be parsed from its first byte. */
+static void parse_anew(struct connection *connection)
+{
+    resp_parser_destroy(connection->parser);
+    connection->parser = resp_parser_create();
+}
+
+static void protocol_error(struct connection *connection, struct slice where)
+{
+    struct network *network = connection->network;
+    const char *text = resp_parser_error(connection->parser);
+    network->statistics.protocol_errors++;
+    bool muted = connection->reply.muted;
+    connection->reply.muted = false;
+    resp_writer_error_format(&connection->reply, "ERR %s", text);
+    connection->reply.muted = muted;
+    network->handlers.protocol_error(network->context, connection, text, where);
+    connection_close_after_reply_for(connection, CONNECTION_CLOSED_PROTOCOL_ERROR);
+}
+
+struct batch {
+    struct resp_command commands[CONNECTION_BATCH_MAX];
+    size_t lengths[CONNECTION_BATCH_MAX]; /* bytes of input each took */
+    size_t count;
+    size_t length; /* bytes of input they all took */
+    enum resp_status ended;
+};
+
+static void parse_batch(struct connection *connection, struct slice input, struct batch *batch)
+{
+    batch->count = 0;
+    batch->length = 0;
+    batch->ended = RESP_COMMAND;
+    while (batch->count < CONNECTION_BATCH_MAX && batch->length < input.length) {
+        struct slice rest = slice_of(input.data + batch->length, input.length - batch->length);
+        size_t consumed = 0;
+        batch->ended = resp_parser_next(connection->parser, rest, &connection->limits->protocol,
+                                        &batch->commands[batch->count], &consumed);
+        if (batch->ended != RESP_COMMAND)
+            return;
+        batch->lengths[batch->count++] = consumed;
+        batch->length += consumed;
+    }
+}
+
+/* Returns how many commands were done; *consumed: the bytes of input they took. */
+static size_t run_batch(struct connection *connection, struct batch *batch, size_t *consumed)
+{
+    struct network *network = connection->network;
+    *consumed = 0;
+    if (batch->count == 0)
+        return 0;
+    size_t done =
+        network->handlers.run(network->context, connection, batch->commands, batch->count);
+    ASSERT(done <= batch->count);
+    connection->commands += done;
+    connection->turn_commands += (unsigned)done;
+    network->statistics.commands += done;
+    if (done == batch->count)
+        *consumed = batch->length;
+    else
+        for (size_t i = 0; i < done; i++)
+            *consumed += batch->lengths[i];
+    return done;
+}
+
+static bool has_big_argument(struct connection *connection, const struct resp_command *command)
+{
+    for (size_t i = 0; i < command->count; i++) {
+        if (resp_parser_find_big_argument(connection->parser, command, i) != NULL)
+            return true;
+    }
+    return false;
+}
+
+/* Writes a command out again as it came, with `behind` behind it, as the connection's input. */
+static enum error write_out_again(struct connection *connection, const struct resp_command *command,
+                                  struct slice behind)
+{
+    struct buffer again = {0};
+    buffer_add_format(&again, "*%zu\r\n", command->count);
+    for (size_t i = 0; i < command->count; i++) {
+        struct slice argument = command->arguments[i];
+        buffer_add_format(&again, "$%zu\r\n", argument.length);
+        if (buffer_append(&again, argument.data, argument.length) != OK)
+            goto failed;
+        buffer_add_string(&again, "\r\n");
+    }
+    if (buffer_append(&again, behind.data, behind.length) != OK)
+        goto failed;
+    buffer_deinit(&connection->input);
+    connection->input = again;
+    return OK;
+failed:
+    buffer_deinit(&again);
+    return ERROR_OUT_OF_MEMORY;
+}
+
+/* `run` left the commands from number `done` on, which begin `input`: they will be parsed again.
+ * Returns what is to be kept. Only the first of a batch can have big arguments, whose bytes are
+ * not in the input. */
+static struct slice hold_back(struct connection *connection, const struct batch *batch, size_t done,
+                              struct slice input)
+{
+    const struct resp_command *first = &batch->commands[done];
+    if (has_big_argument(connection, first)) {
+        size_t length = batch->lengths[done];
+        struct slice behind = slice_of(input.data + length, input.length - length);
+        if (write_out_again(connection, first, behind) == OK)
+            input = buffer_slice(&connection->input);
+        else
+            connection_close_for(connection, CONNECTION_CLOSED_OUT_OF_MEMORY);
+    }
+    parse_anew(connection);
+    if (connection->stop == 0)
+        connection_go_on_next_turn(connection);
+    return input;
+}
+
+/* Begins to collect a big argument whose first bytes are the last of `input`. Returns what is to be
+ * kept: what stands before it. */
+static struct slice begin_big_argument(struct connection *connection, struct slice input)
+{
+    size_t start = resp_parser_big_argument_start(connection->parser);
+    size_t length = resp_parser_big_argument_length(connection->parser);
+    size_t filled = input.length - start;
+    ASSERT(filled < length);
+    /* Never much more than what has come: a length alone costs nothing. */
+    size_t capacity = filled * 2 > BIG_FIRST_CAPACITY ? filled * 2 : BIG_FIRST_CAPACITY;
+    if (capacity > length)
+        capacity = length;
+    char *block = memory_try_allocate(capacity);
+    if (block == NULL) {
+        connection_close_for(connection, CONNECTION_CLOSED_OUT_OF_MEMORY);
+        return input;
+    }
+    memcpy(block, input.data + start, filled);
+    connection->big_block = block;
+    connection->big_length = length;
+    connection->big_filled = filled;
+    connection->big_capacity = capacity;
+    return slice_of(input.data, start);
+}
+
+/* Runs commands of `input` until it is used up, or the connection must stop, or has had its
+ * share of the turn. Returns the rest that is to be kept. */
+static struct slice run_input(struct connection *connection, struct slice input)
+{
+    struct batch batch;
+    begin_share_of_turn(connection);
+    while (input.length > 0 && connection_may_run(connection) &&
+           connection->turn_commands < CONNECTION_TURN_COMMANDS_MAX) {
+        const struct connection_limits *limits = connection->limits;
+        parse_batch(connection, input, &batch);
+        size_t consumed;
+        size_t done = run_batch(connection, &batch, &consumed);
+        input = slice_of(input.data + consumed, input.length - consumed);
+        if (connection_is_closing(connection))
+            return input;
+        if (done < batch.count)
+            return hold_back(connection, &batch, done, input);
+        resp_parser_reset_batch(connection->parser);
+        if (batch.ended == RESP_COMMAND)
+            continue;
+        /* What comes behind AUTH is judged by the limits that hold then. */
+        bool may_differ = limits != connection->limits ||
+                          (connection->stop != 0 && batch.ended != RESP_INCOMPLETE);
+        if (batch.count > 0 && may_differ) {
+            parse_anew(connection);
+            continue;
+        }
+        if (batch.ended == RESP_ERROR)
+            protocol_error(connection, input);
+        if (batch.ended == RESP_BIG_ARGUMENT)
+            return begin_big_argument(connection, input);
+        return input;
+    }
+    if (input.length > 0 && connection->stop == 0)
+        connection_go_on_next_turn(connection);
+    return input;
+}
+
+/* Keeps what is left, in the connection's own buffer; none if there is nothing. */
+static void keep_rest(struct connection *connection, struct slice rest)
+{
+    struct buffer *input = &connection->input;
+    if (connection_is_closing(connection))
+        return;
+    if (rest.length == 0) {
+        buffer_deinit(input);
+        return;
+    }
+    const char *own_end = input->data + input->length;
+    if (input->data != NULL && rest.data >= input->data && rest.data < own_end) {
+        size_t dropped = (size_t)(rest.data - input->data);
+        input->length = dropped + rest.length; /* a big argument's bytes were cut off its end */
+        if (rest.length > CONNECTION_GATHER_MAX || input->capacity <= INPUT_KEPT_MAX) {
+            buffer_drop_front(input, dropped);
+            return;
+        }
+    }
+    struct buffer kept = {0};
+    if (input->data == NULL || input->capacity > INPUT_KEPT_MAX || input->capacity < rest.length) {
+        if (buffer_append(&kept, rest.data, rest.length) != OK) {
+            connection_close_for(connection, CONNECTION_CLOSED_OUT_OF_MEMORY);
+            return;
+        }
+        buffer_deinit(input);
+        *input = kept;
+    } else {
+        memcpy(input->data, rest.data, rest.length);
+        input->length = rest.length;
+    }
+}
+
+static void check_input_limit(struct connection *connection)
+{
+    struct network *network = connection->network;
+    size_t held = connection->input.length + connection->big_filled;
+    if (held > network->statistics.query_buffer_peak)
+        network->statistics.query_buffer_peak = held;
+    size_t limit = connection->limits->query_buffer_max;
+    if (limit == 0 || held <= limit || connection_is_closing(connection))
+        return;
+    network->statistics.closed_input_limit++;
+    connection_close_for(connection, CONNECTION_CLOSED_INPUT_LIMIT);
+}
+
+static void after_input(struct connection *connection)
+{
+    if (!connection_is_closing(connection))
+        check_input_limit(connection);
+    if (connection_is_closing(connection))
+        return;
+    if (connection->peer_ended && list_is_empty(&connection->ready_link)) {
+        /* A client that waits for something will never hear of it. */
+        if (connection->stop & CONNECTION_STOP_PAUSED)
+            connection_close_for(connection, CONNECTION_CLOSED_BY_PEER);
+        else
+            connection_close_after_reply_for(connection, CONNECTION_CLOSED_BY_PEER);
+    }
+    connection_update_interest(connection);
+}
+
+void connection_input_go_on(struct connection *connection)
+{
+    if (connection->big_block == NULL)
+        keep_rest(connection, run_input(connection, buffer_slice(&connection->input)));
+    after_input(connection);
+}
+
+/* --- reading --- */
+
+/* Room for more of the big argument: twice as much as has come, never more than its length. */
+static bool grow_big_block(struct connection *connection)
+{
+    if (connection->big_filled < connection->big_capacity)
+        return true;
+    size_t capacity = connection->big_capacity * 2;
+    if (capacity > connection->big_length)
+        capacity = connection->big_length;
+    char *block = memory_try_resize(connection->big_block, capacity);
+    if (block == NULL)
+        return false;
+    connection->big_block = block;
+    connection->big_capacity = capacity;
+    return true;
+}
+
+/* Where the next bytes go: first the rest of a big argument, then behind the input, which is
+ * `base` from now on. A short input moves into the shared buffer for that: no connection keeps a
+ * large buffer of its own to read into. */
+struct room {
+    struct iovec vectors[2];
+    int count;
+    char *base;
+    size_t kept; /* bytes of input at `base` */
+};
+
+static bool make_room(struct connection *connection, struct room *room)
+{
+    struct buffer *input = &connection->input;
+    *room = (struct room){.base = connection->network->read_buffer, .kept = input->length};
+    if (connection->big_block != NULL) {
+        if (!grow_big_block(connection))
+            return false;
+        size_t length = connection->big_capacity - connection->big_filled;
+        room->vectors[room->count++] =
+            (struct iovec){connection->big_block + connection->big_filled,
+                           length < BIG_READ_MAX ? length : BIG_READ_MAX};
+        if (connection->big_filled + room->vectors[0].iov_len < connection->big_length)
+            return true;
+    }
+    size_t capacity = NETWORK_READ_SIZE;
+    if (input->length <= CONNECTION_GATHER_MAX) {
+        if (input->length > 0)
+            memcpy(room->base, input->data, input->length);
+    } else {
+        if (buffer_reserve(input, NETWORK_READ_SIZE / 2) != OK)
+            return false;
+        room->base = input->data;
+        capacity = input->capacity;
+    }
+    room->vectors[room->count++] =
+        (struct iovec){room->base + input->length, capacity - input->length};
+    return true;
+}
+
+static void take_received(struct connection *connection, struct room *room, size_t received)
+{
+    if (connection->big_block != NULL) {
+        size_t part = received < room->vectors[0].iov_len ? received : room->vectors[0].iov_len;
+        connection->big_filled += part;
+        received -= part;
+        if (connection->big_filled < connection->big_length)
+            return;
+        resp_parser_supply(connection->parser, connection->big_block, connection->big_length);
+        connection->big_block = NULL;
+        connection->big_length = connection->big_filled = connection->big_capacity = 0;
+    }
+    if (room->base == connection->input.data)
+        connection->input.length += received;
+    struct slice input = slice_of(room->base, room->kept + received);
+    keep_rest(connection, run_input(connection, input));
+}
+
+void connection_input_read(struct connection *connection)
+{
+    struct network *network = connection->network;
+    struct room room;
+    if (!make_room(connection, &room)) {
+        connection_close_for(connection, CONNECTION_CLOSED_OUT_OF_MEMORY);
+        return;
+    }
+    ssize_t received =
+        room.count == 1
+            ? socket_receive(connection->socket, room.vectors[0].iov_base, room.vectors[0].iov_len)
+            : socket_receive_vectors(connection->socket, room.vectors, room.count);
+    network->statistics.reads++;
+    if (received == SOCKET_BUSY)
+        return;
+    if (received < 0) {
+        connection->close_errno = errno;
+        connection_close_for(connection, CONNECTION_CLOSED_BY_PEER);
+        return;
+    }
+    if (received == 0) {
+        connection->peer_ended = true;
+    } else {
+        connection->last_interaction_ms = clock_cached_ms(network->clock);
+        connection->input_bytes += (uint64_t)received;
+        network->statistics.input_bytes += (uint64_t)received;
+        take_received(connection, &room, (size_t)received);
+    }
+    after_input(connection);
+}
+
+char *connection_take_big_argument(struct connection *connection,
+                                   const struct resp_command *command, size_t index, size_t *length)
+{
+    struct resp_big_argument *big =
+        resp_parser_find_big_argument(connection->parser, command, index);
+    if (big == NULL || big->block == NULL)
+        return NULL;
+    char *block = big->block;
+    big->block = NULL;
+    *length = big->length;
+    return block;
+}
