@@ -234,27 +234,33 @@ class Answers:
 
 
 def in_one_order(answers):
-    """Brings into one order what has none: the frames of an UNSUBSCRIBE from all, and the messages
-    that one PUBLISH sends by several patterns."""
-    answers, begin = list(answers), 0
-    while begin < len(answers):
-        end = begin + 1
-        group = order_group(answers[begin])
-        while group and end < len(answers) and order_group(answers[end]) == group:
-            end += 1
-        if end - begin > 1:
-            frames = [resp.children(frame) for _, _, frame in answers[begin:end]]
-            names = sorted(frame[1] for frame in frames)
-            for i, (name, frame) in enumerate(zip(names, frames), begin):
-                place, command, whole = answers[i]
-                header = whole[:whole.index(b"\r\n") + 2]
-                answers[i] = place, command, header + frame[0] + name + b"".join(frame[2:])
-        begin = end
-    return answers
+    """Brings into one order what has none: the frames of an UNSUBSCRIBE from all, the messages that
+    one PUBLISH sends by several patterns, invalidations that come together."""
+    ordered_answers, answers = [], list(answers)
+    for group, run in itertools.groupby(answers, order_group):
+        run = list(run)
+        if group == (b"invalidate",):
+            run = sorted({frame: (place, command, frame) for place, command, frame in run}.values(),
+                         key=lambda answer: answer[2])
+        elif group and len(run) > 1:
+            run = with_sorted_names(run)
+        ordered_answers += run
+    return ordered_answers
+
+
+def with_sorted_names(run):
+    """The same pushes with their second elements in order; the others, which count, stay."""
+    frames = [resp.children(frame) for _, _, frame in run]
+    names = sorted(frame[1] for frame in frames)
+    result = []
+    for (place, command, whole), name, frame in zip(run, names, frames):
+        header = whole[:whole.index(b"\r\n") + 2]
+        result.append((place, command, header + frame[0] + name + b"".join(frame[2:])))
+    return result
 
 
 def order_group(answer):
-    """What answers have in common when their order is nobody's promise."""
+    """What answers have in common when their order is nobody's promise; else None."""
     _, command, frame = answer
     kind = resp.push_kind(frame)
     if kind == b"pmessage":
@@ -262,7 +268,7 @@ def order_group(answer):
         return kind, inner[2], inner[3]
     if kind in resp.SUBSCRIPTIONS and len(command) == 1 and command[0].lower() == kind:
         return (kind,)
-    return None
+    return (kind,) if kind == b"invalidate" else None
 
 
 MESSAGES_BEHIND = "messages to oneself come behind the array of EXEC, not between its elements"
