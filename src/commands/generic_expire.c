@@ -102,7 +102,9 @@ static void expire_key(struct command_context *context, int64_t base_ms, enum ex
         command_changed(context, database, key.name, EVENT_GENERIC, "del");
         command_effect_key(context, database, "DEL", key.name);
     } else if (database_set_deadline(database, &key, entry, deadline_ms) != NULL) {
+        resp_writer_integer(context->reply, 1); /* before the event, as in Redis */
         tell_deadline(context, &key, deadline_ms);
+        return;
     } else {
         command_reply_out_of_memory(context);
         return;

@@ -126,7 +126,7 @@ static size_t count_words(const char *text)
 
 static void reply_tips(struct resp_writer *reply, const char *tips)
 {
-    resp_writer_array(reply, count_words(tips));
+    resp_writer_set(reply, count_words(tips));
     for (const char *word = tips; word != NULL && *word != '\0';) {
         size_t length = strcspn(word, " ");
         resp_writer_bulk(reply, slice_of(word, length));
@@ -222,10 +222,10 @@ static void reply_info(struct resp_writer *reply, const struct command *command,
     reply_legacy_keys(reply, command);
     reply_categories(reply, command);
     reply_tips(reply, command->tips);
-    resp_writer_array(reply, count_key_specs(command));
+    resp_writer_set(reply, count_key_specs(command));
     for (size_t i = 0; i < count_key_specs(command); i++)
         reply_key_spec(reply, &command->keys[i]);
-    resp_writer_array(reply, count_subcommands(command));
+    resp_writer_set(reply, count_subcommands(command));
     for (size_t i = 0; i < count_subcommands(command); i++)
         reply_info(reply, &command->subcommands[i], command->name);
 }

@@ -30,7 +30,7 @@ static void command_usage(struct command_context *context)
     }
     struct key key = {context->arguments[2],
                       keyspace_hash(context->keyspace, context->arguments[2])};
-    struct entry *entry = database_read(context->database, &key, false);
+    struct entry *entry = database_find(context->database, &key);
     if (entry == NULL) {
         resp_writer_null(context->reply);
         return;

@@ -200,10 +200,11 @@ class Answers:
                     place, command = self.expected[0] if self.expected else self.last
                 frame = self.answer(place, command, frame)
             begin += len(frame)
+            pushes = []
             if kind is None and frame[:1] in (b"*", b"~", b"%") and b"message\r\n" in frame:
                 pushes, frame = resp.without_pushes(frame)
-                yield from ((place, command, push) for push in pushes)
             yield place, command, frame
+            yield from ((place, command, push) for push in pushes)
 
     def advance(self):
         if self.expected:
