@@ -128,6 +128,9 @@ class Run:
         elif name == b"HELLO" and b"SETNAME" in [word.upper() for word in command]:
             # A HELLO that fails has changed the name in Redis, has changed nothing in Holdfast.
             commands.insert(i + 1, [b"CLIENT", b"SETNAME", b"settled"])
+        elif name == b"CONFIG":
+            # Redis reads what stands before a zero byte, Holdfast refuses it.
+            command[1:] = [word.replace(b"\0", b"0") for word in command[1:]]
         elif name == b"COMMAND" and len(command) == 3 and b"GETKEYS" in command[1].upper():
             command.append(b"a")  # Redis 7.0 refuses less already when it is queued
         elif name.endswith(b"UNSUBSCRIBE") and len(command) == 1:
