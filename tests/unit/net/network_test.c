@@ -1,0 +1,253 @@
+#include "support/network_fixture.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "system/socket.h"
+
+/* A peer that came through a listener. */
+static void dial(struct network_fixture *fixture, struct peer *peer, const struct sockaddr *at,
+                 socklen_t size)
+{
+    *peer = (struct peer){.fixture = fixture};
+    peer->socket = socket(at->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(peer->socket >= 0);
+    assert_int_equal(connect(peer->socket, at, size), 0);
+    assert_int_equal(fcntl(peer->socket, F_SETFL, O_NONBLOCK), 0);
+}
+
+static void dial_port(struct network_fixture *fixture, struct peer *peer, int port)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    dial(fixture, peer, (struct sockaddr *)&at, sizeof at);
+}
+
+static int listen_anywhere(struct network_fixture *fixture)
+{
+    bool bound;
+    assert_int_equal(network_listen_tcp(fixture->network, "127.0.0.1", 0, 511, &bound), OK);
+    assert_true(bound);
+    return network_port(fixture->network);
+}
+
+static struct connection *newest(struct network_fixture *fixture)
+{
+    const struct list *all = network_connections(fixture->network);
+    return LIST_ENTRY(all->previous, struct connection, link);
+}
+
+static void a_tcp_client_is_served(void **state)
+{
+    struct network_fixture *fixture = *state;
+    struct peer peer;
+    char address[SOCKET_ADDRESS_MAX];
+    int port = listen_anywhere(fixture);
+    dial_port(fixture, &peer, port);
+    peer_say(&peer, "PING\r\n");
+    peer_expect(&peer, "+PONG\r\n");
+    struct connection *connection = newest(fixture);
+    socket_local_address(peer.socket, address);
+    assert_string_equal(connection_peer_address(connection), address);
+    struct socket_peer there;
+    socket_read_peer(peer.socket, &there);
+    assert_string_equal(connection_local_address(connection), there.address);
+    assert_true(connection->is_loopback && !connection->is_unix);
+    peer_end(&peer);
+}
+
+static void a_unix_client_is_served(void **state)
+{
+    struct network_fixture *fixture = *state;
+    struct peer peer;
+    struct stat status;
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    char expected[SOCKET_ADDRESS_MAX];
+    const char *folder = getenv("TMPDIR");
+    snprintf(at.sun_path, sizeof at.sun_path, "%s/network-test-%d",
+             folder == NULL ? "/tmp" : folder, (int)getpid());
+    assert_int_equal(network_listen_unix(fixture->network, at.sun_path, 0700, 511), OK);
+    assert_int_equal(stat(at.sun_path, &status), 0);
+    assert_int_equal(status.st_mode & 0777, 0700);
+    assert_int_equal(network_port(fixture->network), 0);
+    dial(fixture, &peer, (struct sockaddr *)&at, sizeof at);
+    peer_say(&peer, "PING\r\n");
+    peer_expect(&peer, "+PONG\r\n");
+    snprintf(expected, sizeof expected, "%s:0", at.sun_path);
+    assert_string_equal(connection_peer_address(newest(fixture)), expected);
+    assert_string_equal(connection_local_address(newest(fixture)), expected);
+    assert_true(newest(fixture)->is_unix);
+    network_stop_listening(fixture->network);
+    peer_say(&peer, "PING\r\n");
+    peer_expect(&peer, "+PONG\r\n");
+    peer_end(&peer);
+    unlink(at.sun_path);
+}
+
+static void one_client_too_many_is_told_so(void **state)
+{
+    struct network_fixture *fixture = *state;
+    struct network_statistics statistics;
+    struct peer first, second;
+    int port = listen_anywhere(fixture);
+    network_set_connections_max(fixture->network, 1);
+    dial_port(fixture, &first, port);
+    peer_say(&first, "PING\r\n");
+    peer_expect(&first, "+PONG\r\n");
+    dial_port(fixture, &second, port);
+    peer_wait_for_end(&second);
+    peer_expect(&second, "-ERR max number of clients reached\r\n");
+    peer_end(&second);
+    network_read_statistics(fixture->network, &statistics);
+    assert_int_equal(statistics.accepted, 1);
+    assert_int_equal(statistics.refused, 1);
+    peer_end(&first);
+    network_fixture_turn_for(fixture, 5);
+    dial_port(fixture, &second, port);
+    peer_say(&second, "PING\r\n");
+    peer_expect(&second, "+PONG\r\n");
+    peer_end(&second);
+}
+
+static void who_is_not_admitted_is_told_why(void **state)
+{
+    struct network_fixture *fixture = *state;
+    struct peer peer;
+    fixture->refusal = "-DENIED because\r\n";
+    dial_port(fixture, &peer, listen_anywhere(fixture));
+    peer_wait_for_end(&peer);
+    peer_expect(&peer, "-DENIED because\r\n");
+    assert_int_equal(fixture->opened, 0);
+    peer_end(&peer);
+}
+
+static void a_missing_address_matters_unless_it_is_optional(void **state)
+{
+    struct network_fixture *fixture = *state;
+    bool bound = true;
+    assert_int_equal(network_listen_tcp(fixture->network, "-192.0.2.1", 0, 511, &bound), OK);
+    assert_false(bound);
+    assert_int_equal(network_listen_tcp(fixture->network, "192.0.2.1", 0, 511, &bound),
+                     ERROR_SYSTEM);
+    int port = listen_anywhere(fixture);
+    assert_int_equal(network_listen_tcp(fixture->network, "-127.0.0.1", port, 511, &bound),
+                     ERROR_SYSTEM); /* taken is not missing */
+    network_stop_listening_tcp(fixture->network);
+    assert_int_equal(network_port(fixture->network), 0);
+    assert_int_equal(network_listen_tcp(fixture->network, "127.0.0.1", port, 511, &bound), OK);
+    assert_int_equal(network_port(fixture->network), port);
+}
+
+static void when_descriptors_are_out_it_waits_for_better_times(void **state)
+{
+    struct network_fixture *fixture = *state;
+    struct peer peer;
+    struct rlimit before;
+    int port = listen_anywhere(fixture);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    dial_port(fixture, &peer, port);
+    struct rlimit none = {(rlim_t)peer.socket + 1, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    uint64_t turns = event_loop_turns(fixture->loop);
+    network_fixture_turn_for(fixture, 150);
+    assert_true(event_loop_turns(fixture->loop) - turns < 30); /* it does not turn in circles */
+    assert_int_equal(fixture->opened, 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    peer_say(&peer, "PING\r\n");
+    peer_expect(&peer, "+PONG\r\n");
+    peer_end(&peer);
+}
+
+static void ids_are_never_used_twice_and_lead_to_their_connection(void **state)
+{
+    enum { PEERS = 300 };
+    struct network_fixture *fixture = *state;
+    static struct peer peers[PEERS];
+    for (int i = 0; i < PEERS; i++) {
+        peer_begin(fixture, &peers[i]);
+        assert_int_equal(peers[i].connection->id, i + 1);
+    }
+    for (int i = 0; i < PEERS; i += 2) {
+        connection_close_soon(peers[i].connection);
+        assert_null(network_find(fixture->network, (uint64_t)i + 1)); /* at once */
+    }
+    network_fixture_turn(fixture);
+    assert_int_equal(fixture->closed, PEERS / 2);
+    assert_int_equal(network_connection_count(fixture->network), PEERS / 2);
+    uint64_t last = 0;
+    LIST_FOR_EACH (node, network_connections(fixture->network)) {
+        struct connection *connection = LIST_ENTRY(node, struct connection, link);
+        assert_true(connection->id > last);
+        last = connection->id;
+    }
+    for (int i = 1; i < PEERS; i += 2)
+        assert_ptr_equal(network_find(fixture->network, (uint64_t)i + 1), peers[i].connection);
+    assert_null(network_find(fixture->network, 0));
+    struct peer another;
+    peer_begin(fixture, &another);
+    assert_int_equal(another.connection->id, PEERS + 1);
+    peer_end(&another);
+    for (int i = 0; i < PEERS; i++)
+        peer_end(&peers[i]);
+}
+
+static void the_sums_are_right(void **state)
+{
+    struct network_fixture *fixture = *state;
+    struct network_statistics statistics;
+    struct peer peer;
+    peer_begin(fixture, &peer);
+    for (int i = 0; i < 5; i++) {
+        peer_say(&peer, "PING\r\nPING\r\n");
+        peer_expect(&peer, "+PONG\r\n+PONG\r\n");
+    }
+    peer_say(&peer, "*2\r\n$4\r\nECHO\r\n$100\r\nab");
+    network_fixture_turn(fixture);
+    network_fixture_turn(fixture);
+    network_read_statistics(fixture->network, &statistics);
+    assert_int_equal(statistics.reads, 6);
+    assert_int_equal(statistics.writes, 5);
+    assert_int_equal(statistics.commands, 10);
+    assert_int_equal(statistics.input_bytes, 60 + 22);
+    assert_int_equal(statistics.output_bytes, 70);
+    assert_true(statistics.input_memory >= 22);
+    assert_int_equal(statistics.query_buffer_peak, 22);
+    network_reset_statistics(fixture->network);
+    network_read_statistics(fixture->network, &statistics);
+    assert_int_equal(statistics.reads, 0);
+    peer_end(&peer);
+}
+
+static void the_last_output_is_sent_before_the_end(void **state)
+{
+    struct network_fixture *fixture = *state;
+    struct peer peer;
+    peer_begin(fixture, &peer);
+    resp_writer_simple(&peer.connection->reply, SLICE("farewell"));
+    assert_int_equal(network_send_remaining(fixture->network), 0);
+    peer_take(&peer);
+    assert_memory_equal(peer.received.data, "+farewell\r\n", 11);
+    peer_end(&peer);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        NETWORK_TEST(a_tcp_client_is_served),
+        NETWORK_TEST(a_unix_client_is_served),
+        NETWORK_TEST(one_client_too_many_is_told_so),
+        NETWORK_TEST(who_is_not_admitted_is_told_why),
+        NETWORK_TEST(a_missing_address_matters_unless_it_is_optional),
+        NETWORK_TEST(when_descriptors_are_out_it_waits_for_better_times),
+        NETWORK_TEST(ids_are_never_used_twice_and_lead_to_their_connection),
+        NETWORK_TEST(the_sums_are_right),
+        NETWORK_TEST(the_last_output_is_sent_before_the_end),
+    };
+    return cmocka_run_group_tests_name("net/network", tests, NULL, NULL);
+}

@@ -1,0 +1,232 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "system/clock.h"
+#include "system/event_loop.h"
+#include "system/socket.h"
+
+/* What happened, in order, a letter an event. */
+struct story {
+    struct event_loop *loop;
+    struct clock *clock;
+    char text[200];
+    int sockets[2];
+};
+
+static void tell(struct story *story, char letter)
+{
+    size_t length = strlen(story->text);
+    if (length + 1 < sizeof story->text)
+        story->text[length] = letter;
+}
+
+static void before_wait(void *context)
+{
+    tell(context, 'b');
+}
+
+static void after_wait(void *context)
+{
+    tell(context, 'a');
+}
+
+static void readable(void *context, unsigned events)
+{
+    struct story *story = context;
+    char data[16];
+    assert_int_equal(events, EVENT_READABLE);
+    assert_true(socket_receive(story->sockets[0], data, sizeof data) > 0);
+    tell(story, 'r');
+}
+
+static void expired(void *context)
+{
+    tell(context, 't');
+}
+
+static void stops(void *context)
+{
+    struct story *story = context;
+    tell(story, 's');
+    event_loop_stop(story->loop);
+}
+
+static int begin(void **state)
+{
+    static struct story story;
+    memset(&story, 0, sizeof story);
+    story.loop = event_loop_create();
+    story.clock = clock_create();
+    if (story.loop == NULL || socket_pair(story.sockets) != OK)
+        return 1;
+    *state = &story;
+    return 0;
+}
+
+static int end(void **state)
+{
+    struct story *story = *state;
+    socket_close(story->sockets[0]);
+    socket_close(story->sockets[1]);
+    event_loop_destroy(story->loop);
+    clock_destroy(story->clock);
+    return 0;
+}
+
+static void a_turn_has_its_hooks_around_the_wait(void **state)
+{
+    struct story *story = *state;
+    struct event_io io;
+    event_loop_set_hooks(story->loop, before_wait, after_wait, story);
+    event_io_init(&io, story->loop, story->sockets[0], readable, story);
+    event_io_set(&io, EVENT_READABLE);
+    assert_int_equal(event_io_interest(&io), EVENT_READABLE);
+    assert_int_equal(socket_send(story->sockets[1], "x", 1), 1);
+    event_loop_run_turn(story->loop, 0);
+    assert_string_equal(story->text, "bar");
+    event_loop_run_turn(story->loop, 0);
+    assert_string_equal(story->text, "barba");
+    assert_int_equal(event_loop_turns(story->loop), 2);
+    event_io_stop(&io);
+}
+
+static void the_turn_that_stops_ends_with_its_hook(void **state)
+{
+    struct story *story = *state;
+    struct event_timer timer;
+    event_loop_set_hooks(story->loop, before_wait, after_wait, story);
+    event_timer_init(&timer, story->loop, stops, story);
+    event_timer_start(&timer, 1, 0);
+    event_loop_run(story->loop);
+    assert_string_equal(story->text, "basb");
+    assert_false(event_timer_is_active(&timer));
+}
+
+static void a_turn_that_asks_for_another_does_not_sleep(void **state)
+{
+    struct story *story = *state;
+    int64_t start_us = clock_monotonic_us(story->clock);
+    event_loop_turn_again(story->loop);
+    event_loop_run_turn(story->loop, 1000);
+    assert_true(clock_monotonic_us(story->clock) - start_us < 500000);
+    start_us = clock_monotonic_us(story->clock);
+    event_loop_run_turn(story->loop, 30);
+    assert_true(clock_monotonic_us(story->clock) - start_us >= 28000);
+}
+
+static void timers_come_once_or_again_and_again(void **state)
+{
+    struct story *story = *state;
+    struct event_timer once, often;
+    event_timer_init(&once, story->loop, stops, story);
+    event_timer_init(&often, story->loop, expired, story);
+    event_timer_start(&often, 10, 10);
+    event_timer_start(&once, 1000, 0);
+    event_timer_start(&once, 55, 0); /* anew */
+    event_loop_run(story->loop);
+    assert_true(strlen(story->text) >= 4); /* "ttttts", or fewer on a slow machine */
+    assert_int_equal(story->text[strlen(story->text) - 1], 's');
+    assert_true(event_timer_is_active(&often));
+    event_timer_stop(&often);
+    assert_false(event_timer_is_active(&often));
+}
+
+static void interest_can_change_and_end(void **state)
+{
+    struct story *story = *state;
+    struct event_io io;
+    event_io_init(&io, story->loop, story->sockets[0], readable, story);
+    assert_int_equal(event_io_interest(&io), EVENT_NONE);
+    assert_int_equal(socket_send(story->sockets[1], "x", 1), 1);
+    event_loop_run_turn(story->loop, 0);
+    assert_string_equal(story->text, "");
+    event_io_set(&io, EVENT_READABLE);
+    event_io_set(&io, EVENT_NONE);
+    event_loop_run_turn(story->loop, 0);
+    assert_string_equal(story->text, "");
+    event_io_set(&io, EVENT_READABLE);
+    event_loop_run_turn(story->loop, 0);
+    assert_string_equal(story->text, "r");
+    event_io_stop(&io);
+    event_io_stop(&io);
+}
+
+static void signalled(void *context, int signal_number)
+{
+    struct story *story = context;
+    assert_int_equal(signal_number, SIGUSR1);
+    stops(story);
+}
+
+static void a_signal_is_a_callback_of_the_loop(void **state)
+{
+    struct story *story = *state;
+    struct event_signal watcher;
+    event_signal_start(&watcher, story->loop, SIGUSR1, signalled, story);
+    assert_int_equal(raise(SIGUSR1), 0);
+    assert_string_equal(story->text, "");
+    event_loop_run(story->loop);
+    assert_string_equal(story->text, "s");
+    event_signal_stop(&watcher);
+}
+
+static void *send_from_thread(void *argument)
+{
+    for (int i = 0; i < 3; i++)
+        event_wake_send(argument);
+    return NULL;
+}
+
+static void another_thread_can_wake_it(void **state)
+{
+    struct story *story = *state;
+    struct event_wake wake;
+    pthread_t thread;
+    event_wake_start(&wake, story->loop, stops, story);
+    assert_int_equal(pthread_create(&thread, NULL, send_from_thread, &wake), 0);
+    event_loop_run(story->loop);
+    assert_int_equal(story->text[0], 's');
+    pthread_join(thread, NULL);
+    event_wake_stop(&wake);
+}
+
+static void a_watcher_that_was_never_active_may_be_stopped(void **state)
+{
+    (void)state;
+    struct event_io io = {0};
+    struct event_timer timer = {0};
+    struct event_signal watcher = {0};
+    struct event_wake wake = {0};
+    event_io_stop(&io);
+    event_timer_stop(&timer);
+    event_signal_stop(&watcher);
+    event_wake_stop(&wake);
+    assert_false(event_timer_is_active(&timer));
+    assert_int_equal(event_io_interest(&io), EVENT_NONE);
+}
+
+#define LOOP_TEST(function) cmocka_unit_test_setup_teardown(function, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        LOOP_TEST(a_turn_has_its_hooks_around_the_wait),
+        LOOP_TEST(the_turn_that_stops_ends_with_its_hook),
+        LOOP_TEST(a_turn_that_asks_for_another_does_not_sleep),
+        LOOP_TEST(timers_come_once_or_again_and_again),
+        LOOP_TEST(interest_can_change_and_end),
+        LOOP_TEST(a_signal_is_a_callback_of_the_loop),
+        LOOP_TEST(another_thread_can_wake_it),
+        LOOP_TEST(a_watcher_that_was_never_active_may_be_stopped),
+    };
+    return cmocka_run_group_tests_name("system/event_loop", tests, NULL, NULL);
+}
