@@ -39,30 +39,43 @@ static const struct named_flag flag_names[] = {
     {0, NULL},
 };
 
-static const struct named_flag category_names[] = {
-    {CATEGORY_KEYSPACE, "@keyspace"},
-    {CATEGORY_STRING, "@string"},
-    {CATEGORY_CONNECTION, "@connection"},
-    {CATEGORY_TRANSACTION, "@transaction"},
-    {CATEGORY_LIST, "@list"},
-    {CATEGORY_SET, "@set"},
-    {CATEGORY_SORTED_SET, "@sortedset"},
-    {CATEGORY_HASH, "@hash"},
-    {CATEGORY_BITMAP, "@bitmap"},
-    {CATEGORY_HYPERLOGLOG, "@hyperloglog"},
-    {CATEGORY_GEO, "@geo"},
-    {CATEGORY_STREAM, "@stream"},
-    {CATEGORY_SCRIPTING, "@scripting"},
-    {CATEGORY_ADMIN, "@admin"},
-    {CATEGORY_DANGEROUS, "@dangerous"},
-    {0, NULL},
+/* A category follows from a flag of the command (the first mask), or is named in its row (the
+ * second). In the order in which Redis shows them. */
+static const struct category_name {
+    unsigned flag, category;
+    const char *name;
+} category_names[] = {
+    {0, CATEGORY_KEYSPACE, "@keyspace"},
+    {COMMAND_READS, 0, "@read"},
+    {COMMAND_WRITES, 0, "@write"},
+    {0, CATEGORY_SET, "@set"},
+    {0, CATEGORY_SORTED_SET, "@sortedset"},
+    {0, CATEGORY_LIST, "@list"},
+    {0, CATEGORY_HASH, "@hash"},
+    {0, CATEGORY_STRING, "@string"},
+    {0, CATEGORY_BITMAP, "@bitmap"},
+    {0, CATEGORY_HYPERLOGLOG, "@hyperloglog"},
+    {0, CATEGORY_GEO, "@geo"},
+    {0, CATEGORY_STREAM, "@stream"},
+    {COMMAND_PUBSUB, 0, "@pubsub"},
+    {COMMAND_ADMIN, CATEGORY_ADMIN, "@admin"},
+    {COMMAND_FAST, 0, "@fast"},
+    {0, 0, "@slow"}, /* what is not fast */
+    {COMMAND_BLOCKS, 0, "@blocking"},
+    {COMMAND_ADMIN, CATEGORY_DANGEROUS, "@dangerous"},
+    {0, CATEGORY_CONNECTION, "@connection"},
+    {0, CATEGORY_TRANSACTION, "@transaction"},
+    {0, CATEGORY_SCRIPTING, "@scripting"},
 };
 
-/* Categories that follow from the flags. */
-static const struct named_flag derived_names[] = {
-    {COMMAND_WRITES, "@write"}, {COMMAND_READS, "@read"},      {COMMAND_PUBSUB, "@pubsub"},
-    {COMMAND_FAST, "@fast"},    {COMMAND_BLOCKS, "@blocking"}, {0, NULL},
-};
+#define CATEGORY_NAMES_COUNT (sizeof category_names / sizeof category_names[0])
+
+static bool is_in_category(const struct command *command, const struct category_name *row)
+{
+    if (row->flag == 0 && row->category == 0)
+        return !(command->flags & COMMAND_FAST);
+    return (command->flags & row->flag) != 0 || (command->categories & row->category) != 0;
+}
 
 static const struct named_flag key_flag_names[] = {
     {KEY_RO, "RO"},
@@ -97,23 +110,16 @@ static void reply_flags(struct resp_writer *reply, const struct named_flag *name
 
 /* --- INFO --- */
 
-static unsigned categories_of(const struct command *command)
-{
-    unsigned categories = command->categories;
-    if (command->flags & COMMAND_ADMIN)
-        categories |= CATEGORY_DANGEROUS | CATEGORY_ADMIN;
-    return categories;
-}
-
 static void reply_categories(struct resp_writer *reply, const struct command *command)
 {
-    bool slow = !(command->flags & COMMAND_FAST);
-    resp_writer_set(reply, count_flags(derived_names, command->flags) +
-                               count_flags(category_names, categories_of(command)) + slow);
-    reply_flags(reply, derived_names, command->flags);
-    reply_flags(reply, category_names, categories_of(command));
-    if (slow)
-        resp_writer_simple(reply, SLICE("@slow"));
+    size_t count = 0;
+    for (size_t i = 0; i < CATEGORY_NAMES_COUNT; i++)
+        count += is_in_category(command, &category_names[i]);
+    resp_writer_set(reply, count);
+    for (size_t i = 0; i < CATEGORY_NAMES_COUNT; i++) {
+        if (is_in_category(command, &category_names[i]))
+            resp_writer_simple(reply, slice_of_string(category_names[i].name));
+    }
 }
 
 static size_t count_words(const char *text)
@@ -410,15 +416,11 @@ enum list_filter { FILTER_NONE, FILTER_MODULE, FILTER_CATEGORY, FILTER_PATTERN }
 
 static bool has_category(const struct command *command, struct slice name)
 {
-    const struct named_flag *tables[] = {derived_names, category_names};
-    const unsigned flags[] = {command->flags, categories_of(command)};
-    for (size_t table = 0; table < 2; table++) {
-        for (const struct named_flag *row = tables[table]; row->name != NULL; row++) {
-            if ((flags[table] & row->flag) && slice_is_word(name, row->name + 1))
-                return true;
-        }
+    for (size_t i = 0; i < CATEGORY_NAMES_COUNT; i++) {
+        if (slice_is_word(name, category_names[i].name + 1))
+            return is_in_category(command, &category_names[i]);
     }
-    return slice_is_word(name, "slow") && !(command->flags & COMMAND_FAST);
+    return false;
 }
 
 static bool passes(const struct dispatch_entry *entry, enum list_filter filter,
