@@ -108,6 +108,25 @@ void configuration_value(const struct configuration *configuration,
     }
 }
 
+static bool is_either(struct slice name, const char *one, const char *other)
+{
+    return slice_is_word(name, one) || (other != NULL && slice_is_word(name, other));
+}
+
+bool configuration_is_secret(struct slice name)
+{
+    for (size_t i = 0; setting_tables[i] != NULL; i++)
+        for (const struct setting *setting = setting_tables[i]; setting->name != NULL; setting++)
+            if ((setting->flags & SETTING_SENSITIVE) &&
+                is_either(name, setting->name, setting->alias))
+                return true;
+    const struct setting_inert *inert = setting_inert_table;
+    while (inert->name != NULL &&
+           !(inert->kind == INERT_SECRET && is_either(name, inert->name, inert->alias)))
+        inert++;
+    return inert->name != NULL;
+}
+
 /* --- life --- */
 
 struct configuration *configuration_create(struct settings *settings)

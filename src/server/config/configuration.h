@@ -7,6 +7,7 @@
 #ifndef HOLDFAST_SERVER_CONFIG_CONFIGURATION_H
 #define HOLDFAST_SERVER_CONFIG_CONFIGURATION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/buffer.h"
@@ -48,6 +49,9 @@ void configuration_get(struct configuration *configuration, const struct slice *
                        size_t count,
                        void (*visit)(void *context, struct slice name, struct slice value),
                        void *context);
+
+/* True if the value of this setting must be shown to nobody. */
+bool configuration_is_secret(struct slice name);
 
 /* Writes what holds now into the file it was started with. On error the file is as it was and
  * `error_text` is the reply, as above. */

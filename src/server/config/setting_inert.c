@@ -29,8 +29,8 @@ const struct setting_inert setting_inert_table[] = {
     {"sanitize-dump-payload", NULL, "no", INERT_TEXT, INERT_NOT_KEPT},
 
     {"replicaof", "slaveof", "", INERT_FIXED, INERT_REPLICATION},
-    {"primaryuser", "masteruser", "", INERT_TEXT, INERT_REPLICATION},
-    {"primaryauth", "masterauth", "", INERT_TEXT, INERT_REPLICATION},
+    {"primaryuser", "masteruser", "", INERT_SECRET, INERT_REPLICATION},
+    {"primaryauth", "masterauth", "", INERT_SECRET, INERT_REPLICATION},
     {"replica-serve-stale-data", "slave-serve-stale-data", "yes", INERT_BOOL, INERT_REPLICATION},
     {"replica-read-only", "slave-read-only", "yes", INERT_BOOL, INERT_REPLICATION},
     {"replica-priority", "slave-priority", "100", INERT_NUMBER, INERT_REPLICATION},
@@ -99,10 +99,10 @@ const struct setting_inert setting_inert_table[] = {
     {"tls-port", NULL, "0", INERT_FIXED, INERT_TLS},
     {"tls-cert-file", NULL, "", INERT_TEXT, INERT_TLS},
     {"tls-key-file", NULL, "", INERT_TEXT, INERT_TLS},
-    {"tls-key-file-pass", NULL, "", INERT_TEXT, INERT_TLS},
+    {"tls-key-file-pass", NULL, "", INERT_SECRET, INERT_TLS},
     {"tls-client-cert-file", NULL, "", INERT_TEXT, INERT_TLS},
     {"tls-client-key-file", NULL, "", INERT_TEXT, INERT_TLS},
-    {"tls-client-key-file-pass", NULL, "", INERT_TEXT, INERT_TLS},
+    {"tls-client-key-file-pass", NULL, "", INERT_SECRET, INERT_TLS},
     {"tls-dh-params-file", NULL, "", INERT_TEXT, INERT_TLS},
     {"tls-ca-cert-file", NULL, "", INERT_TEXT, INERT_TLS},
     {"tls-ca-cert-dir", NULL, "", INERT_TEXT, INERT_TLS},
@@ -250,6 +250,7 @@ bool setting_inert_accepts(const struct setting_inert *inert, struct slice value
         setting_complain(problem, "argument must be a memory value");
         return false;
     case INERT_TEXT:
+    case INERT_SECRET:
         return true;
     case INERT_START:
     case INERT_LINE:

@@ -31,6 +31,7 @@ enum inert_kind {
     INERT_NUMBER,
     INERT_MEMORY,
     INERT_TEXT,
+    INERT_SECRET,       /* text that nobody is shown */
     INERT_FIXED,        /* `value` is what is true here, always */
     INERT_START,        /* text that CONFIG SET may not change */
     INERT_LINE,         /* of files only: CONFIG does not know it */

@@ -8,6 +8,7 @@
 #include "server/command_tables.h"
 #include "server/observe/observe.h"
 #include "server/observe/observe_private.h"
+#include "server/observe/redaction.h"
 #include "server/replies.h"
 #include "server/server.h"
 #include "server/session/client.h"
@@ -62,12 +63,6 @@ void command_log_destroy(struct command_log *log)
     memory_free(log);
 }
 
-bool command_log_hides(struct slice command_name, size_t index)
-{
-    return index > 0 && (slice_is_word(command_name, "auth") ||
-                         (slice_is_word(command_name, "hello") && index > 1));
-}
-
 static char *keep(struct slice text)
 {
     char *kept = memory_allocate(sizeof text.length + text.length);
@@ -103,8 +98,8 @@ static void keep_arguments(struct log_entry *entry, const struct observation *ob
             int length = snprintf(text, sizeof text, "... (%zu more arguments)",
                                   observation->count - COMMAND_LOG_ARGUMENTS_MAX + 1);
             entry->arguments[i] = keep(slice_of(text, (size_t)length));
-        } else if (command_log_hides(observation->arguments[0], i)) {
-            entry->arguments[i] = keep(SLICE("(redacted)"));
+        } else if (redaction_hides(observation->entry, observation->arguments, i)) {
+            entry->arguments[i] = keep(REDACTION_TEXT);
         } else {
             entry->arguments[i] = keep_argument(observation->arguments[i]);
         }

@@ -7,8 +7,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/slice.h"
-
 #define COMMAND_LOG_ARGUMENTS_MAX 32        /* kept of one command line, as in Redis */
 #define COMMAND_LOG_ARGUMENT_LENGTH_MAX 128 /* bytes kept of one argument */
 
@@ -28,9 +26,5 @@ void command_log_destroy(struct command_log *log);
 /* Adds an entry; the oldest go until at most `length_max` are left. */
 void command_log_add(struct command_log *log, enum command_log_kind kind, int64_t value,
                      int64_t time_s, const struct observation *observation, size_t length_max);
-
-/* True if the secrets of AUTH or HELLO could stand in the arguments from here on: they are never
- * kept or shown. */
-bool command_log_hides(struct slice command_name, size_t index);
 
 #endif

@@ -8,8 +8,10 @@
 #include "base/number.h"
 #include "commands/command.h"
 #include "keyspace/database.h"
+#include "keyspace/eviction.h"
 #include "server/command_tables.h"
 #include "server/housekeeping.h"
+#include "server/observe/debug_dataset.h"
 #include "server/server.h"
 #include "server/session/client.h"
 #include "system/clock.h"
@@ -53,9 +55,10 @@ static void command_object(struct command_context *context)
     char text[256];
     snprintf(text, sizeof text,
              "Value at:%p refcount:1 encoding:%s serializedlength:%zu lru:%" PRIu32
-             " lru_seconds_idle:0",
+             " lru_seconds_idle:%" PRId64,
              (void *)entry, entry_encoding_name(entry), entry_string_length(entry),
-             entry_access(entry));
+             entry_access(entry),
+             eviction_idle_seconds(entry, keyspace_time_ms(context->keyspace)));
     resp_writer_simple(context->reply, slice_of_string(text));
 }
 
@@ -178,14 +181,26 @@ static void command_panic(struct command_context *context)
 static void command_help(struct command_context *context)
 {
     static const char *const lines[] = {
+        "ASSERT",
+        "    Crash by assertion failed.",
+        "DIGEST",
+        "    Output a hex signature representing the current DB content.",
+        "DIGEST-VALUE <key> [<key> ...]",
+        "    Output a hex signature of the values of all the specified keys.",
         "ERROR <string>",
         "    Return a Redis protocol error with <string> as message.",
+        "HTSTATS <dbid>",
+        "    Return hash table statistics of the specified database.",
         "LOG <message>",
         "    Write <message> to the server log.",
         "OBJECT <key>",
         "    Show low level info about <key> and its value.",
         "PANIC",
         "    Crash the server by a failed assertion.",
+        "POPULATE <count> [<prefix>] [<size>]",
+        "    Create <count> string keys named key:<num>. If <prefix> is specified then",
+        "    it is used instead of the 'key' prefix. Values are 'value:<num>', cut or",
+        "    filled with zero bytes to <size>.",
         "PROTOCOL <type>",
         "    Reply with a test value of the specified type.",
         "SEGFAULT",
@@ -211,11 +226,16 @@ static void command_help(struct command_context *context)
     }
 
 static const struct command subcommands[] = {
+    ROW("ASSERT", command_panic, 2, "", "Ends the server by a failed assertion."),
+    ROW("DIGEST", debug_dataset_digest, 2, "", "Sums up all keys and values."),
+    ROW("DIGEST-VALUE", debug_dataset_digest_value, -2, "[key [key ...]]", "Sums up values."),
     ROW("ERROR", command_error, 3, "message", "Answers with this error."),
     ROW("HELP", command_help, 2, "", "Lists the subcommands."),
+    ROW("HTSTATS", debug_dataset_htstats, 3, "db", "Shows how full a database's table is."),
     ROW("LOG", command_log, 3, "message", "Writes a line to the server's log."),
     ROW("OBJECT", command_object, 3, "key", "Shows how a value is kept."),
     ROW("PANIC", command_panic, 2, "", "Ends the server by a failed assertion."),
+    ROW("POPULATE", debug_dataset_populate, -3, "count [prefix [size]]", "Makes keys."),
     ROW("PROTOCOL", command_protocol, 3, "type", "Answers with a value of a type."),
     ROW("SEGFAULT", command_crash, 2, "", "Ends the server by an invalid access."),
     ROW("SET-ACTIVE-EXPIRE", command_set_active_expire, 3, "enabled",

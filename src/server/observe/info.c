@@ -10,6 +10,7 @@
 #include "server/command_tables.h"
 #include "server/dispatch.h"
 #include "server/housekeeping.h"
+#include "server/memory_limit.h"
 #include "server/observe/histogram.h"
 #include "server/pubsub/pubsub.h"
 #include "server/pubsub/tracking.h"
@@ -53,12 +54,18 @@ static void bytes(struct buffer *out, const char *field, uint64_t value)
         buffer_add_format(out, "%s_human:%.2f%c\r\n", field, scaled, units[unit]);
 }
 
+/* How many times more one is than the other, and by how many bytes. */
+static void ratio(struct buffer *out, const char *field, size_t value, size_t of)
+{
+    buffer_add_format(out, "%s_ratio:%.2f\r\n", field, of > 0 ? (double)value / (double)of : 0.0);
+    buffer_add_format(out, "%s_bytes:%" PRId64 "\r\n", field, (int64_t)value - (int64_t)of);
+}
+
 static void write_server(struct server *server, struct buffer *out)
 {
     const struct settings *settings = server->settings;
-    char system_name[TEXT_MAX], executable[TEXT_MAX];
+    char system_name[TEXT_MAX];
     process_system_name(system_name, sizeof system_name);
-    process_executable(executable, sizeof executable);
     int64_t now_us = clock_now_us(server->clock);
     int64_t up_s =
         (now_us / 1000 - housekeeping_statistics(server->housekeeping)->started_ms) / 1000;
@@ -70,6 +77,7 @@ static void write_server(struct server *server, struct buffer *out)
     line(out, "redis_mode", "standalone");
     line(out, "os", system_name);
     number(out, "arch_bits", sizeof(void *) * 8);
+    line(out, "monotonic_clock", "POSIX clock_gettime");
     line(out, "multiplexing_api", event_loop_backend_name(server->loop));
     line(out, "gcc_version", __VERSION__);
     number(out, "process_id", (uint64_t)process_id());
@@ -82,7 +90,7 @@ static void write_server(struct server *server, struct buffer *out)
     number(out, "hz", (uint64_t)settings->housekeeping.hz);
     number(out, "configured_hz", (uint64_t)settings->housekeeping.hz);
     number(out, "lru_clock", (uint64_t)(now_us / 1000000) & 0xffffff);
-    line(out, "executable", executable);
+    line(out, "executable", settings->lifecycle.executable);
     line(out, "config_file", settings->lifecycle.config_file);
     line(out, "io_threads_active", "0");
 }
@@ -120,7 +128,9 @@ static void write_memory(struct server *server, struct buffer *out)
     const struct housekeeping_statistics *statistics =
         housekeeping_statistics(server->housekeeping);
     struct memory_statistics memory;
+    struct network_statistics network;
     memory_read_statistics(&memory);
+    network_read_statistics(server->network, &network);
     size_t resident = process_resident_memory();
     size_t peak =
         statistics->memory_used_peak > memory.used ? statistics->memory_used_peak : memory.used;
@@ -143,13 +153,13 @@ static void write_memory(struct server *server, struct buffer *out)
     bytes(out, "total_system_memory", process_total_memory());
     bytes(out, "maxmemory", limit->bytes_max);
     line(out, "maxmemory_policy", eviction_policy_name(limit->eviction.policy));
-    decimal(out, "allocator_frag_ratio",
-            memory.used > 0 ? (double)memory.active / (double)memory.used : 0);
-    decimal(out, "mem_fragmentation_ratio",
-            memory.used > 0 ? (double)resident / (double)memory.used : 0);
-    buffer_add_format(out, "mem_fragmentation_bytes:%" PRId64 "\r\n",
-                      (int64_t)resident - (int64_t)memory.used);
+    ratio(out, "allocator_frag", memory.active, memory.used);
+    ratio(out, "allocator_rss", memory.resident, memory.active);
+    ratio(out, "rss_overhead", resident, memory.resident);
+    ratio(out, "mem_fragmentation", resident, memory.used);
+    number(out, "mem_not_counted_for_evict", 0);
     number(out, "mem_clients_slaves", 0);
+    number(out, "mem_clients_normal", network.input_memory + network.output_memory);
     line(out, "mem_allocator", memory_allocator_name());
     number(out, "active_defrag_running", 0);
     number(out, "lazyfree_pending_objects", statistics->discards_pending);
@@ -174,6 +184,10 @@ static void write_stats(struct server *server, struct buffer *out)
     const struct housekeeping_statistics *second = housekeeping_statistics(server->housekeeping);
     const struct keyspace_statistics *keys = keyspace_statistics(server->keyspace);
     const struct dispatch_statistics *dispatch = dispatch_statistics(server->dispatch);
+    const struct memory_limit_statistics *limit = memory_limit_statistics(server->memory_limit);
+    int64_t exceeding_ms = limit->exceeded_since_ms == 0
+                               ? 0
+                               : clock_cached_ms(server->clock) - limit->exceeded_since_ms;
     number(out, "total_connections_received", network.accepted);
     number(out, "total_commands_processed", dispatch->commands);
     number(out, "instantaneous_ops_per_sec", second->commands_per_second);
@@ -190,6 +204,8 @@ static void write_stats(struct server *server, struct buffer *out)
     number(out, "expire_cycle_cpu_milliseconds", (uint64_t)second->expiry_usec / 1000);
     number(out, "evicted_keys", keys->evicted);
     number(out, "evicted_clients", sessions_statistics(server->sessions)->evicted);
+    number(out, "total_eviction_exceeded_time", (uint64_t)(limit->exceeded_ms + exceeding_ms));
+    number(out, "current_eviction_exceeded_time", (uint64_t)exceeding_ms);
     number(out, "keyspace_hits", keys->hits);
     number(out, "keyspace_misses", keys->misses);
     number(out, "pubsub_channels", pubsub_count(server->pubsub, PUBSUB_CHANNEL));
@@ -266,15 +282,17 @@ static void write_error_stats(struct server *server, struct buffer *out)
 
 static void write_latency_stats(struct server *server, struct buffer *out)
 {
-    static const double percentiles[] = {50, 99, 99.9};
+    const struct observe_settings *settings = &server->settings->observe;
     for (size_t i = 0; i < dispatch_count(server->dispatch); i++) {
         const struct dispatch_entry *entry = dispatch_at(server->dispatch, i);
-        if (entry->latency == NULL)
+        if (entry->latency == NULL || settings->percentile_count == 0)
             continue;
         buffer_add_format(out, "latency_percentiles_usec_%s:", entry->full_name);
-        for (size_t p = 0; p < sizeof percentiles / sizeof percentiles[0]; p++)
-            buffer_add_format(out, "%sp%g=%.3f", p > 0 ? "," : "", percentiles[p],
-                              (double)histogram_percentile(entry->latency, percentiles[p]) / 1000);
+        for (size_t p = 0; p < settings->percentile_count; p++) {
+            double percentile = settings->percentiles[p];
+            buffer_add_format(out, "%sp%.10g=%.3f", p > 0 ? "," : "", percentile,
+                              (double)histogram_percentile(entry->latency, percentile) / 1000);
+        }
         buffer_add_string(out, "\r\n");
     }
 }

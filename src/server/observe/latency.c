@@ -10,9 +10,11 @@
 #include "server/dispatch.h"
 #include "server/observe/histogram.h"
 #include "server/observe/observe_private.h"
+#include "server/observe/sparkline.h"
 #include "server/server.h"
 #include "server/session/client.h"
 #include "server/settings.h"
+#include "system/clock.h"
 
 struct sample {
     int64_t time_s, duration_ms;
@@ -130,31 +132,31 @@ static void command_reset(struct command_context *context)
     resp_writer_integer(context->reply, reset);
 }
 
-/* One line per sample, oldest first, its length the duration's share of the longest. */
 static void command_graph(struct command_context *context)
 {
+    struct server *server = client_of(context)->server;
     struct event *event = find_event(latency_of(context), context->arguments[2]);
     if (event == NULL) {
         resp_writer_error_format(context->reply, "ERR No samples available for event '%.*s'",
                                  (int)context->arguments[2].length, context->arguments[2].data);
         return;
     }
+    struct sparkline_column columns[LATENCY_SAMPLES];
+    int64_t low = INT64_MAX, high = 0, now_s = clock_cached_ms(server->clock) / 1000;
+    for (size_t i = 0; i < event->count; i++) { /* oldest first */
+        const struct sample *sample = sample_of_age(event, event->count - 1 - i);
+        columns[i] = (struct sparkline_column){sample->duration_ms, now_s - sample->time_s};
+        low = sample->duration_ms < low ? sample->duration_ms : low;
+        high = sample->duration_ms > high ? sample->duration_ms : high;
+    }
     struct buffer text = {0};
-    buffer_add_format(&text, "%s - longest %" PRId64 " ms (all time)\n", event->name,
-                      event->longest_ms);
-    int64_t longest = 1;
-    for (size_t i = 0; i < event->count; i++) {
-        if (sample_of_age(event, i)->duration_ms > longest)
-            longest = sample_of_age(event, i)->duration_ms;
-    }
-    for (size_t i = event->count; i > 0; i--) {
-        const struct sample *sample = sample_of_age(event, i - 1);
-        buffer_add_format(&text, "%" PRId64 " %6" PRId64 " ms ", sample->time_s,
-                          sample->duration_ms);
-        for (int64_t mark = 0; mark < sample->duration_ms * 40 / longest; mark++)
-            buffer_add_string(&text, "#");
-        buffer_add_string(&text, "\n");
-    }
+    buffer_add_format(
+        &text, "%s - high %" PRId64 " ms, low %" PRId64 " ms (all time high %" PRId64 " ms)\n",
+        event->name, high, low, event->longest_ms);
+    for (int i = 0; i < SPARKLINE_COLUMNS; i++)
+        buffer_add_string(&text, "-");
+    buffer_add_string(&text, "\n");
+    sparkline_draw(columns, event->count, &text);
     resp_writer_verbatim(context->reply, "txt", buffer_slice(&text));
     buffer_deinit(&text);
 }

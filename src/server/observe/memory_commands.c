@@ -52,6 +52,22 @@ static void reply_ratio(struct resp_writer *reply, const char *name, size_t valu
     resp_writer_double(reply, of > 0 ? (double)value / (double)of : 0);
 }
 
+static void reply_difference(struct resp_writer *reply, const char *name, size_t value, size_t of)
+{
+    resp_writer_bulk_string(reply, name);
+    resp_writer_integer(reply, (int64_t)value - (int64_t)of);
+}
+
+/* name.ratio and name.bytes */
+static void reply_excess(struct resp_writer *reply, const char *name, size_t value, size_t of)
+{
+    char text[64];
+    snprintf(text, sizeof text, "%s.ratio", name);
+    reply_ratio(reply, text, value, of);
+    snprintf(text, sizeof text, "%s.bytes", name);
+    reply_difference(reply, text, value, of);
+}
+
 static size_t count_databases_in_use(struct keyspace *keyspace)
 {
     size_t count = 0;
@@ -81,6 +97,7 @@ static void command_stats(struct command_context *context)
     struct housekeeping_statistics *statistics = housekeeping_statistics(server->housekeeping);
     struct memory_statistics memory;
     struct network_statistics network;
+    size_t resident = process_resident_memory();
     memory_read_statistics(&memory);
     network_read_statistics(server->network, &network);
     size_t keys = keyspace_size(server->keyspace), tables = 0;
@@ -94,11 +111,17 @@ static void command_stats(struct command_context *context)
     size_t peak =
         statistics->memory_used_peak > memory.used ? statistics->memory_used_peak : memory.used;
     struct resp_writer *reply = context->reply;
-    resp_writer_map(reply, 15 + count_databases_in_use(server->keyspace));
+    resp_writer_map(reply, 27 + count_databases_in_use(server->keyspace));
     reply_count(reply, "peak.allocated", peak);
     reply_count(reply, "total.allocated", memory.used);
     reply_count(reply, "startup.allocated", statistics->memory_used_startup);
+    reply_count(reply, "replication.backlog", 0);
+    reply_count(reply, "clients.slaves", 0);
     reply_count(reply, "clients.normal", network.input_memory + network.output_memory);
+    reply_count(reply, "cluster.links", 0);
+    reply_count(reply, "aof.buffer", 0);
+    reply_count(reply, "lua.caches", 0);
+    reply_count(reply, "functions.caches", 0);
     reply_databases(reply, server->keyspace);
     reply_count(reply, "overhead.total", overhead);
     reply_count(reply, "keys.count", keys);
@@ -112,8 +135,11 @@ static void command_stats(struct command_context *context)
     reply_count(reply, "allocator.allocated", memory.used);
     reply_count(reply, "allocator.active", memory.active);
     reply_count(reply, "allocator.resident", memory.resident);
-    reply_ratio(reply, "allocator-fragmentation.ratio", memory.active, memory.used);
-    reply_ratio(reply, "fragmentation", process_resident_memory(), memory.used);
+    reply_excess(reply, "allocator-fragmentation", memory.active, memory.used);
+    reply_excess(reply, "allocator-rss", memory.resident, memory.active);
+    reply_excess(reply, "rss-overhead", resident, memory.resident);
+    reply_ratio(reply, "fragmentation", resident, memory.used);
+    reply_difference(reply, "fragmentation.bytes", resident, memory.used);
 }
 
 static void command_doctor(struct command_context *context)

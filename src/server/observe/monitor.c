@@ -1,37 +1,18 @@
 /* MONITOR: every command that runs, as a line to those who watch. */
-#include <ctype.h>
 #include <inttypes.h>
 
 #include "base/buffer.h"
 #include "commands/command.h"
 #include "keyspace/database.h"
 #include "server/command_tables.h"
+#include "server/config/config_file.h"
 #include "server/dispatch.h"
-#include "server/observe/command_log.h"
 #include "server/observe/observe.h"
 #include "server/observe/observe_private.h"
+#include "server/observe/redaction.h"
 #include "server/server.h"
 #include "server/session/client.h"
 #include "server/session/sessions.h"
-
-/* Bytes in double quotes, what cannot be printed escaped. */
-static void add_quoted(struct buffer *out, struct slice text)
-{
-    buffer_add_string(out, "\"");
-    for (size_t i = 0; i < text.length; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-        static const char plain[] = "\\\"\n\r\t\a\b";
-        static const char letters[] = "\\\"nrtab";
-        const char *special = c != '\0' ? strchr(plain, c) : NULL;
-        if (special != NULL)
-            buffer_add_format(out, "\\%c", letters[special - plain]);
-        else if (isprint(c))
-            buffer_add(out, &c, 1);
-        else
-            buffer_add_format(out, "\\x%02x", c);
-    }
-    buffer_add_string(out, "\"");
-}
 
 void monitor_feed(struct server *server, const struct observation *observation, int64_t time_us)
 {
@@ -39,12 +20,12 @@ void monitor_feed(struct server *server, const struct observation *observation, 
         return;
     struct buffer line = {0};
     buffer_add_format(&line, "+%" PRId64 ".%06" PRId64 " [%d %s]", time_us / 1000000,
-                      time_us % 1000000, database_index(observation->database),
+                      time_us % 1000000, database_index(observation->client->database),
                       client_address(observation->client));
     for (size_t i = 0; i < observation->count; i++) {
         buffer_add_string(&line, " ");
-        bool hidden = command_log_hides(observation->arguments[0], i);
-        add_quoted(&line, hidden ? SLICE("(redacted)") : observation->arguments[i]);
+        bool hidden = redaction_hides(observation->entry, observation->arguments, i);
+        config_file_quote(hidden ? REDACTION_TEXT : observation->arguments[i], &line);
     }
     buffer_add_string(&line, "\r\n");
     const struct list *clients = sessions_list(server->sessions);

@@ -2,6 +2,7 @@
 
 #include "base/buffer.h"
 #include "base/memory.h"
+#include "base/number.h"
 #include "commands/command.h"
 #include "server/dispatch.h"
 #include "server/observe/command_log.h"
@@ -49,20 +50,30 @@ struct latency *observe_latency_events(struct observe *observe)
     return observe->latency;
 }
 
-static int64_t latency_threshold_nsec(const struct observe_settings *settings)
+/* A limit of a setting in nanoseconds; one that no command reaches where there is none. */
+static int64_t limit_nsec(bool wanted, int64_t value, int64_t nsec_per_unit)
 {
-    return settings->latency_threshold_ms > 0 ? settings->latency_threshold_ms * 1000000
-                                              : INT64_MAX;
+    int64_t nsec;
+    return wanted && number_multiply(value, nsec_per_unit, &nsec) ? nsec : INT64_MAX;
+}
+
+static int64_t slow_nsec(const struct observe_settings *settings)
+{
+    return limit_nsec(settings->slow_usec >= 0, settings->slow_usec, 1000);
+}
+
+static int64_t latency_nsec(const struct observe_settings *settings)
+{
+    return limit_nsec(settings->latency_threshold_ms > 0, settings->latency_threshold_ms, 1000000);
 }
 
 void observe_apply(struct observe *observe)
 {
     const struct observe_settings *settings = observe->settings;
-    int64_t slow_nsec = settings->slow_usec >= 0 ? settings->slow_usec * 1000 : INT64_MAX;
-    int64_t latency_nsec = latency_threshold_nsec(settings);
+    int64_t slow = slow_nsec(settings), long_event = latency_nsec(settings);
     struct sessions *sessions = observe->server->sessions;
     observe->limits = (struct observe_limits){
-        .duration_nsec = slow_nsec < latency_nsec ? slow_nsec : latency_nsec,
+        .duration_nsec = slow < long_event ? slow : long_event,
         .request_bytes =
             settings->large_request_bytes >= 0 ? (size_t)settings->large_request_bytes : SIZE_MAX,
         .reply_bytes =
@@ -84,13 +95,13 @@ void observe_interesting(struct observe *observe, const struct observation *obse
     int64_t now_us = clock_now_us(observe->server->clock);
     if (observe->limits.monitors > 0)
         monitor_feed(observe->server, observation, now_us);
-    if (observation->duration_nsec >= latency_threshold_nsec(settings))
+    if (observation->duration_nsec >= latency_nsec(settings))
         observe_latency(observe, command->flags & COMMAND_FAST ? "fast-command" : "command",
                         observation->duration_nsec);
     if (command->flags & COMMAND_SKIP_COMMANDLOG)
         return;
     int64_t now_s = now_us / 1000000;
-    if (settings->slow_usec >= 0 && observation->duration_nsec >= settings->slow_usec * 1000)
+    if (observation->duration_nsec >= slow_nsec(settings))
         command_log_add(log, COMMAND_LOG_SLOW, observation->duration_nsec / 1000, now_s,
                         observation, settings->slow_length_max);
     if (observation->request_bytes >= observe->limits.request_bytes)
@@ -103,7 +114,7 @@ void observe_interesting(struct observe *observe, const struct observation *obse
 
 void observe_latency(struct observe *observe, const char *event, int64_t duration_nsec)
 {
-    if (duration_nsec >= latency_threshold_nsec(observe->settings))
+    if (duration_nsec >= latency_nsec(observe->settings))
         latency_add(observe->latency, event, clock_cached_ms(observe->server->clock) / 1000,
                     duration_nsec / 1000000);
 }
