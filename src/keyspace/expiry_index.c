@@ -597,10 +597,10 @@ int64_t expiry_index_average_ttl_ms(const struct expiry_index *index, int64_t no
 {
     if (index->count == 0)
         return 0;
-    int64_t sum_ms = 0;
+    int64_t average_ms = 0; /* divided one by one: a sum of far deadlines would overflow */
     for (uint64_t i = 0; i < AVERAGE_SAMPLES; i++)
-        sum_ms += entry_deadline_ms(expiry_index_pick(index, i)) - now_ms;
-    return sum_ms / AVERAGE_SAMPLES;
+        average_ms += (entry_deadline_ms(expiry_index_pick(index, i)) - now_ms) / AVERAGE_SAMPLES;
+    return average_ms;
 }
 
 size_t expiry_index_memory(const struct expiry_index *index)
