@@ -199,6 +199,9 @@ def run_file(path, chosen, explanations):
                 print(f"  {trouble}")
                 print(f"not ok - both servers live through {file}")
                 return False
+        if trouble := pair.stop_subject():
+            print(f"not ok - the server ends well after {file}\n  {trouble}")
+            return False
     return passed
 
 

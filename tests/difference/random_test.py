@@ -198,7 +198,7 @@ def run_protocol(protocol, options):
                       f"{pair.trouble() or 'both servers still run'}")
                 print(f"  last sent: {[show(entry[2]) for entry in list(run.history)[-5:]]}")
                 differences = 1
-            trouble = pair.trouble()
+            trouble = pair.trouble() or pair.stop_subject()
     except RuntimeError as error:
         print(f"  {error}")
         differences, trouble = 1, None

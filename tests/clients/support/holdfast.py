@@ -48,7 +48,7 @@ class Server:
 
     def __init__(self, *config, program=None):
         """`config`: further arguments for the server, e.g. "--maxclients", "100"."""
-        self.program = program or server_program()
+        self.program = os.path.abspath(program) if program else server_program()
         self.config = list(config)
         self.folder = scratch_folder()
         self.log_path = os.path.join(self.folder, "server.log")
@@ -239,6 +239,9 @@ def run_tests(*config):
                     server.start()
                 if not run_test(server, sentence, seconds, function):
                     failed += 1
+            if status := server.stop():
+                print(f"not ok - the server ends well when it is told to\n  its status is {status}")
+                failed += 1
             if failed:
                 print("  the server's log ends:\n    " + server.log().replace("\n", "\n    "))
     except (RuntimeError, OSError) as error:

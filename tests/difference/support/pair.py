@@ -60,6 +60,11 @@ class Pair:
                 return f"the {name} has ended ({server.process.returncode}):\n{server.log()}"
         return None
 
+    def stop_subject(self):
+        """Ends the server under test; what is wrong with its end, or None."""
+        status = self.subject.stop()
+        return f"it ended with status {status}:\n{self.subject.log()}" if status else None
+
 
 class Line:
     """One connection to one server."""
