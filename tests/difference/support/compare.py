@@ -234,10 +234,22 @@ class Answers:
         return frame
 
 
+def invalidations_first(answers):
+    """Of pushes that come without a reply between them."""
+    result = []
+    for pushed, run in itertools.groupby(
+            answers, lambda answer: resp.push_kind(answer[2]) in resp.MESSAGES):
+        if pushed:
+            run = sorted(run, key=lambda answer: resp.push_kind(answer[2]) != b"invalidate")
+        result += run
+    return result
+
+
 def in_one_order(answers):
     """Brings into one order what has none: the frames of an UNSUBSCRIBE from all, the messages that
-    one PUBLISH sends by several patterns, invalidations that come together."""
-    ordered_answers, answers = [], list(answers)
+    one PUBLISH sends by several patterns, invalidations that come together, and these beside other
+    messages."""
+    ordered_answers, answers = [], invalidations_first(answers)
     for group, run in itertools.groupby(answers, order_group):
         run = list(run)
         if group == (b"invalidate",):
