@@ -41,8 +41,9 @@ struct worker;
 
 #define LOG_FULL_RETRY_MS 500                        /* between tries to write on a full disk */
 #define LOG_SEGMENT_SIZE_DEFAULT (UINT64_C(1) << 30) /* bytes of an increment, then a new one */
-#define LOG_BACKLOG_MAX ((size_t)64 << 20) /* bytes collected; the server then holds writers back  \
-                                            */
+#define LOG_BACKLOG_MAX                                                                            \
+    ((size_t)64 << 20) /* bytes collected; the server then holds writers back                      \
+                        */
 
 enum log_sync { LOG_SYNC_ALWAYS, LOG_SYNC_EVERY_SECOND, LOG_SYNC_NO };
 

@@ -14,6 +14,7 @@
 #include "server/memory_limit.h"
 #include "server/notifications.h"
 #include "server/observe/observe.h"
+#include "server/persistence/persistence.h"
 #include "server/pubsub/pubsub.h"
 #include "server/pubsub/tracking.h"
 #include "server/session/admission.h"
@@ -71,6 +72,7 @@ static void end_turn(void *context)
     memory_limit_end_turn(server->memory_limit);
     tracking_limit_keys(server->tracking);
     tracking_send_broadcasts(server->tracking);
+    persistence_end_turn(server->persistence);
     network_turn_end(server->network);
 }
 
@@ -130,6 +132,7 @@ static void create_modules(struct server *server, bool watches_signals)
     create_keyspace(server);
     server->memory_limit = memory_limit_create(server, &settings->memory);
     server->housekeeping = housekeeping_create(server, &settings->housekeeping);
+    server->persistence = persistence_create(server, &settings->persistence);
     server->lifecycle = lifecycle_create(server, &settings->lifecycle, watches_signals);
     command_tables_register(server->dispatch);
     event_loop_set_hooks(server->loop, end_turn, begin_turn, server);
@@ -156,6 +159,8 @@ enum error server_create(struct settings *settings, struct configuration *config
     }
     create_modules(server, watches_signals);
     enum error error = admission_listen(server->admission);
+    if (error == OK)
+        error = persistence_start(server->persistence);
     if (error != OK) {
         server_destroy(server);
         return error;
@@ -173,9 +178,11 @@ void server_run(struct server *server)
 
 void server_destroy(struct server *server)
 {
-    /* Connections go first: closing them ends what their clients take part in. */
+    /* Connections go first: closing them ends what their clients take part in. Then what walks the
+     * keyspace. */
     if (server->network != NULL)
         network_destroy(server->network);
+    persistence_destroy(server->persistence);
     if (server->keyspace != NULL)
         keyspace_destroy(server->keyspace);
     if (server->worker != NULL)

@@ -35,6 +35,7 @@ struct server {
     struct memory_limit *memory_limit;   /* server/memory_limit.h */
     struct housekeeping *housekeeping;   /* server/housekeeping.h */
     struct observe *observe;             /* server/observe/observe.h */
+    struct persistence *persistence;     /* server/persistence/persistence.h */
     struct lifecycle *lifecycle;         /* server/lifecycle.h: start and stop */
 };
 

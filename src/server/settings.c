@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "persist/log_writer.h"
 
 #define KIB (UINT64_C(1) << 10)
 #define MIB (UINT64_C(1) << 20)
@@ -48,6 +49,26 @@ static void init_lifecycle(struct lifecycle_settings *settings)
     };
 }
 
+static void init_persistence(struct persistence_settings *settings)
+{
+    *settings = (struct persistence_settings){
+        .append_only = false,
+        .sync = LOG_SYNC_ALWAYS,
+        .append_directory = memory_copy_string("appendonlydir"),
+        .append_file = memory_copy_string("appendonly.aof"),
+        .segment_size_max = LOG_SEGMENT_SIZE_DEFAULT,
+        .load_truncated = true,
+        .rewrite_percentage = 100,
+        .rewrite_size_min = 64 * MIB,
+        .save_points = {{3600, 1}, {300, 100}, {60, 10000}},
+        .save_point_count = 3,
+        .snapshot_file = memory_copy_string("dump.rdb"),
+        .compress = true,
+        .checksum = true,
+        .stop_writes_on_save_error = true,
+    };
+}
+
 void settings_init(struct settings *settings)
 {
     *settings = (struct settings){
@@ -70,16 +91,25 @@ void settings_init(struct settings *settings)
     };
     init_admission(&settings->admission);
     init_lifecycle(&settings->lifecycle);
+    init_persistence(&settings->persistence);
 }
 
 void settings_deinit(struct settings *settings)
 {
     char *strings[] = {
-        settings->admission.bind,        settings->admission.unix_path,
-        settings->lifecycle.pid_file,    settings->lifecycle.supervised,
-        settings->lifecycle.directory,   settings->lifecycle.log_file,
-        settings->lifecycle.executable,  settings->lifecycle.run_id,
-        settings->lifecycle.config_file, settings->session.password,
+        settings->admission.bind,
+        settings->admission.unix_path,
+        settings->lifecycle.pid_file,
+        settings->lifecycle.supervised,
+        settings->lifecycle.directory,
+        settings->lifecycle.log_file,
+        settings->lifecycle.executable,
+        settings->lifecycle.run_id,
+        settings->lifecycle.config_file,
+        settings->session.password,
+        settings->persistence.append_directory,
+        settings->persistence.append_file,
+        settings->persistence.snapshot_file,
     };
     for (size_t i = 0; i < sizeof strings / sizeof strings[0]; i++)
         memory_free(strings[i]);

@@ -13,6 +13,7 @@
 #include "server/memory_limit.h"
 #include "server/notifications.h"
 #include "server/observe/observe.h"
+#include "server/persistence/persistence.h"
 #include "server/pubsub/tracking.h"
 #include "server/session/admission.h"
 #include "server/session/sessions.h"
@@ -27,6 +28,7 @@ struct settings {
     struct housekeeping_settings housekeeping;
     struct memory_limit_settings memory;
     struct observe_settings observe;
+    struct persistence_settings persistence;
 };
 
 /* Redis's defaults, allocated where they are strings. */

@@ -9,6 +9,7 @@
 #include "server/housekeeping.h"
 #include "server/lifecycle.h"
 #include "server/observe/observe.h"
+#include "server/persistence/persistence.h"
 #include "server/server.h"
 #include "server/session/admission.h"
 #include "server/session/sessions.h"
@@ -177,6 +178,10 @@ static enum error check_world(struct change_set *set, struct buffer *error_text)
         return bind != NULL
                    ? fail(error_text, "bind", "Failed to bind to specified addresses.")
                    : fail(error_text, "port", "Unable to listen on this port. Check server logs.");
+    if (find_change(set, "appendonly") != NULL &&
+        persistence_set_append_only(server->persistence,
+                                    set->configuration->settings->persistence.append_only) != OK)
+        return fail(error_text, "appendonly", "Unable to turn on the log. Check server logs.");
     return OK;
 }
 
@@ -197,6 +202,9 @@ static void tell(struct server *server, enum setting_module module)
         break;
     case MODULE_LIFECYCLE:
         lifecycle_apply(server->lifecycle);
+        break;
+    case MODULE_PERSISTENCE:
+        persistence_apply(server->persistence);
         break;
     case MODULE_NONE:
     case MODULE_COUNT:

@@ -5,27 +5,15 @@
 
 /* clang-format off */
 const struct setting_inert setting_inert_table[] = {
-    {"save", NULL, "", INERT_FIXED, INERT_NOT_KEPT},
-    {"appendonly", NULL, "no", INERT_FIXED, INERT_NOT_KEPT},
-    {"appendfsync", NULL, "everysec", INERT_TEXT, INERT_NOT_KEPT},
-    {"appendfilename", NULL, "appendonly.aof", INERT_START, INERT_NOT_KEPT},
-    {"appenddirname", NULL, "appendonlydir", INERT_START, INERT_NOT_KEPT},
     {"no-appendfsync-on-rewrite", NULL, "no", INERT_BOOL, INERT_NOT_KEPT},
-    {"auto-aof-rewrite-percentage", NULL, "100", INERT_NUMBER, INERT_NOT_KEPT},
-    {"auto-aof-rewrite-min-size", NULL, "67108864", INERT_MEMORY, INERT_NOT_KEPT},
-    {"aof-load-truncated", NULL, "yes", INERT_BOOL, INERT_NOT_KEPT},
     {"aof-load-corrupt-tail-max-size", NULL, "0", INERT_MEMORY, INERT_NOT_KEPT},
     {"aof-use-rdb-preamble", NULL, "yes", INERT_BOOL, INERT_NOT_KEPT},
     {"aof-timestamp-enabled", NULL, "no", INERT_BOOL, INERT_NOT_KEPT},
     {"aof-disable-auto-gc", NULL, "no", INERT_BOOL, INERT_NOT_KEPT},
     {"aof-rewrite-incremental-fsync", NULL, "yes", INERT_BOOL, INERT_NOT_KEPT},
     {"rdb-save-incremental-fsync", NULL, "yes", INERT_BOOL, INERT_NOT_KEPT},
-    {"stop-writes-on-bgsave-error", NULL, "yes", INERT_BOOL, INERT_NOT_KEPT},
-    {"rdbcompression", NULL, "yes", INERT_BOOL, INERT_NOT_KEPT},
-    {"rdbchecksum", NULL, "yes", INERT_START, INERT_NOT_KEPT},
     {"rdb-version-check", NULL, "strict", INERT_TEXT, INERT_NOT_KEPT},
     {"rdb-del-sync-files", NULL, "no", INERT_BOOL, INERT_NOT_KEPT},
-    {"dbfilename", NULL, "dump.rdb", INERT_START, INERT_NOT_KEPT},
     {"sanitize-dump-payload", NULL, "no", INERT_TEXT, INERT_NOT_KEPT},
 
     {"replicaof", "slaveof", "", INERT_FIXED, INERT_REPLICATION},

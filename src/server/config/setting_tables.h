@@ -8,6 +8,7 @@ extern const struct setting setting_network_table[]; /* who may connect, limits 
 extern const struct setting setting_process_table[]; /* start, log, housekeeping */
 extern const struct setting setting_memory_table[];  /* maxmemory and eviction */
 extern const struct setting setting_command_table[]; /* guards, events, tracking, what is watched */
+extern const struct setting setting_persistence_table[]; /* the log, snapshots */
 
 /* All of them, NULL at the end. */
 extern const struct setting *const setting_tables[];

@@ -13,6 +13,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 
+struct disk;
 struct persistence;
 struct server;
 
@@ -25,6 +26,7 @@ struct save_point {
 };
 
 struct persistence_settings {
+    const struct disk *disk;     /* NULL: disk_real(). For tests */
     bool append_only;            /* appendonly: persistence_set_append_only applies it */
     int sync;                    /* appendfsync, enum log_sync: persistence_apply */
     char *append_directory;      /* appenddirname, within `dir`; at start only */
@@ -35,6 +37,7 @@ struct persistence_settings {
     uint64_t rewrite_size_min;   /* auto-aof-rewrite-min-size, bytes */
     struct save_point save_points[PERSISTENCE_SAVE_POINTS_MAX];
     size_t save_point_count;
+    bool save_points_given;         /* a configuration named some: further lines join them */
     char *snapshot_file;            /* dbfilename */
     bool compress, checksum;        /* rdbcompression, rdbchecksum */
     bool stop_writes_on_save_error; /* stop-writes-on-bgsave-error */
