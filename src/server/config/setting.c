@@ -193,7 +193,8 @@ bool setting_set(const struct setting *setting, struct settings *settings,
                  const struct slice *words, size_t count, struct setting_problem *problem)
 {
     bool several = (setting->flags & SETTING_SEVERAL) != 0;
-    if (several ? count == 0 : count != 1) {
+    bool joins = (setting->flags & SETTING_JOINS) != 0;
+    if (several || joins ? count == 0 : count != 1) {
         setting_complain(problem, "wrong number of arguments");
         return false;
     }

@@ -30,12 +30,13 @@ enum setting_type {
 };
 
 enum setting_flag {
-    SETTING_IMMUTABLE = 1 << 0,   /* only at the start */
-    SETTING_SENSITIVE = 1 << 1,   /* never in the log */
-    SETTING_PROTECTED = 1 << 2,   /* refused to CONFIG SET: it would let clients write files */
-    SETTING_SEVERAL = 1 << 3,     /* takes several words, or one that holds them */
-    SETTING_HIDDEN = 1 << 4,      /* CONFIG GET shows it only by its whole name */
-    SETTING_AT_LISTENERS = 1 << 5 /* the listeners are opened anew after a change */
+    SETTING_IMMUTABLE = 1 << 0,    /* only at the start */
+    SETTING_SENSITIVE = 1 << 1,    /* never in the log */
+    SETTING_PROTECTED = 1 << 2,    /* refused to CONFIG SET: it would let clients write files */
+    SETTING_SEVERAL = 1 << 3,      /* takes several words, or one that holds them */
+    SETTING_HIDDEN = 1 << 4,       /* CONFIG GET shows it only by its whole name */
+    SETTING_AT_LISTENERS = 1 << 5, /* the listeners are opened anew after a change */
+    SETTING_JOINS = 1 << 6, /* several words are a line that joins others, one word holds all */
 };
 
 /* Which module is told after a change while the server runs. */

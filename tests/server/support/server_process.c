@@ -1,11 +1,13 @@
 #include "support/server_process.h"
 
 #include <arpa/inet.h>
+#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -48,7 +50,25 @@ static bool accepts(int port)
     return connected;
 }
 
-static _Noreturn void become_server(int port, const char *file, const char *const *arguments)
+static void make_folder(struct server_process *process)
+{
+    const char *parent = getenv("TMPDIR");
+    snprintf(process->folder, sizeof process->folder, "%s/holdfast-XXXXXX",
+             parent != NULL ? parent : "/tmp");
+    if (mkdtemp(process->folder) == NULL) {
+        perror(process->folder);
+        exit(1);
+    }
+}
+
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *place)
+{
+    (void)status, (void)type, (void)place;
+    return remove(path);
+}
+
+static _Noreturn void become_server(int port, const char *folder, const char *file,
+                                    const char *const *arguments)
 {
     const char *program = getenv("HOLDFAST_SERVER");
     char port_text[16];
@@ -57,7 +77,7 @@ static _Noreturn void become_server(int port, const char *file, const char *cons
     size_t count = 1;
     if (file != NULL)
         line[count++] = file;
-    const char *const own[] = {"--port", port_text, "--save", ""};
+    const char *const own[] = {"--port", port_text, "--save", "", "--dir", folder};
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
         line[count++] = own[i];
     for (size_t i = 0; arguments != NULL && arguments[i] != NULL && count < ARGUMENTS_MAX - 1; i++)
@@ -70,10 +90,11 @@ static _Noreturn void become_server(int port, const char *file, const char *cons
 static void start(struct server_process *process, const char *file, const char *const *arguments)
 {
     process->port = free_port();
+    make_folder(process);
     fflush(NULL);
     process->pid = fork();
     if (process->pid == 0)
-        become_server(process->port, file, arguments);
+        become_server(process->port, process->folder, file, arguments);
     for (int waited_ms = 0; waited_ms < START_MS; waited_ms += 20) {
         if (accepts(process->port))
             return;
@@ -99,6 +120,7 @@ int server_process_wait(struct server_process *process)
 {
     int status = 0;
     waitpid(process->pid, &status, 0);
+    (void)nftw(process->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 

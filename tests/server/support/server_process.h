@@ -9,6 +9,7 @@
 struct server_process {
     pid_t pid;
     int port;
+    char folder[256]; /* its working directory, removed when it has ended */
 };
 
 /* `arguments`: more of the command line, NULL at the end; may be NULL. Ready to accept when it

@@ -167,7 +167,7 @@ static void a_wrong_value_stops_the_start_and_is_not_shown(void **state)
     assert_int_equal(load(fixture, "--requirepass secret word"), ERROR_SYNTAX);
     assert_string_equal(fixture->text.data,
                         "command line:1: requirepass: wrong number of arguments");
-    assert_int_equal(load(fixture, "--appendonly"), OK); /* no value, no effect, no harm */
+    assert_int_equal(load(fixture, "--tls-port"), OK); /* no value, no effect, no harm */
 }
 
 static void what_a_stock_redis_conf_says_is_accepted(void **state)
@@ -195,13 +195,23 @@ static void what_would_leave_the_server_open_stops_the_start(void **state)
 static void promises_that_cannot_be_kept_answer_what_is_true(void **state)
 {
     struct fixture *fixture = *state;
-    assert_int_equal(load(fixture, "--appendonly yes --save 900_1 --appendfsync always"), OK);
-    assert_string_equal(get(fixture, "appendonly save appendfsync"),
-                        "appendfsync=always appendonly=no save=");
-    assert_string_equal(set(fixture, "appendonly no save ''"), "");
-    assert_string_equal(set(fixture, "appendonly yes"),
-                        "ERR CONFIG SET failed (possibly related to argument 'appendonly') - "
-                        "nothing is kept on disk in this version");
+    assert_int_equal(load(fixture, "--cluster-enabled yes"), OK);
+    assert_string_equal(get(fixture, "cluster-enabled"), "cluster-enabled=no");
+}
+
+static void save_points_of_several_lines_join_and_one_word_replaces_them(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_string_equal(get(fixture, "save"), "save=3600 1 300 100 60 10000");
+    assert_int_equal(load(fixture, "--save 900 1 --save 300 10"), OK);
+    assert_string_equal(get(fixture, "save"), "save=900 1 300 10");
+    assert_string_equal(set(fixture, "save 60_5"), "");
+    assert_string_equal(get(fixture, "save"), "save=60 5");
+    assert_string_equal(set(fixture, "save 60"),
+                        "ERR CONFIG SET failed (possibly related to argument 'save') - "
+                        "Invalid save parameters");
+    assert_string_equal(set(fixture, "save ''"), "");
+    assert_string_equal(get(fixture, "save"), "save=");
 }
 
 /* --- CONFIG SET and GET --- */
@@ -349,6 +359,7 @@ int main(void)
         TEST(what_a_stock_redis_conf_says_is_accepted),
         TEST(what_would_leave_the_server_open_stops_the_start),
         TEST(promises_that_cannot_be_kept_answer_what_is_true),
+        TEST(save_points_of_several_lines_join_and_one_word_replaces_them),
         TEST(several_settings_change_all_or_not_at_all),
         TEST(a_setting_is_known_by_its_names_and_by_patterns),
         TEST(every_special_value_comes_back_as_it_was_set),
