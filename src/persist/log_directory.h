@@ -1,9 +1,7 @@
 /* The directory of the log: its lock, its manifest, the names of its files.
  *
- * The manifest is that of Redis 7's multi-part AOF (lines "file NAME seq N type b|i|h", comments
- * begin with '#'): one base (RDB), increments in order, history (to be removed). A file counts only
- * once the manifest names it; the manifest changes by rename. Blocking: used at start and by the
- * log's worker, one thread at a time. */
+ * A file counts only once the manifest names it; the manifest changes by rename. Blocking: used at
+ * start and by the log's worker, one thread at a time. */
 #ifndef HOLDFAST_PERSIST_LOG_DIRECTORY_H
 #define HOLDFAST_PERSIST_LOG_DIRECTORY_H
 
@@ -14,37 +12,10 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/slice.h"
+#include "persist/log_manifest.h"
 #include "system/disk.h"
 
-#define LOG_FILE_NAME_MAX 255 /* bytes of a file's name, as in Redis a name without a slash */
-#define LOG_MANIFEST_SIZE_MAX (1024 * 1024) /* bytes */
-
-enum log_file_type { LOG_FILE_BASE = 'b', LOG_FILE_INCREMENT = 'i', LOG_FILE_HISTORY = 'h' };
-
-struct log_file {
-    char name[LOG_FILE_NAME_MAX + 1];
-    int64_t sequence;
-    enum log_file_type type;
-};
-
-/* What the manifest says. `files`: the base first (if any), then increments in order of sequence,
- * then history. */
-struct log_manifest {
-    struct log_file *files; /* memory_* block */
-    size_t count;
-};
-
-/* ERROR_SYNTAX: *line is the number of the line and `why` (static) what is wrong with it: as Redis,
- * a manifest in disorder is refused. `out` must be all zero. */
-WARN_UNUSED enum error log_manifest_parse(struct slice text, struct log_manifest *out, size_t *line,
-                                          const char **why);
-void log_manifest_format(const struct log_manifest *manifest, struct buffer *out);
-void log_manifest_deinit(struct log_manifest *manifest);
-void log_manifest_copy(const struct log_manifest *from, struct log_manifest *to);
-void log_manifest_add(struct log_manifest *manifest, const char *name, int64_t sequence,
-                      enum log_file_type type);
-const struct log_file *log_manifest_base(const struct log_manifest *manifest); /* NULL: none */
-int64_t log_manifest_last_sequence(const struct log_manifest *manifest, enum log_file_type type);
+#define LOG_TEMPORARY_PREFIX "temp-" /* of files that no manifest names yet */
 
 struct log_directory;
 
@@ -75,8 +46,9 @@ void log_directory_increment_name(const struct log_directory *directory, int64_t
 WARN_UNUSED enum error log_directory_switch(struct log_directory *directory,
                                             const struct log_manifest *manifest);
 
-/* Removes files of type history, forgets them in the manifest, and removes temporary and log files
- * of ours that the manifest does not name. What cannot be removed is left for the next time. */
+/* Removes files of type history, forgets them in the manifest, and removes temporary files and log
+ * files that a crash left unnamed. What cannot be removed is left for the next time. Does nothing
+ * where there is no manifest. */
 void log_directory_clean(struct log_directory *directory);
 
 #endif

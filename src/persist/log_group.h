@@ -64,12 +64,10 @@ size_t log_group_write_header(char *out, const struct log_group_header *header);
 enum log_line log_group_read_line(struct slice input, struct log_file_header *file,
                                   struct log_group_header *group, size_t *length);
 
-/* The checksum a group of these numbers must have. The second form for commands in pieces: begin,
- * add each piece, end. */
+/* The checksum a group of these numbers must have. The second form for commands in pieces. */
 uint32_t log_group_crc(const struct log_id *id, const struct log_group_header *header,
                        struct slice commands);
 uint32_t log_group_crc_begin(const struct log_id *id, const struct log_group_header *header);
 uint32_t log_group_crc_add(uint32_t crc, struct slice commands);
-uint32_t log_group_crc_end(uint32_t crc);
 
 #endif

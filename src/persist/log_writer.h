@@ -31,7 +31,7 @@
 
 #include "base/error.h"
 #include "base/slice.h"
-#include "persist/log_group.h"
+#include "persist/log_files.h"
 
 struct clock;
 struct event_loop;
@@ -55,21 +55,13 @@ struct log_writer_hooks {
     void (*full)(void *context, bool full);
     /* Nothing can be promised any more: `what` was tried and ended with errno `error_number`. */
     void (*failed)(void *context, const char *what, int error_number);
-    /* A write and sync took this long: LATENCY (aof-fsync-always, aof-write ...), microseconds. */
+    /* A write and sync took this long: LATENCY, microseconds; -1: there was none. */
     void (*wrote)(void *context, int64_t write_us, int64_t sync_us);
 };
 
 struct log_writer_settings {
     enum log_sync sync;
     uint64_t segment_size_max;
-};
-
-/* Where to go on: what recovery found (persist/recovery.h), or a new log. */
-struct log_writer_start {
-    struct log_id id;
-    uint64_t offset;            /* of the next group */
-    const char *increment_name; /* to append to, at `increment_size`; NULL: begin a new increment */
-    uint64_t increment_size;
 };
 
 /* Opens or makes the increment, durably, before it returns (blocking). `directory` and `worker`
@@ -132,16 +124,17 @@ void log_writer_rotate(struct log_writer *writer, int64_t *sequence);
 void log_writer_switch_base(struct log_writer *writer, const char *temporary_path, int64_t sequence,
                             void (*done)(void *context, int error_number), void *context);
 
+#define LOG_SYNC_HISTOGRAM_SIZE 32
+
 struct log_writer_statistics {
-    uint64_t groups, syncs; /* since the start */
-    uint64_t bytes;         /* of groups written, annotations included */
+    uint64_t groups, syncs, bytes; /* since the start; bytes of commands */
     uint64_t group_bytes_last, group_bytes_max;
-    uint64_t size;        /* bytes of the increments that the manifest names, and... */
-    uint64_t base_size;   /* ...of its base: aof_current_size is the sum */
-    uint64_t full_errors; /* times that ENOSPC was met */
-    uint64_t sync_us_total;
-    int64_t last_write_error;  /* errno; 0: the last write went well */
-    uint64_t sync_us_log2[32]; /* histogram: syncs of 2^i .. 2^(i+1)-1 us */
+    uint64_t size;        /* bytes of base and increments: aof_current_size */
+    uint64_t base_size;   /* bytes when the base was made, or of all at the start: aof_base_size */
+    uint64_t full_errors; /* times that the disk was met full */
+    uint64_t sync_us_total, sync_us_max;
+    int last_error;                                 /* errno of the last write; 0: it went well */
+    uint64_t sync_us_log2[LOG_SYNC_HISTOGRAM_SIZE]; /* syncs of 2^i .. 2^(i+1)-1 us */
 };
 const struct log_writer_statistics *log_writer_statistics(const struct log_writer *writer);
 

@@ -85,8 +85,8 @@ WARN_UNUSED enum error disk_sync(const struct disk_file *file);
 WARN_UNUSED enum error disk_truncate(const struct disk_file *file, uint64_t length);
 WARN_UNUSED enum error disk_size(const struct disk_file *file, uint64_t *size);
 WARN_UNUSED enum error disk_rename(const struct disk *disk, const char *from, const char *to);
-/* OK if it was not there. */
-WARN_UNUSED enum error disk_remove(const struct disk *disk, const char *path);
+/* OK if it was not there. What cannot be removed does no harm: the error may be ignored. */
+enum error disk_remove(const struct disk *disk, const char *path);
 WARN_UNUSED enum error disk_link(const struct disk *disk, const char *from, const char *to);
 WARN_UNUSED enum error disk_make_directory(const struct disk *disk, const char *path);
 /* Makes created, renamed and removed names durable. */

@@ -23,7 +23,7 @@ struct worker {
     atomic_size_t pending;
 
     pthread_mutex_t lock; /* guards what follows */
-    pthread_cond_t arrived;
+    pthread_cond_t arrived, idle;
     struct job_queue submitted, finished;
     bool ending;
 };
@@ -77,6 +77,7 @@ static void *worker_main(void *argument)
             pthread_mutex_unlock(&worker->lock);
             worker_run_jobs(worker, jobs);
             pthread_mutex_lock(&worker->lock);
+            pthread_cond_broadcast(&worker->idle);
         } else if (worker->ending) {
             break;
         } else {
@@ -106,6 +107,7 @@ struct worker *worker_create(struct event_loop *loop, const char *name)
     snprintf(worker->name, sizeof(worker->name), "%s", name);
     pthread_mutex_init(&worker->lock, NULL);
     pthread_cond_init(&worker->arrived, NULL);
+    pthread_cond_init(&worker->idle, NULL);
     job_queue_init(&worker->submitted);
     job_queue_init(&worker->finished);
     event_wake_start(&worker->wake, loop, worker_finish_jobs, worker);
@@ -126,6 +128,7 @@ struct worker *worker_create(struct event_loop *loop, const char *name)
         return worker;
     event_wake_stop(&worker->wake);
     pthread_cond_destroy(&worker->arrived);
+    pthread_cond_destroy(&worker->idle);
     pthread_mutex_destroy(&worker->lock);
     memory_free(worker);
     errno = result;
@@ -142,6 +145,7 @@ void worker_destroy(struct worker *worker)
     worker_finish_jobs(worker);
     event_wake_stop(&worker->wake);
     pthread_cond_destroy(&worker->arrived);
+    pthread_cond_destroy(&worker->idle);
     pthread_mutex_destroy(&worker->lock);
     memory_free(worker);
 }
@@ -154,6 +158,15 @@ void worker_submit(struct worker *worker, struct worker_job *job)
     job_queue_add(&worker->submitted, job);
     pthread_cond_signal(&worker->arrived);
     pthread_mutex_unlock(&worker->lock);
+}
+
+void worker_wait(struct worker *worker)
+{
+    pthread_mutex_lock(&worker->lock);
+    while (worker_pending(worker) > 0)
+        pthread_cond_wait(&worker->idle, &worker->lock);
+    pthread_mutex_unlock(&worker->lock);
+    worker_finish_jobs(worker);
 }
 
 size_t worker_pending(const struct worker *worker)

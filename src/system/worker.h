@@ -24,6 +24,8 @@ struct worker *worker_create(struct event_loop *loop, const char *name);
 void worker_destroy(struct worker *worker);
 
 void worker_submit(struct worker *worker, struct worker_job *job); /* thread of the loop */
+/* Waits until all jobs have run, and calls their `done`. Thread of the loop. */
+void worker_wait(struct worker *worker);
 size_t worker_pending(
     const struct worker *worker); /* submitted and not run yet: INFO's lazyfree_pending */
 

@@ -1,0 +1,374 @@
+#include "persist/log_files.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assertion.h"
+#include "base/memory.h"
+#include "persist/log_directory.h"
+
+struct log_files {
+    struct log_directory *directory;
+    struct log_id id;
+    struct disk_file file; /* the current increment */
+    int64_t sequence;
+    uint64_t size;   /* of the current increment: up to its last whole group */
+    uint64_t before; /* bytes of base and increments before the current one */
+    uint64_t base_size;
+    uint64_t offset, synced_offset;
+    bool manifested, broken, dirty; /* dirty: something is not synced */
+};
+
+/* --- sizes --- */
+
+static uint64_t size_of(const struct log_directory *directory, const char *name)
+{
+    struct buffer path = {0};
+    struct disk_file file;
+    uint64_t size = 0;
+    log_directory_file_path(directory, name, &path);
+    if (disk_open(log_directory_disk(directory), path.data, DISK_READ, &file) == OK) {
+        if (disk_size(&file, &size) != OK)
+            size = 0;
+        disk_close(&file);
+    }
+    buffer_deinit(&path);
+    return size;
+}
+
+/* What was loaded may be in memory only, if whoever wrote it did not sync: it must not be lost now
+ * that it is served. */
+static enum error sync_all(const struct log_directory *directory)
+{
+    const struct log_manifest *manifest = log_directory_manifest(directory);
+    struct buffer path = {0};
+    enum error error = OK;
+    for (size_t i = 0; i < manifest->count && error == OK; i++) {
+        struct disk_file file = DISK_FILE_NONE;
+        if (manifest->files[i].type == LOG_FILE_HISTORY)
+            continue;
+        log_directory_file_path(directory, manifest->files[i].name, &path);
+        error = disk_open(log_directory_disk(directory), path.data, DISK_APPEND, &file);
+        if (error == OK)
+            error = disk_sync(&file);
+        disk_close(&file);
+    }
+    buffer_deinit(&path);
+    return error;
+}
+
+/* All the manifest names but the current increment. */
+static void measure(struct log_files *files)
+{
+    const struct log_manifest *manifest = log_directory_manifest(files->directory);
+    files->before = files->base_size = 0;
+    for (size_t i = 0; i < manifest->count; i++) {
+        const struct log_file *file = &manifest->files[i];
+        if (file->type == LOG_FILE_HISTORY ||
+            (file->type == LOG_FILE_INCREMENT && file->sequence == files->sequence))
+            continue;
+        uint64_t size = size_of(files->directory, file->name);
+        files->before += size;
+        if (file->type == LOG_FILE_BASE)
+            files->base_size = size;
+    }
+}
+
+/* --- increments --- */
+
+static void increment_path(const struct log_files *files, int64_t sequence, struct buffer *out)
+{
+    char name[LOG_FILE_NAME_MAX + 1], temporary[LOG_FILE_NAME_MAX + 16];
+    log_directory_increment_name(files->directory, sequence, name);
+    snprintf(temporary, sizeof temporary, "%s%s", files->manifested ? "" : LOG_TEMPORARY_PREFIX,
+             name);
+    log_directory_file_path(files->directory, temporary, out);
+}
+
+static enum error name_increment(struct log_files *files, int64_t sequence)
+{
+    char name[LOG_FILE_NAME_MAX + 1];
+    struct log_manifest manifest;
+    log_directory_increment_name(files->directory, sequence, name);
+    log_manifest_copy(log_directory_manifest(files->directory), &manifest);
+    log_manifest_add(&manifest, name, sequence, LOG_FILE_INCREMENT);
+    enum error error = log_directory_switch(files->directory, &manifest);
+    log_manifest_deinit(&manifest);
+    return error;
+}
+
+static enum error write_file_header(struct log_files *files, const struct disk_file *file,
+                                    uint64_t *size)
+{
+    char line[LOG_ANNOTATION_MAX];
+    struct log_file_header header = {files->id, files->offset};
+    *size = log_group_write_file_header(line, &header);
+    enum error error = disk_append(file, slice_of(line, *size));
+    return error == OK ? disk_sync(file) : error;
+}
+
+/* Makes the file, its first line and its name durable, then the manifest that names it. */
+static enum error make_increment(struct log_files *files, int64_t sequence, struct disk_file *out,
+                                 uint64_t *size)
+{
+    const struct disk *disk = log_directory_disk(files->directory);
+    struct buffer path = {0};
+    increment_path(files, sequence, &path);
+    struct disk_file file = DISK_FILE_NONE;
+    enum error error = disk_open(disk, path.data, DISK_CREATE_NEW, &file);
+    if (error == OK)
+        error = write_file_header(files, &file, size);
+    if (error == OK)
+        error = disk_sync_directory(disk, log_directory_path(files->directory));
+    if (error == OK && files->manifested)
+        error = name_increment(files, sequence);
+    if (error == OK)
+        *out = file;
+    else
+        disk_close(&file); /* an unnamed file does no harm; made anew at the next try */
+    buffer_deinit(&path);
+    return error;
+}
+
+static enum error begin_increment(struct log_files *files, int64_t sequence)
+{
+    struct disk_file file;
+    uint64_t size;
+    enum error error = make_increment(files, sequence, &file, &size);
+    if (error != OK)
+        return error;
+    disk_close(&files->file);
+    files->file = file;
+    files->before += files->size;
+    files->size = size;
+    files->sequence = sequence;
+    return OK;
+}
+
+enum error log_files_begin_increment(struct log_files *files, int64_t sequence)
+{
+    ASSERT(sequence > files->sequence);
+    enum error error = log_files_sync(files);
+    return error == OK ? begin_increment(files, sequence) : error;
+}
+
+static enum error open_increment(struct log_files *files, const struct log_writer_start *start)
+{
+    struct buffer path = {0};
+    log_directory_file_path(files->directory, start->increment_name, &path);
+    enum error error =
+        disk_open(log_directory_disk(files->directory), path.data, DISK_APPEND, &files->file);
+    if (error == OK)
+        error = disk_truncate(&files->file, start->increment_size);
+    if (error == OK)
+        error = disk_sync(&files->file);
+    files->size = start->increment_size;
+    files->sequence =
+        log_manifest_last_sequence(log_directory_manifest(files->directory), LOG_FILE_INCREMENT);
+    buffer_deinit(&path);
+    return error;
+}
+
+enum error log_files_open(struct log_directory *directory, const struct log_writer_start *start,
+                          bool manifested, struct log_files **out)
+{
+    struct log_files *files = memory_allocate_zeroed(sizeof *files);
+    files->directory = directory;
+    files->id = start->id;
+    files->file = DISK_FILE_NONE;
+    files->offset = files->synced_offset = start->offset;
+    files->manifested = manifested;
+    log_directory_clean(directory);
+    const struct log_manifest *manifest = log_directory_manifest(directory);
+    enum error error = manifested ? sync_all(directory) : OK;
+    if (error == OK && start->increment_name != NULL)
+        error = open_increment(files, start);
+    else if (error == OK)
+        error =
+            begin_increment(files, log_manifest_last_sequence(manifest, LOG_FILE_INCREMENT) + 1);
+    if (error != OK) {
+        log_files_close(files);
+        return error;
+    }
+    measure(files);
+    *out = files;
+    return OK;
+}
+
+void log_files_close(struct log_files *files)
+{
+    if (files == NULL)
+        return;
+    disk_close(&files->file);
+    memory_free(files);
+}
+
+/* --- groups --- */
+
+static enum error append_vectors(struct log_files *files, struct slice annotation,
+                                 struct slice commands)
+{
+    struct iovec vectors[2] = {
+        {(char *)(uintptr_t)annotation.data, annotation.length},
+        {(char *)(uintptr_t)commands.data, commands.length},
+    };
+    enum error error = disk_append_vectors(&files->file, vectors, 2);
+    if (error == OK)
+        return OK;
+    int reason = errno;
+    if (disk_truncate(&files->file, files->size) != OK)
+        files->broken = true;
+    errno = reason;
+    return error;
+}
+
+enum error log_files_append(struct log_files *files, struct slice commands)
+{
+    ASSERT(!files->broken);
+    struct log_group_header header = {
+        .offset = files->offset,
+        .length = commands.length,
+        .durable = files->synced_offset,
+    };
+    header.crc = log_group_crc(&files->id, &header, commands);
+    char line[LOG_ANNOTATION_MAX];
+    size_t length = log_group_write_header(line, &header);
+    enum error error = append_vectors(files, slice_of(line, length), commands);
+    if (error != OK)
+        return error;
+    files->size += length + commands.length;
+    files->offset += commands.length;
+    files->dirty = true;
+    return OK;
+}
+
+enum error log_files_sync(struct log_files *files)
+{
+    ASSERT(!files->broken);
+    if (!files->dirty)
+        return OK;
+    enum error error = disk_sync(&files->file);
+    if (error != OK) {
+        files->broken = true; /* what the kernel did with the pages nobody knows (P4) */
+        return error;
+    }
+    files->dirty = false;
+    files->synced_offset = files->offset;
+    return OK;
+}
+
+/* --- a new base --- */
+
+/* The increments of a new log get their names. */
+static enum error name_temporaries(struct log_files *files, int64_t from)
+{
+    const struct disk *disk = log_directory_disk(files->directory);
+    struct buffer temporary = {0}, path = {0};
+    enum error error = OK;
+    for (int64_t sequence = from; error == OK && sequence <= files->sequence; sequence++) {
+        char name[LOG_FILE_NAME_MAX + 1];
+        log_directory_increment_name(files->directory, sequence, name);
+        log_directory_file_path(files->directory, name, &path);
+        increment_path(files, sequence, &temporary);
+        error = disk_rename(disk, temporary.data, path.data);
+    }
+    buffer_deinit(&temporary);
+    buffer_deinit(&path);
+    return error;
+}
+
+static void plan_manifest(const struct log_files *files, const char *base_name,
+                          int64_t base_sequence, int64_t from, struct log_manifest *out)
+{
+    const struct log_manifest *now = log_directory_manifest(files->directory);
+    *out = (struct log_manifest){NULL, 0};
+    log_manifest_add(out, base_name, base_sequence, LOG_FILE_BASE);
+    for (size_t i = 0; i < now->count; i++) {
+        const struct log_file *file = &now->files[i];
+        bool stays =
+            files->manifested && file->type == LOG_FILE_INCREMENT && file->sequence >= from;
+        log_manifest_add(out, file->name, file->sequence,
+                         stays ? LOG_FILE_INCREMENT : LOG_FILE_HISTORY);
+    }
+    for (int64_t sequence = from; !files->manifested && sequence <= files->sequence; sequence++) {
+        char name[LOG_FILE_NAME_MAX + 1];
+        log_directory_increment_name(files->directory, sequence, name);
+        log_manifest_add(out, name, sequence, LOG_FILE_INCREMENT);
+    }
+}
+
+enum error log_files_switch_base(struct log_files *files, const char *temporary_path,
+                                 int64_t sequence)
+{
+    const struct disk *disk = log_directory_disk(files->directory);
+    const struct log_manifest *now = log_directory_manifest(files->directory);
+    int64_t base_sequence = log_manifest_last_sequence(now, LOG_FILE_BASE) + 1;
+    int64_t old_sequence = log_manifest_last_sequence(now, LOG_FILE_HISTORY) + 1;
+    if (base_sequence < old_sequence)
+        base_sequence = old_sequence; /* never the name of a file that is still there */
+    char name[LOG_FILE_NAME_MAX + 1];
+    struct buffer path = {0};
+    log_directory_base_name(files->directory, base_sequence, name);
+    log_directory_file_path(files->directory, name, &path);
+    enum error error = disk_rename(disk, temporary_path, path.data);
+    if (error == OK && !files->manifested)
+        error = name_temporaries(files, sequence);
+    if (error == OK)
+        error = disk_sync_directory(disk, log_directory_path(files->directory));
+    if (error == OK) {
+        struct log_manifest manifest;
+        plan_manifest(files, name, base_sequence, sequence, &manifest);
+        error = log_directory_switch(files->directory, &manifest);
+        log_manifest_deinit(&manifest);
+    }
+    buffer_deinit(&path);
+    if (error != OK)
+        return error;
+    files->manifested = true;
+    log_directory_clean(files->directory);
+    measure(files);
+    return OK;
+}
+
+/* --- looking --- */
+
+uint64_t log_files_offset(const struct log_files *files)
+{
+    return files->offset;
+}
+
+uint64_t log_files_synced_offset(const struct log_files *files)
+{
+    return files->synced_offset;
+}
+
+int64_t log_files_sequence(const struct log_files *files)
+{
+    return files->sequence;
+}
+
+uint64_t log_files_size(const struct log_files *files)
+{
+    return files->size;
+}
+
+uint64_t log_files_all_size(const struct log_files *files)
+{
+    return files->before + files->size;
+}
+
+uint64_t log_files_base_size(const struct log_files *files)
+{
+    return files->base_size;
+}
+
+bool log_files_is_manifested(const struct log_files *files)
+{
+    return files->manifested;
+}
+
+bool log_files_is_broken(const struct log_files *files)
+{
+    return files->broken;
+}

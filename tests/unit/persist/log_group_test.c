@@ -1,0 +1,138 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/crc32c.h"
+#include "persist/log_group.h"
+
+static const struct log_id some_id = {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 255}};
+
+static enum log_line read_line(const char *text, struct log_group_header *group)
+{
+    struct log_file_header file;
+    size_t length;
+    return log_group_read_line(slice_of_string(text), &file, group, &length);
+}
+
+static void crc32c_is_that_of_the_standard(void **state)
+{
+    (void)state;
+    assert_int_equal(crc32c_add(0, "123456789", 9), 0xE3069283); /* RFC 3720's check value */
+    assert_int_equal(crc32c_add_portable(0, "123456789", 9), 0xE3069283);
+    unsigned char bytes[257];
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (unsigned char)(i * 7 + 3);
+    for (size_t length = 0; length < 64; length++)
+        for (size_t from = 0; from < 16; from++)
+            assert_int_equal(crc32c_add(1, bytes + from, length),
+                             crc32c_add_portable(1, bytes + from, length));
+}
+
+static void headers_come_back_as_they_were_written(void **state)
+{
+    (void)state;
+    char line[LOG_ANNOTATION_MAX];
+    struct log_file_header file = {some_id, UINT64_C(9223372036854775807)}, read_file;
+    struct log_group_header group = {77, 1234, 70, 0xdeadbeef}, read_group;
+    size_t length, written = log_group_write_file_header(line, &file);
+    assert_int_equal(log_group_read_line(slice_of(line, written), &read_file, &read_group, &length),
+                     LOG_LINE_FILE);
+    assert_int_equal(length, written);
+    assert_memory_equal(&file, &read_file, sizeof file);
+    written = log_group_write_header(line, &group);
+    assert_int_equal(log_group_read_line(slice_of(line, written), &read_file, &read_group, &length),
+                     LOG_LINE_GROUP);
+    assert_int_equal(read_group.offset, group.offset);
+    assert_int_equal(read_group.length, group.length);
+    assert_int_equal(read_group.durable, group.durable);
+    assert_int_equal(read_group.crc, group.crc);
+    assert_memory_equal(line, "#HF 77 1234 70 deadbeef\r\n", written);
+}
+
+static void a_line_is_whole_or_incomplete_at_every_cut(void **state)
+{
+    (void)state;
+    char line[LOG_ANNOTATION_MAX];
+    struct log_group_header group = {77, 1234, 70, 0xdeadbeef}, read_group;
+    struct log_file_header file;
+    size_t length, written = log_group_write_header(line, &group);
+    for (size_t cut = 0; cut < written; cut++)
+        assert_int_equal(log_group_read_line(slice_of(line, cut), &file, &read_group, &length),
+                         LOG_LINE_INCOMPLETE);
+}
+
+static void what_is_not_quite_a_group_is_bad(void **state)
+{
+    (void)state;
+    struct log_group_header group;
+    assert_int_equal(read_line("*1\r\n", &group), LOG_LINE_NONE);
+    assert_int_equal(read_line("#TS:123\r\n", &group), LOG_LINE_ANNOTATION);
+    assert_int_equal(read_line("#HF 1 2 0 00000000\r\n", &group), LOG_LINE_GROUP);
+    static const char *const bad[] = {
+        "#HF 1 2 0 0000000\r\n",
+        "#HF 1 2 0 00000000\n",
+        "#HF 01 2 0 00000000\r\n",
+        "#HF 1 2 0  00000000\r\n",
+        "#HF 1 2 0 00000000 \r\n",
+        "#HF 1 2 0 0000000G\r\n",
+        "#HF -1 2 0 00000000\r\n",
+        "#HF 1 2 2 00000000\r\n",
+        "#HF 1 2 0\r\n",
+        "#HF 1 2 0 00000000 9\r\n",
+        "#HF-LOG 2 00 1\r\n",
+        "#HF 1 2 0 DEADBEEF\r\n",
+        "#HF 1 9223372036854775807 0 00000000\r\n",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        if (read_line(bad[i], &group) != LOG_LINE_BAD)
+            fail_msg("taken as good: %s", bad[i]);
+    char endless[2 * LOG_ANNOTATION_MAX];
+    memset(endless, '1', sizeof endless);
+    memcpy(endless, "#HF ", 4);
+    struct log_file_header file;
+    size_t length;
+    assert_int_equal(log_group_read_line(slice_of(endless, sizeof endless), &file, &group, &length),
+                     LOG_LINE_BAD);
+}
+
+static void the_checksum_covers_everything(void **state)
+{
+    (void)state;
+    struct slice commands = SLICE("*1\r\n$4\r\nPING\r\n");
+    struct log_group_header header = {10, commands.length, 5, 0};
+    uint32_t crc = log_group_crc(&some_id, &header, commands);
+    struct log_group_header other = header;
+    other.offset++;
+    assert_int_not_equal(log_group_crc(&some_id, &other, commands), crc);
+    other = header;
+    other.durable--;
+    assert_int_not_equal(log_group_crc(&some_id, &other, commands), crc);
+    other = header;
+    other.length++;
+    assert_int_not_equal(log_group_crc(&some_id, &other, commands), crc);
+    struct log_id other_id = some_id;
+    other_id.bytes[3] ^= 1;
+    assert_int_not_equal(log_group_crc(&other_id, &header, commands), crc);
+    assert_int_not_equal(log_group_crc(&some_id, &header, SLICE("*1\r\n$4\r\nPIMG\r\n")), crc);
+    uint32_t in_pieces = log_group_crc_begin(&some_id, &header);
+    for (size_t i = 0; i < commands.length; i++)
+        in_pieces = log_group_crc_add(in_pieces, slice_of(commands.data + i, 1));
+    assert_int_equal(in_pieces, crc);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(crc32c_is_that_of_the_standard),
+        cmocka_unit_test(headers_come_back_as_they_were_written),
+        cmocka_unit_test(a_line_is_whole_or_incomplete_at_every_cut),
+        cmocka_unit_test(what_is_not_quite_a_group_is_bad),
+        cmocka_unit_test(the_checksum_covers_everything),
+    };
+    return cmocka_run_group_tests_name("persist/log_group", tests, NULL, NULL);
+}

@@ -1,0 +1,363 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "persist/log_directory.h"
+#include "persist/log_writer.h"
+#include "system/clock.h"
+#include "system/event_loop.h"
+#include "system/worker.h"
+
+static const struct log_id some_id = {{1, 2, 3}};
+
+struct fixture {
+    char path[64];
+    struct event_loop *loop;
+    struct clock *clock;
+    struct worker *worker;
+    struct log_directory *directory;
+    struct log_writer *log;
+    int durable_calls, failures, switched, switch_error;
+};
+
+static void on_durable(void *context)
+{
+    struct fixture *fixture = context;
+    fixture->durable_calls++;
+}
+
+static void on_full(void *context, bool full)
+{
+    (void)context, (void)full;
+}
+
+static void on_failed(void *context, const char *what, int error_number)
+{
+    struct fixture *fixture = context;
+    (void)what, (void)error_number;
+    fixture->failures++;
+}
+
+static void open_log(struct fixture *fixture, const struct log_writer_start *start, bool manifested,
+                     enum log_sync sync)
+{
+    struct buffer error_text = {0};
+    assert_int_equal(log_directory_open(disk_real(), fixture->path, "appendonly.aof",
+                                        &fixture->directory, &error_text),
+                     OK);
+    struct log_writer_settings settings = {sync, LOG_SEGMENT_SIZE_DEFAULT};
+    struct log_writer_hooks hooks = {fixture, on_durable, on_full, on_failed, NULL};
+    assert_int_equal(log_writer_create(fixture->loop, fixture->clock, fixture->directory,
+                                       fixture->worker, &settings, start, manifested, &hooks,
+                                       &fixture->log),
+                     OK);
+}
+
+static void close_log(struct fixture *fixture)
+{
+    assert_int_equal(log_writer_close(fixture->log), OK);
+    log_directory_close(fixture->directory);
+    fixture->log = NULL;
+    fixture->directory = NULL;
+}
+
+static int set_up(void **state)
+{
+    struct fixture *fixture = memory_allocate_zeroed(sizeof *fixture);
+    snprintf(fixture->path, sizeof fixture->path, "/tmp/holdfast-log-XXXXXX");
+    assert_non_null(mkdtemp(fixture->path));
+    fixture->loop = event_loop_create();
+    fixture->clock = clock_create();
+    fixture->worker = worker_create(fixture->loop, "log");
+    struct log_writer_start start = {.id = some_id};
+    open_log(fixture, &start, true, LOG_SYNC_ALWAYS);
+    *state = fixture;
+    return 0;
+}
+
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *place)
+{
+    (void)status, (void)type, (void)place;
+    return remove(path);
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+    if (fixture->log != NULL)
+        close_log(fixture);
+    worker_destroy(fixture->worker);
+    event_loop_destroy(fixture->loop);
+    clock_destroy(fixture->clock);
+    (void)nftw(fixture->path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    memory_free(fixture);
+    return 0;
+}
+
+static void append(struct fixture *fixture, int database, const char *text)
+{
+    struct slice words[8];
+    char copy[128];
+    size_t count = 0;
+    snprintf(copy, sizeof copy, "%s", text);
+    char *rest;
+    for (char *word = strtok_r(copy, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest))
+        words[count++] = slice_of_string(word);
+    log_writer_append(fixture->log, database, words, count);
+}
+
+/* Turns until `group` is durable. */
+static void wait_for(struct fixture *fixture, uint64_t group)
+{
+    while (log_writer_durable_group(fixture->log) < group) {
+        log_writer_end_turn(fixture->log);
+        event_loop_run_turn(fixture->loop, 1000);
+    }
+}
+
+/* The commands of all groups of a file, blanks between words; checks every checksum. */
+static void read_back(struct fixture *fixture, const char *name, char *text, size_t text_size)
+{
+    struct buffer path = {0}, content = {0};
+    buffer_add_format(&path, "%s/%s", fixture->path, name);
+    buffer_add(&path, "", 1);
+    assert_int_equal(disk_read_all(disk_real(), path.data, 1 << 20, &content), OK);
+    struct slice left = buffer_slice(&content);
+    struct log_file_header file;
+    struct log_group_header group;
+    size_t length, at = 0;
+    assert_int_equal(log_group_read_line(left, &file, &group, &length), LOG_LINE_FILE);
+    uint64_t offset = file.offset;
+    for (;;) {
+        left = slice_of(left.data + length, left.length - length);
+        if (left.length == 0)
+            break;
+        assert_int_equal(log_group_read_line(left, &file, &group, &length), LOG_LINE_GROUP);
+        assert_int_equal(group.offset, offset);
+        assert_true(group.durable <= group.offset);
+        struct slice commands = slice_of(left.data + length, group.length);
+        assert_int_equal(log_group_crc(&some_id, &group, commands), group.crc);
+        at += (size_t)snprintf(text + at, text_size - at, "[");
+        for (size_t i = 0; i + 1 < commands.length; i++) {
+            const char *here = commands.data + i;
+            if (*here == '$' || *here == '*') {
+                while (*here != '\n')
+                    here++;
+                i = (size_t)(here - commands.data);
+            } else if (*here == '\r') {
+                text[at++] = ' ';
+                i++;
+            } else {
+                text[at++] = *here;
+            }
+        }
+        at += (size_t)snprintf(text + at, text_size - at, "]");
+        offset += group.length;
+        length += group.length;
+    }
+    buffer_deinit(&path);
+    buffer_deinit(&content);
+}
+
+static void a_turn_is_a_group_and_becomes_durable(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t group = log_writer_group(fixture->log);
+    append(fixture, 0, "SET a 1");
+    append(fixture, 0, "SET b 2");
+    append(fixture, 3, "DEL c");
+    assert_true(log_writer_durable_group(fixture->log) < group);
+    wait_for(fixture, group);
+    assert_int_equal(log_writer_durable_offset(fixture->log), log_writer_offset(fixture->log));
+    append(fixture, 3, "DEL d");
+    wait_for(fixture, group + 1);
+    assert_true(fixture->durable_calls >= 2);
+    char text[512];
+    read_back(fixture, "appendonly.aof.1.incr.aof", text, sizeof text);
+    assert_string_equal(text, "[SELECT 0 SET a 1 SET b 2 SELECT 3 DEL c ][SELECT 3 DEL d ]");
+}
+
+static void transactions_have_multi_and_exec_where_they_need_it(void **state)
+{
+    struct fixture *fixture = *state;
+    append(fixture, 0, "SET a 1");
+    log_writer_begin_transaction(fixture->log);
+    log_writer_end_transaction(fixture->log);
+    log_writer_begin_transaction(fixture->log);
+    append(fixture, 1, "SET b 1");
+    log_writer_end_transaction(fixture->log);
+    log_writer_begin_transaction(fixture->log);
+    append(fixture, 2, "SET c 1");
+    append(fixture, 2, "SET d 1");
+    append(fixture, 0, "SET e 1");
+    log_writer_end_transaction(fixture->log);
+    uint64_t end = log_writer_offset(fixture->log);
+    wait_for(fixture, log_writer_group(fixture->log));
+    assert_int_equal(log_writer_durable_offset(fixture->log), end);
+    char text[512];
+    read_back(fixture, "appendonly.aof.1.incr.aof", text, sizeof text);
+    assert_string_equal(text, "[SELECT 0 SET a 1 SELECT 1 SET b 1 SELECT 2 MULTI SET c 1 SET d 1 "
+                              "SELECT 0 SET e 1 EXEC ]");
+}
+
+static void a_gate_on_an_empty_group_opens(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t group = log_writer_group(fixture->log);
+    log_writer_expect(fixture->log, group);
+    wait_for(fixture, group);
+    assert_int_equal(log_writer_offset(fixture->log), 0);
+}
+
+static void on_switched(void *context, int error_number)
+{
+    struct fixture *fixture = context;
+    fixture->switched++;
+    fixture->switch_error = error_number;
+}
+
+static void a_new_base_leaves_only_what_came_after_it(void **state)
+{
+    struct fixture *fixture = *state;
+    int64_t sequence;
+    append(fixture, 0, "SET a 1");
+    log_writer_rotate(fixture->log, &sequence);
+    assert_int_equal(sequence, 2);
+    append(fixture, 0, "SET b 1");
+    wait_for(fixture, log_writer_group(fixture->log));
+    char base[128], text[256];
+    snprintf(base, sizeof base, "%s/temp-base", fixture->path);
+    FILE *file = fopen(base, "w");
+    assert_non_null(file);
+    fclose(file);
+    log_writer_switch_base(fixture->log, base, sequence, on_switched, fixture);
+    while (fixture->switched == 0) {
+        log_writer_end_turn(fixture->log);
+        event_loop_run_turn(fixture->loop, 1000);
+    }
+    assert_int_equal(fixture->switch_error, 0);
+    read_back(fixture, "appendonly.aof.2.incr.aof", text, sizeof text);
+    assert_string_equal(text, "[SELECT 0 SET b 1 ]");
+    struct buffer content = {0};
+    snprintf(base, sizeof base, "%s/appendonly.aof.manifest", fixture->path);
+    assert_int_equal(disk_read_all(disk_real(), base, 4096, &content), OK);
+    buffer_add(&content, "", 1);
+    assert_string_equal(content.data, "file appendonly.aof.1.base.rdb seq 1 type b\n"
+                                      "file appendonly.aof.2.incr.aof seq 2 type i\n");
+    buffer_deinit(&content);
+    snprintf(base, sizeof base, "%s/appendonly.aof.1.incr.aof", fixture->path);
+    assert_false(disk_exists(disk_real(), base));
+}
+
+static void a_new_log_counts_only_with_its_base(void **state)
+{
+    struct fixture *fixture = *state;
+    close_log(fixture);
+    struct log_writer_start start = {.id = some_id};
+    open_log(fixture, &start, false, LOG_SYNC_ALWAYS);
+    uint64_t group = log_writer_group(fixture->log);
+    append(fixture, 0, "SET a 1");
+    assert_true(log_writer_durable_group(fixture->log) >= group); /* nothing waits yet */
+    int64_t sequence;
+    log_writer_rotate(fixture->log, &sequence);
+    append(fixture, 0, "SET b 1");
+    char base[128], text[256];
+    snprintf(base, sizeof base, "%s/temp-base", fixture->path);
+    FILE *file = fopen(base, "w");
+    assert_non_null(file);
+    fclose(file);
+    log_writer_switch_base(fixture->log, base, sequence, on_switched, fixture);
+    while (fixture->switched == 0) {
+        log_writer_end_turn(fixture->log);
+        event_loop_run_turn(fixture->loop, 1000);
+    }
+    assert_int_equal(fixture->switch_error, 0);
+    group = log_writer_group(fixture->log);
+    append(fixture, 0, "SET c 1");
+    assert_true(log_writer_durable_group(fixture->log) < group); /* now they do */
+    wait_for(fixture, group);
+    snprintf(base, sizeof base, "appendonly.aof.%d.incr.aof", (int)sequence);
+    read_back(fixture, base, text, sizeof text);
+    assert_string_equal(text, "[SELECT 0 SET b 1 ][SELECT 0 SET c 1 ]");
+}
+
+static void closing_says_that_all_is_durable(void **state)
+{
+    struct fixture *fixture = *state;
+    append(fixture, 0, "SET a 1");
+    close_log(fixture);
+    char text[256];
+    read_back(fixture, "appendonly.aof.1.incr.aof", text, sizeof text);
+    assert_string_equal(text, "[SELECT 0 SET a 1 ][]");
+    struct log_writer_start start = {.id = some_id,
+                                     .offset = 50,
+                                     .increment_name = "appendonly.aof.1.incr.aof",
+                                     .increment_size = 0};
+    struct stat status;
+    snprintf(text, sizeof text, "%s/appendonly.aof.1.incr.aof", fixture->path);
+    assert_int_equal(stat(text, &status), 0);
+    start.increment_size = (uint64_t)status.st_size;
+    open_log(fixture, &start, true, LOG_SYNC_ALWAYS);
+    append(fixture, 0, "SET b 1");
+    wait_for(fixture, log_writer_group(fixture->log));
+    read_back(fixture, "appendonly.aof.1.incr.aof", text, sizeof text);
+    assert_string_equal(text, "[SELECT 0 SET a 1 ][][SELECT 0 SET b 1 ]");
+}
+
+static void a_full_increment_is_followed_by_another(void **state)
+{
+    struct fixture *fixture = *state;
+    struct log_writer_settings settings = {LOG_SYNC_ALWAYS, 1};
+    log_writer_set_settings(fixture->log, &settings);
+    for (int i = 0; i < 3; i++) {
+        append(fixture, 0, "SET a 1");
+        wait_for(fixture, log_writer_group(fixture->log));
+    }
+    assert_int_equal(
+        log_manifest_last_sequence(log_directory_manifest(fixture->directory), LOG_FILE_INCREMENT),
+        3);
+    char text[256];
+    read_back(fixture, "appendonly.aof.2.incr.aof", text, sizeof text);
+    assert_string_equal(text, "[SELECT 0 SET a 1 ]");
+}
+
+static void a_second_server_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    struct buffer error_text = {0};
+    struct log_directory *directory;
+    assert_int_equal(
+        log_directory_open(disk_real(), fixture->path, "appendonly.aof", &directory, &error_text),
+        ERROR_SYSTEM);
+    buffer_add(&error_text, "", 1);
+    assert_non_null(strstr(error_text.data, "in use by another server"));
+    buffer_deinit(&error_text);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_turn_is_a_group_and_becomes_durable),
+        TEST(transactions_have_multi_and_exec_where_they_need_it),
+        TEST(a_gate_on_an_empty_group_opens),
+        TEST(a_new_base_leaves_only_what_came_after_it),
+        TEST(a_new_log_counts_only_with_its_base),
+        TEST(closing_says_that_all_is_durable),
+        TEST(a_full_increment_is_followed_by_another),
+        TEST(a_second_server_is_refused),
+    };
+    return cmocka_run_group_tests_name("persist/log_writer", tests, NULL, NULL);
+}
