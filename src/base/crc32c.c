@@ -1,56 +1,20 @@
 #include "base/crc32c.h"
 
-#include <stdbool.h>
 #include <string.h>
 
-#define POLYNOMIAL UINT32_C(0x82F63B78) /* reflected */
-
-/* The remainder of one byte that stands `position` bytes before the end of a word of 8. */
-static uint32_t remainder_of(unsigned byte, int position)
-{
-    uint32_t crc = byte;
-    for (int bit = 0; bit < 8 * (position + 1); bit++)
-        crc = (crc >> 1) ^ (POLYNOMIAL & (0U - (crc & 1)));
-    return crc;
-}
-
-struct tables {
-    uint32_t of[8][256];
-};
-
-/* Filled before main: no state that changes. */
-static struct tables tables;
-
-__attribute__((constructor)) static void fill_tables(void)
-{
-    for (int position = 0; position < 8; position++)
-        for (unsigned byte = 0; byte < 256; byte++)
-            tables.of[position][byte] = remainder_of(byte, position);
-}
-
-static uint32_t add_words_portable(uint32_t crc, const unsigned char **data, size_t *length)
-{
-    const unsigned char *at = *data;
-    size_t left = *length;
-    for (; left >= 8; at += 8, left -= 8) {
-        uint64_t word;
-        memcpy(&word, at, sizeof word);
-        word ^= crc;
-        crc = 0;
-        for (int position = 0; position < 8; position++)
-            crc ^= tables.of[7 - position][(word >> (8 * position)) & 0xff];
-    }
-    *data = at;
-    *length = left;
-    return crc;
-}
+/* The remainder of each value of four bits. */
+static const uint32_t remainders[16] = {
+    0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1, 0x417b1dbc, 0x5125dad3, 0x61c69362, 0x7198540d,
+    0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9, 0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75};
 
 uint32_t crc32c_add_portable(uint32_t crc, const void *data, size_t length)
 {
     const unsigned char *at = data;
-    crc = add_words_portable(~crc, &at, &length);
-    for (; length > 0; at++, length--)
-        crc = (crc >> 8) ^ tables.of[0][(crc ^ *at) & 0xff];
+    for (crc = ~crc; length > 0; at++, length--) {
+        crc ^= *at;
+        crc = (crc >> 4) ^ remainders[crc & 15];
+        crc = (crc >> 4) ^ remainders[crc & 15];
+    }
     return ~crc;
 }
 

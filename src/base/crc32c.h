@@ -1,7 +1,6 @@
 /* CRC-32C (Castagnoli, polynomial 0x1EDC6F41 reflected): the checksum of log groups.
  *
- * Uses the instruction of SSE4.2 where the processor has it, else a table of 8 x 256 words
- * (slicing-by-8, Kounavis and Berry, 2008). Any thread. */
+ * Uses the instruction of SSE4.2 where the processor has it, else a small table. Any thread. */
 #ifndef HOLDFAST_BASE_CRC32C_H
 #define HOLDFAST_BASE_CRC32C_H
 
