@@ -23,8 +23,23 @@ static void index_remove(struct database *database, struct entry *entry)
         expiry_index_remove(database->expiry, entry);
 }
 
+/* Before anything of `entry` changes: a walk that has not seen it takes it as it was. */
+static inline void leave_to_walk(struct database *database, struct entry *entry)
+{
+    struct snapshot_walk *walk = &database->shared->walk;
+    if (UNLIKELY(walk->active) && (entry->flags & ENTRY_SEEN) != walk->seen)
+        snapshot_walk_take(walk, database, entry);
+}
+
+static inline void mark_changed(struct database *database, uint64_t hash)
+{
+    write_marks_changed(&database->shared->marks, hash);
+}
+
 static void detach(struct database *database, uint64_t hash, struct entry *entry)
 {
+    leave_to_walk(database, entry);
+    mark_changed(database, hash);
     index_remove(database, entry);
     table_remove(&database->table, hash, entry);
 }
@@ -33,7 +48,10 @@ static void detach(struct database *database, uint64_t hash, struct entry *entry
  * caller. */
 static void attach(struct database *database, uint64_t hash, struct entry *old, struct entry *entry)
 {
+    mark_changed(database, hash);
+    entry->flags = (uint8_t)((entry->flags & ~ENTRY_SEEN) | database->shared->walk.seen);
     if (old != NULL) {
+        leave_to_walk(database, old);
         index_remove(database, old);
         table_replace(&database->table, hash, old, entry);
     } else {
@@ -55,6 +73,8 @@ void database_remove_due(struct database *database, struct entry *entry)
     struct slice key = entry_key(entry);
     uint64_t hash = keyspace_hash(database->keyspace, key);
     keyspace_tell_removed(database->keyspace, database, key, REMOVED_EXPIRED);
+    leave_to_walk(database, entry);
+    mark_changed(database, hash);
     table_remove(&database->table, hash, entry); /* it has left the index already */
     entry_free(entry);
 }
@@ -70,6 +90,7 @@ void database_evict(struct database *database, struct entry *entry)
 struct entry *database_find(struct database *database, const struct key *key)
 {
     struct entry *entry = table_find(&database->table, key->hash, key->name);
+    write_marks_looked_up(&database->shared->marks, key->hash);
     if (entry == NULL || LIKELY(!entry_is_due(entry, keyspace_time_ms(database->keyspace))))
         return entry;
     if (!keyspace_expiry_is_frozen(database->keyspace))
@@ -138,6 +159,8 @@ static struct entry *prepare(struct database *database, const struct key *key, s
 {
     struct entry *entry = old;
     if (stays_in_place(old, value_size, deadline_ms)) {
+        leave_to_walk(database, old);
+        mark_changed(database, key->hash);
         change_deadline(database, old, deadline_ms);
     } else {
         entry = entry_create(key->name, deadline_ms, value_size);
@@ -242,8 +265,11 @@ static size_t blob_capacity_for(size_t length)
     return memory_good_size(length + (length < spare_max ? length : spare_max));
 }
 
-static struct entry *resize_blob(struct entry *entry, size_t length, char **bytes)
+static struct entry *resize_blob(struct database *database, const struct key *key,
+                                 struct entry *entry, size_t length, char **bytes)
 {
+    leave_to_walk(database, entry);
+    mark_changed(database, key->hash);
     struct entry_blob blob = entry_blob(entry);
     if (length > blob.capacity) {
         size_t capacity = blob_capacity_for(length);
@@ -269,7 +295,7 @@ struct entry *database_resize_string(struct database *database, const struct key
     if (entry != NULL) {
         ASSERT(entry->type == TYPE_STRING);
         if (entry->encoding != ENCODING_INT && !(entry->flags & ENTRY_EMBEDDED))
-            return resize_blob(entry, length, bytes);
+            return resize_blob(database, key, entry, length, bytes);
         old = entry_string(entry, scratch);
     }
     size_t kept = old.length < length ? old.length : length;
@@ -318,8 +344,11 @@ struct entry *database_set_deadline(struct database *database, const struct key 
 {
     bool had = (entry->flags & ENTRY_HAS_DEADLINE) != 0;
     if (had == (deadline_ms != ENTRY_NO_DEADLINE)) {
-        if (had)
+        if (had) {
+            leave_to_walk(database, entry);
+            mark_changed(database, key->hash);
             change_deadline(database, entry, deadline_ms);
+        }
         return entry;
     }
     struct entry *new = entry_renamed(entry, key->name, deadline_ms);
@@ -367,7 +396,8 @@ struct entry *database_copy(struct database *from, const struct key *from_key, s
 void database_init(struct database *database, struct keyspace *keyspace, int index,
                    const struct hash_seed *seed)
 {
-    *database = (struct database){.keyspace = keyspace, .index = index};
+    *database = (struct database){
+        .keyspace = keyspace, .shared = keyspace_shared(keyspace), .index = index};
     table_init(&database->table, seed);
     database->expiry = expiry_index_create();
 }
@@ -400,6 +430,8 @@ size_t database_clear(struct database *database)
     size_t count = database->table.count;
     if (count == 0)
         return 0;
+    write_marks_changed_all(&database->shared->marks);
+    snapshot_walk_interrupt(&database->shared->walk);
     struct garbage *garbage = memory_allocate(sizeof *garbage);
     *garbage = (struct garbage){.table = database->table, .expiry = database->expiry};
     table_init(&database->table, &garbage->table.seed);

@@ -6,12 +6,14 @@
 #include "keyspace/database.h"
 #include "keyspace/expiry_index.h"
 #include "keyspace/keyspace.h"
+#include "keyspace/keyspace_shared.h"
 #include "keyspace/table.h"
 
 struct database {
     struct table table;
     struct expiry_index *expiry;
     struct keyspace *keyspace;
+    struct keyspace_shared *shared; /* the keyspace's */
     int index;
 };
 

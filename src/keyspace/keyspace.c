@@ -11,6 +11,7 @@
 static const struct eviction_settings no_eviction = {EVICTION_NONE, 5, 10, 1};
 
 struct keyspace {
+    struct keyspace_shared shared;
     struct keyspace_hooks hooks;
     struct hash_seed seed;
     struct keyspace_statistics statistics;
@@ -48,6 +49,7 @@ void keyspace_destroy(struct keyspace *keyspace)
     for (int i = 0; i < keyspace->database_count; i++)
         database_deinit(&keyspace->databases[i]);
     eviction_pool_destroy(keyspace->eviction_pool);
+    memory_free(keyspace->shared.marks.slots);
     memory_free(keyspace);
 }
 
@@ -84,6 +86,41 @@ void keyspace_swap(struct keyspace *keyspace, int a, int b)
     *second = swapped;
     first->index = a;
     second->index = b;
+    write_marks_changed_all(&keyspace->shared.marks);
+    snapshot_walk_interrupt(&keyspace->shared.walk);
+}
+
+struct keyspace_shared *keyspace_shared(struct keyspace *keyspace)
+{
+    return &keyspace->shared;
+}
+
+void keyspace_track_writes(struct keyspace *keyspace, bool on)
+{
+    struct write_marks *marks = &keyspace->shared.marks;
+    if (on == (marks->slots != NULL))
+        return;
+    memory_free(marks->slots);
+    marks->slots = on ? memory_allocate_zeroed(WRITE_MARKS_SLOTS * sizeof *marks->slots) : NULL;
+    marks->last = marks->all = marks->read = 0;
+}
+
+void keyspace_set_write_mark(struct keyspace *keyspace, uint64_t mark)
+{
+    keyspace->shared.marks.mark = mark;
+}
+
+uint64_t keyspace_take_read_mark(struct keyspace *keyspace)
+{
+    struct write_marks *marks = &keyspace->shared.marks;
+    uint64_t mark = marks->read > marks->all ? marks->read : marks->all;
+    marks->read = 0;
+    return mark;
+}
+
+uint64_t keyspace_last_write_mark(const struct keyspace *keyspace)
+{
+    return keyspace->shared.marks.last;
 }
 
 uint64_t keyspace_hash(const struct keyspace *keyspace, struct slice key)

@@ -72,6 +72,19 @@ size_t keyspace_expire_due(struct keyspace *keyspace, size_t count_max);
 /* The earliest deadline of any database, INT64_MAX when there is none. */
 int64_t keyspace_next_deadline_ms(struct keyspace *keyspace);
 
+/* --- what a read has to wait for (write_marks.h) --- */
+
+/* Off (as at first): nothing is marked, and reading costs nothing. */
+void keyspace_track_writes(struct keyspace *keyspace, bool on);
+/* Changes from now on have this mark; marks rise. */
+void keyspace_set_write_mark(struct keyspace *keyspace, uint64_t mark);
+/* The highest mark among the keys looked up since the last call; 0: none has one. */
+uint64_t keyspace_take_read_mark(struct keyspace *keyspace);
+/* Of the last change of any key. */
+uint64_t keyspace_last_write_mark(const struct keyspace *keyspace);
+
+/* --- eviction --- */
+
 /* How accesses are marked and what eviction_step may remove (eviction.h): the settings stay the
  * caller's and may change at any time. Without this call: no eviction, idle times are kept. */
 void keyspace_set_eviction(struct keyspace *keyspace, const struct eviction_settings *settings);

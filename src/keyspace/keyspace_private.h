@@ -3,6 +3,9 @@
 #define HOLDFAST_KEYSPACE_KEYSPACE_PRIVATE_H
 
 #include "keyspace/keyspace.h"
+#include "keyspace/keyspace_shared.h"
+
+struct keyspace_shared *keyspace_shared(struct keyspace *keyspace);
 
 bool keyspace_expiry_is_frozen(const struct keyspace *keyspace);
 

@@ -34,6 +34,7 @@ struct connection *connection_create(struct network *network, int socket,
     list_init(&connection->link);
     list_init(&connection->output_link);
     list_init(&connection->ready_link);
+    list_init(&connection->gated_link);
     list_init(&connection->deadline_link);
     event_io_init(&connection->io, network->loop, socket, ready, connection);
     network_add(network, connection);
@@ -50,6 +51,7 @@ void connection_destroy(struct connection *connection)
     chain_deinit(&connection->output);
     buffer_deinit(&connection->input);
     memory_free(connection->big_block);
+    memory_free(connection->gates);
     resp_parser_destroy(connection->parser);
     memory_free(connection->peer_address);
     memory_free(connection->local_address);
@@ -68,6 +70,7 @@ void connection_close_for(struct connection *connection, enum connection_close_r
     event_io_stop(&connection->io);
     list_remove(&connection->output_link);
     list_remove(&connection->ready_link);
+    list_remove(&connection->gated_link);
     list_remove(&connection->deadline_link);
     network_remove(connection->network, connection);
 }
@@ -101,7 +104,7 @@ void connection_update_interest(struct connection *connection)
 {
     if (connection_is_closing(connection))
         return;
-    bool full = (connection->stop & CONNECTION_STOP_PAUSED) &&
+    bool full = (connection->stop & (CONNECTION_STOP_PAUSED | CONNECTION_STOP_GATED)) &&
                 connection->input.length + connection->big_filled >= CONNECTION_PAUSED_INPUT_MAX;
     bool reads = !connection->reading_paused && !connection->peer_ended && !full &&
                  !connection_closes_after_reply(connection);

@@ -33,6 +33,8 @@ struct network;
 #define CONNECTION_TURN_OUTPUT_MAX (1024 * 1024) /* bytes of replies; the next waits for a turn */
 #define CONNECTION_TURN_SEND_MAX (1024 * 1024)   /* bytes sent to one connection in one turn */
 #define CONNECTION_PAUSED_INPUT_MAX (64 * 1024)  /* bytes read ahead while it is paused */
+#define CONNECTION_GATED_OUTPUT_MAX                                                                \
+    (1024 * 1024)                  /* bytes; then nothing is run until a gate opens */
 #define CONNECTION_GATHER_MAX 4096 /* bytes of a rest that the next read takes along */
 
 /* What a connection may take. Owned by the server and shared by connections of a class: a change
@@ -64,6 +66,13 @@ enum connection_stop {
     CONNECTION_STOP_CLOSING = 1 << 0,     /* will be freed at the end of the turn */
     CONNECTION_STOP_AFTER_REPLY = 1 << 1, /* will be closed when its output is sent */
     CONNECTION_STOP_PAUSED = 1 << 2,      /* by connection_pause */
+    CONNECTION_STOP_GATED = 1 << 3,       /* much output waits for a gate */
+};
+
+/* From `position` on (bytes of output since the connection was opened) nothing leaves before the
+ * network is released up to `gate`. */
+struct connection_gate {
+    uint64_t position, gate;
 };
 
 struct connection {
@@ -80,9 +89,12 @@ struct connection {
 
     /* --- private to net/ --- */
     struct network *network;
-    struct list link;            /* among all connections, in order of id */
-    struct list output_link;     /* those with output to be sent at the end of the turn */
-    struct list ready_link;      /* those that go on in the next turn without new input */
+    struct list link;              /* among all connections, in order of id */
+    struct list output_link;       /* those with output to be sent at the end of the turn */
+    struct list ready_link;        /* those that go on in the next turn without new input */
+    struct list gated_link;        /* those with a gate that is not open */
+    struct connection_gate *gates; /* both members rise; memory_* block, NULL: never had one */
+    uint32_t gate_first, gate_end, gate_capacity;
     struct list deadline_link;   /* those that are looked at now and then: what follows is in use */
     int64_t limits_deadline_ms;  /* monotonic, of limits->deadline_ms; 0: none */
     int64_t soft_limit_since_ms; /* monotonic; 0: not above it */
@@ -109,6 +121,13 @@ struct connection {
 /* After writing to `output`, for oneself or another connection: it will be sent at the end of
  * the turn. Cheap to call for each reply. May find the output over its limit and begin to close. */
 static inline void connection_has_output(struct connection *connection);
+
+/* What stands in `output` from `position` on (a length it had before it was written; what is
+ * written later stands behind it) leaves only once network_release has said `gate` or more. Nothing
+ * happens if it has, or if nothing stands there. */
+void connection_gate_output(struct connection *connection, size_t position, uint64_t gate);
+/* The highest gate that its output waits for; 0: none. */
+uint64_t connection_last_gate(const struct connection *connection);
 
 /* True while the server may run the next command of a batch; else `run` returns what it has done
  * so far. */

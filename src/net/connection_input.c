@@ -253,7 +253,9 @@ static void after_input(struct connection *connection)
         check_input_limit(connection);
     if (connection_is_closing(connection))
         return;
-    if (connection->peer_ended && list_is_empty(&connection->ready_link)) {
+    bool goes_on =
+        !list_is_empty(&connection->ready_link) || (connection->stop & CONNECTION_STOP_GATED);
+    if (connection->peer_ended && !goes_on) {
         /* A client that waits for something will never hear of it. */
         if (connection->stop & CONNECTION_STOP_PAUSED)
             connection_close_for(connection, CONNECTION_CLOSED_BY_PEER);

@@ -64,35 +64,40 @@ void connection_output_register(struct connection *connection)
         list_add_last(&connection->network->outputs, &connection->output_link);
 }
 
-/* One system call. Returns bytes sent, or SOCKET_BUSY, or SOCKET_FAILED. `*wanted`: what it
- * tried. */
-static ssize_t send_once(struct connection *connection, size_t *wanted)
+/* One system call for at most `length` bytes. Returns bytes sent, or SOCKET_BUSY, or SOCKET_FAILED.
+ * `*wanted`: what it tried. */
+static ssize_t send_once(struct connection *connection, size_t length, size_t *wanted)
 {
     const struct chain *output = &connection->output;
     const struct chain_block *head = output->head;
     connection->network->statistics.writes++;
-    if (head->end - head->start == output->length) {
-        *wanted = output->length;
-        return socket_send(connection->socket, head->data + head->start, output->length);
+    if (head->end - head->start >= length) {
+        *wanted = length;
+        return socket_send(connection->socket, head->data + head->start, length);
     }
     struct iovec vectors[SOCKET_VECTORS_MAX];
     int count = chain_vectors(output, vectors, SOCKET_VECTORS_MAX);
     *wanted = 0;
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
+        if (vectors[i].iov_len > length - *wanted) {
+            vectors[i].iov_len = length - *wanted;
+            count = i + 1;
+        }
         *wanted += vectors[i].iov_len;
+    }
     return socket_send_vectors(connection->socket, vectors, count);
 }
 
-/* The one place where bytes leave: later, a gate will let out only what is durable. */
+/* The one place where bytes leave: those that no gate holds. */
 void connection_output_send(struct connection *connection)
 {
     struct network *network = connection->network;
     struct chain *output = &connection->output;
-    size_t sent_in_turn = 0;
+    size_t sent_in_turn = 0, free = connection_gate_free_output(connection);
     bool full = false;
-    while (output->length > 0 && sent_in_turn < CONNECTION_TURN_SEND_MAX && !full) {
+    while (free > 0 && sent_in_turn < CONNECTION_TURN_SEND_MAX && !full) {
         size_t wanted;
-        ssize_t sent = send_once(connection, &wanted);
+        ssize_t sent = send_once(connection, free, &wanted);
         if (sent == SOCKET_BUSY)
             break;
         if (sent < 0) {
@@ -102,6 +107,7 @@ void connection_output_send(struct connection *connection)
         }
         full = (size_t)sent < wanted;
         chain_consume(output, (size_t)sent);
+        free -= (size_t)sent;
         sent_in_turn += (size_t)sent;
     }
     if (sent_in_turn > 0) {
@@ -113,7 +119,7 @@ void connection_output_send(struct connection *connection)
         connection_close_for(connection, CONNECTION_CLOSED_BY_SERVER);
         return;
     }
-    connection->wants_write = output->length > 0;
+    connection->wants_write = free > 0;
     check_limits(connection, 0);
     connection_update_interest(connection);
 }

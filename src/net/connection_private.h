@@ -15,6 +15,8 @@ struct network {
     struct list all;                   /* open connections, in order of id */
     struct list closed;                /* to be freed at the end of the turn */
     struct list outputs;               /* with output to be sent at the end of the turn */
+    struct list gated;                 /* with output that waits for a gate */
+    uint64_t released;                 /* gates up to this are open */
     struct list ready;                 /* go on in the next turn without new input */
     struct list deadlines;             /* with a deadline or above their soft limit, in no order */
     struct event_timer deadline_timer; /* active while `deadlines` is not empty */
@@ -61,6 +63,13 @@ void connection_input_go_on(struct connection *connection);
 void connection_output_send(struct connection *connection);
 /* At the end of a turn: sends, unless the socket is known to be full; checks limits. */
 void connection_output_end_turn(struct connection *connection);
+
+/* --- connection_gate.c --- */
+
+/* Bytes of output that no gate holds. */
+size_t connection_gate_free_output(const struct connection *connection);
+/* Takes out the gates that are open now; true if there were some. */
+bool connection_gate_open(struct connection *connection);
 
 /* --- network.c --- */
 

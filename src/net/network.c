@@ -42,6 +42,8 @@ struct network *network_create(struct event_loop *loop, struct clock *clock,
     list_init(&network->all);
     list_init(&network->closed);
     list_init(&network->outputs);
+    list_init(&network->gated);
+    network->released = UINT64_MAX;
     list_init(&network->ready);
     list_init(&network->deadlines);
     event_timer_init(&network->deadline_timer, loop, deadlines_due, network);
@@ -100,6 +102,16 @@ static void send_outputs(struct network *network)
             LIST_ENTRY(network->outputs.next, struct connection, output_link);
         list_remove(&connection->output_link);
         connection_output_end_turn(connection);
+    }
+}
+
+void network_release(struct network *network, uint64_t gate)
+{
+    network->released = gate;
+    LIST_FOR_EACH (node, &network->gated) {
+        struct connection *connection = LIST_ENTRY(node, struct connection, gated_link);
+        if (connection_gate_open(connection) && list_is_empty(&connection->output_link))
+            connection_output_register(connection);
     }
 }
 

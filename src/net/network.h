@@ -93,6 +93,12 @@ const struct list *network_connections(const struct network *network);
 size_t network_connection_count(const struct network *network);
 struct connection *network_find(const struct network *network, uint64_t id); /* NULL; O(1) */
 
+/* --- gates: output that waits for something to be durable (connection_gate_output) --- */
+
+/* Opens the gates up to `gate`; those above it hold, also from now on. UINT64_MAX (as at first):
+ * there are none. The output is sent at the end of the turn. */
+void network_release(struct network *network, uint64_t gate);
+
 /* Tries to send all output once more and says how many bytes are left: before the process ends. */
 size_t network_send_remaining(struct network *network);
 
