@@ -78,10 +78,10 @@ static int run(struct settings *settings, struct configuration *configuration)
     if (!settle(settings) || server_create(settings, configuration, true, &server) != OK)
         return EXIT_FAILURE;
     configuration_attach(configuration, server);
-    server_run(server);
+    int status = server_run(server);
     server_destroy(server);
     log_line(LOG_NOTICE, "Holdfast has stopped, bye bye");
-    return EXIT_SUCCESS;
+    return status;
 }
 
 int main(int argument_count, char **arguments)

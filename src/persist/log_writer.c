@@ -303,7 +303,7 @@ uint64_t log_writer_group(const struct log_writer *writer)
 uint64_t log_writer_durable_group(const struct log_writer *writer)
 {
     bool waits = writer->settings.sync == LOG_SYNC_ALWAYS && writer->manifested;
-    return waits ? writer->synced_group : writer->group;
+    return waits ? writer->synced_group : UINT64_MAX;
 }
 
 void log_writer_expect(struct log_writer *writer, uint64_t group)

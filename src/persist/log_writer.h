@@ -12,8 +12,8 @@
  * Groups become durable in order. A group to which nothing was appended becomes durable with the
  * one before it, so that no gate waits for ever.
  *
- * With LOG_SYNC_ALWAYS a group is durable when fdatasync said so. With the others nothing waits:
- * the durable group is always the one being collected; the durable offset stays truthful.
+ * With LOG_SYNC_ALWAYS a group is durable when fdatasync said so. With the others nothing waits;
+ * the durable offset stays truthful.
  *
  * Failure (P4). A failed fsync, a write error that is not ENOSPC (or EDQUOT), a manifest that
  * cannot be switched: the `failed` hook, once; from then on nothing becomes durable. ENOSPC: the
@@ -95,6 +95,7 @@ void log_writer_end_turn(struct log_writer *writer);
 /* --- what is durable --- */
 
 uint64_t log_writer_group(const struct log_writer *writer);
+/* UINT64_MAX: nothing waits. */
 uint64_t log_writer_durable_group(const struct log_writer *writer);
 /* The promise that this group number will become durable even if nothing is appended to it: to be
  * called for each gate on the group being collected. Cheap. */

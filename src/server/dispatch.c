@@ -6,6 +6,7 @@
 #include "net/connection.h"
 #include "server/dispatch_private.h"
 #include "server/observe/observe.h"
+#include "server/persistence/effects.h"
 #include "server/pubsub/tracking.h"
 #include "server/server.h"
 #include "server/session/client.h"
@@ -35,6 +36,18 @@ void dispatch_destroy(struct dispatch *dispatch)
     memory_free(dispatch->rows);
     name_table_deinit(&dispatch->table);
     memory_free(dispatch);
+}
+
+struct dispatch_obstacles *dispatch_obstacles(struct dispatch *dispatch)
+{
+    return &dispatch->obstacles;
+}
+
+void dispatch_set_effect(struct dispatch *dispatch,
+                         void (*effect)(struct command_context *context, struct database *database,
+                                        const struct slice *arguments, size_t count))
+{
+    dispatch->services.effect = effect;
 }
 
 /* --- preparing a batch: look-ups and hashes, so that the misses of all its keys overlap --- */
@@ -146,8 +159,13 @@ static void execute(struct dispatch *dispatch, struct client *client, struct dis
     };
     size_t position = reply->out->length;
     uint64_t begin = dispatch->ticks;
+    bool logged = effects_are_logged(server->effects);
 
+    if (logged)
+        effects_begin_command(server->effects, client, &context);
     entry->command->run(&context);
+    if (logged && effects_are_logged(server->effects)) /* it may have been CONFIG SET */
+        effects_end_command(server->effects, client, &context, position);
 
     uint64_t end = cycles_read(&dispatch->cycles);
     uint64_t ticks = end - begin;
@@ -163,10 +181,6 @@ static void execute(struct dispatch *dispatch, struct client *client, struct dis
         dispatch_count_reply_errors(dispatch, client,
                                     client->reply_start > position ? client->reply_start : position,
                                     &entry->failed);
-
-    /* Here, once there is a log, the command's effect joins those of the turn: the words as sent
-     * where it changed something (context.changes) and gave no effect of its own
-     * (context.effect_replaced). */
 
     if (UNLIKELY((client->flags & CLIENT_TRACKING) && (entry->command->flags & COMMAND_READS)))
         tracking_remember(server->tracking, client, entry->command, arguments, count);

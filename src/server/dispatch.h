@@ -56,6 +56,18 @@ struct dispatch_statistics {
 };
 
 struct dispatch *dispatch_create(struct server *server, const struct dispatch_settings *settings);
+/* Why commands may not run now: set by persistence, looked at before each. */
+struct dispatch_obstacles {
+    bool loading;               /* -LOADING, but for commands that need no data */
+    bool hold_writers;          /* writers wait: sessions_resume_postponed when it is over */
+    const char *refuse_writers; /* NULL, or the error that writers get, with its code */
+};
+struct dispatch_obstacles *dispatch_obstacles(struct dispatch *dispatch);
+
+/* Who takes the effects of commands: command_services.effect. NULL: nobody. */
+void dispatch_set_effect(struct dispatch *dispatch,
+                         void (*effect)(struct command_context *context, struct database *database,
+                                        const struct slice *arguments, size_t count));
 void dispatch_destroy(struct dispatch *dispatch);
 
 /* Adds the rows of a table (ends with a NULL name) and their subcommands. A name given twice

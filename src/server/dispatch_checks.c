@@ -139,6 +139,33 @@ static bool postpone_while_paused(struct dispatch *dispatch, struct client *clie
     return concerned;
 }
 
+/* False if nothing stands in the way; else *verdict says what becomes of the command. */
+static bool check_obstacles(struct dispatch *dispatch, struct client *client,
+                            struct dispatch_entry *entry, unsigned flags, enum verdict *verdict)
+{
+    const struct dispatch_obstacles *obstacles = &dispatch->obstacles;
+    bool writes = (flags & COMMAND_WRITES) != 0;
+    *verdict = VERDICT_REFUSED;
+    if (obstacles->loading && !(flags & COMMAND_LOADING)) {
+        dispatch_reject(dispatch, client, entry, "LOADING Redis is loading the dataset in memory");
+        return true;
+    }
+    if (obstacles->refuse_writers != NULL && writes) {
+        dispatch_reject(dispatch, client, entry, obstacles->refuse_writers);
+        return true;
+    }
+    if (!obstacles->hold_writers || !writes)
+        return false;
+    sessions_postpone(dispatch->server->sessions, client);
+    *verdict = VERDICT_POSTPONED;
+    return true;
+}
+
+static bool has_obstacles(const struct dispatch_obstacles *obstacles)
+{
+    return obstacles->loading || obstacles->hold_writers || obstacles->refuse_writers != NULL;
+}
+
 enum verdict dispatch_check(struct dispatch *dispatch, struct client *client,
                             struct dispatch_entry *entry, const struct slice *arguments,
                             size_t count)
@@ -166,6 +193,10 @@ enum verdict dispatch_check(struct dispatch *dispatch, struct client *client,
                         "OOM command not allowed when used memory > 'maxmemory'.");
         return VERDICT_REFUSED;
     }
+    enum verdict verdict;
+    if (UNLIKELY(has_obstacles(&dispatch->obstacles)) &&
+        check_obstacles(dispatch, client, entry, flags, &verdict))
+        return verdict;
     if (UNLIKELY((client->flags & CLIENT_PUBSUB) && client->reply->version == 2 &&
                  !(traits & TRAIT_IN_PUBSUB))) {
         char text[256];

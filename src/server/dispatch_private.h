@@ -46,6 +46,7 @@ struct dispatch {
     struct server *server;
     const struct dispatch_settings *settings;
     struct command_services services;
+    struct dispatch_obstacles obstacles;
     struct cycles cycles;
     uint64_t ticks;                     /* when the last command ended, or the batch began */
     const struct resp_command *running; /* the wire command being run, NULL outside */

@@ -12,6 +12,7 @@
 #include "net/network.h"
 #include "server/command_tables.h"
 #include "server/observe/observe.h"
+#include "server/persistence/persistence.h"
 #include "server/server.h"
 #include "server/session/admission.h"
 #include "server/session/client.h"
@@ -50,6 +51,16 @@ static void report_crash(void *context)
     observe_info_text(lifecycle->server, write_raw, NULL);
 }
 
+/* A last snapshot, if there are save points or somebody `asked`. False: it failed. Nothing to lose
+ * while loading. */
+static bool save_at_the_end(struct lifecycle *lifecycle, bool asked)
+{
+    struct persistence *persistence = lifecycle->server->persistence;
+    bool wanted = asked || lifecycle->server->settings->persistence.save_point_count > 0;
+    return !wanted || lifecycle->stopping || persistence_is_loading(persistence) ||
+           persistence_save(persistence);
+}
+
 static void stop_signal(void *context, int signal_number)
 {
     struct lifecycle *lifecycle = context;
@@ -60,7 +71,10 @@ static void stop_signal(void *context, int signal_number)
     }
     char why[64];
     snprintf(why, sizeof why, "Received %s", name);
-    lifecycle_stop(lifecycle, why);
+    if (save_at_the_end(lifecycle, false))
+        lifecycle_stop(lifecycle, why);
+    else
+        log_line(LOG_WARNING, "%s: the snapshot failed, going on", why);
 }
 
 static void hang_up_signal(void *context, int signal_number)
@@ -130,17 +144,21 @@ static void write_pid_file(struct lifecycle *lifecycle)
         log_line(LOG_WARNING, "Could not write the pid file %s: %s", path, strerror(errno));
 }
 
-void lifecycle_ready(struct lifecycle *lifecycle)
+void lifecycle_begin(struct lifecycle *lifecycle)
 {
-    const struct server *server = lifecycle->server;
     const struct lifecycle_settings *settings = lifecycle->settings;
-    const struct admission_settings *admission = &server->settings->admission;
-    int port = network_port(server->network);
+    int port = network_port(lifecycle->server->network);
     log_line(LOG_NOTICE, "Holdfast %s (redis %s) pid=%d port=%d config=%s", SERVER_VERSION,
              SERVER_REDIS_VERSION, process_id(), port,
              settings->config_file[0] != '\0' ? settings->config_file : "none");
     write_pid_file(lifecycle);
-    if (port != 0)
+}
+
+void lifecycle_ready(struct lifecycle *lifecycle)
+{
+    const struct server *server = lifecycle->server;
+    const struct admission_settings *admission = &server->settings->admission;
+    if (network_port(server->network) != 0)
         log_line(LOG_NOTICE, "Ready to accept connections tcp");
     if (admission->unix_path[0] != '\0')
         log_line(LOG_NOTICE, "Ready to accept connections unix");
@@ -149,6 +167,11 @@ void lifecycle_ready(struct lifecycle *lifecycle)
 }
 
 /* --- down --- */
+
+bool lifecycle_is_stopping(const struct lifecycle *lifecycle)
+{
+    return lifecycle->stopping;
+}
 
 void lifecycle_stop(struct lifecycle *lifecycle, const char *why)
 {
@@ -161,46 +184,57 @@ void lifecycle_stop(struct lifecycle *lifecycle, const char *why)
     event_loop_stop(lifecycle->server->loop);
 }
 
-/* SHUTDOWN [NOSAVE|SAVE] [NOW] [FORCE] [SAFE] [FAILOVER] | ABORT. There is nothing to save and
- * nobody to wait for, so the words only have to be consistent. */
-static bool parse_shutdown(struct command_context *context, bool *abort)
+struct shutdown {
+    bool save, no_save, force, abort;
+};
+
+/* SHUTDOWN [NOSAVE|SAVE] [NOW] [FORCE] [SAFE] [FAILOVER] | ABORT. There are no replicas to wait
+ * for: NOW, SAFE and FAILOVER change nothing. */
+static bool parse_shutdown(struct command_context *context, struct shutdown *out)
 {
-    bool save = false, no_save = false, others = false;
-    *abort = false;
+    bool save = false, no_save = false, force = false, others = false, abort = false;
     for (size_t i = 1; i < context->count; i++) {
         struct slice word = context->arguments[i];
         if (slice_is_word(word, "NOSAVE")) {
             no_save = true;
         } else if (slice_is_word(word, "SAVE")) {
             save = true;
-        } else if (slice_is_word(word, "NOW") || slice_is_word(word, "FORCE") ||
-                   slice_is_word(word, "SAFE") || slice_is_word(word, "FAILOVER")) {
+        } else if (slice_is_word(word, "FORCE")) {
+            force = true;
+        } else if (slice_is_word(word, "NOW") || slice_is_word(word, "SAFE") ||
+                   slice_is_word(word, "FAILOVER")) {
             others = true;
         } else if (slice_is_word(word, "ABORT")) {
-            *abort = true;
+            abort = true;
         } else {
             command_reply_syntax_error(context);
             return false;
         }
     }
-    if ((*abort && (save || no_save || others)) || (save && no_save)) {
+    if ((abort && (save || no_save || force || others)) || (save && no_save)) {
         command_reply_syntax_error(context);
         return false;
     }
+    *out = (struct shutdown){save, no_save, force, abort};
     return true;
 }
 
 static void command_shutdown(struct command_context *context)
 {
     struct client *client = client_of(context);
-    bool abort_shutdown;
-    if (!parse_shutdown(context, &abort_shutdown))
+    struct shutdown shutdown;
+    if (!parse_shutdown(context, &shutdown))
         return;
-    if (abort_shutdown) {
+    if (shutdown.abort) {
         resp_writer_error(context->reply, "ERR No shutdown in progress.");
         return;
     }
-    lifecycle_stop(client->server->lifecycle, "User requested shutdown");
+    struct lifecycle *lifecycle = client->server->lifecycle;
+    if (!shutdown.no_save && !save_at_the_end(lifecycle, shutdown.save) && !shutdown.force) {
+        resp_writer_error(context->reply, "ERR Errors trying to SHUTDOWN. Check logs.");
+        return;
+    }
+    lifecycle_stop(lifecycle, "User requested shutdown");
     client_close_after_reply(client);
 }
 

@@ -29,11 +29,14 @@ struct lifecycle *lifecycle_create(struct server *server, struct lifecycle_setti
                                    bool watches_signals);
 void lifecycle_destroy(struct lifecycle *lifecycle);
 
-/* The server is up: writes the start-up line and the pid file, tells the service manager. */
+/* The server listens: the start-up line, the pid file. */
+void lifecycle_begin(struct lifecycle *lifecycle);
+/* It has loaded what there was and serves: told to the log and to the service manager. */
 void lifecycle_ready(struct lifecycle *lifecycle);
 
 /* The loop ends after this turn; replies of the turn still go out. `why` goes to the log. */
 void lifecycle_stop(struct lifecycle *lifecycle, const char *why);
+bool lifecycle_is_stopping(const struct lifecycle *lifecycle);
 
 /* After crash-log-enabled or loglevel changed. */
 void lifecycle_apply(struct lifecycle *lifecycle);

@@ -14,6 +14,7 @@
 #include "server/memory_limit.h"
 #include "server/notifications.h"
 #include "server/observe/observe.h"
+#include "server/persistence/effects.h"
 #include "server/persistence/persistence.h"
 #include "server/pubsub/pubsub.h"
 #include "server/pubsub/tracking.h"
@@ -35,6 +36,7 @@ static void key_removed(void *context, struct database *database, struct slice k
                         enum removal reason)
 {
     struct server *server = context;
+    effects_key_removed(server->effects, database, key);
     if (reason == REMOVED_EXPIRED)
         notifications_send(server->notifications, database, EVENT_EXPIRED, "expired", key);
     else
@@ -70,6 +72,7 @@ static void end_turn(void *context)
     struct server *server = context;
     housekeeping_end_turn(server->housekeeping);
     memory_limit_end_turn(server->memory_limit);
+    effects_end_turn(server->effects);
     tracking_limit_keys(server->tracking);
     tracking_send_broadcasts(server->tracking);
     persistence_end_turn(server->persistence);
@@ -119,6 +122,7 @@ static void fit_clients_max(struct server *server)
 static void create_modules(struct server *server, bool watches_signals)
 {
     struct settings *settings = server->settings;
+    server->effects = effects_create(server);
     server->dispatch = dispatch_create(server, &settings->dispatch);
     server->observe = observe_create(server, &settings->observe);
     server->admission = admission_create(server, &settings->admission);
@@ -169,11 +173,15 @@ enum error server_create(struct settings *settings, struct configuration *config
     return OK;
 }
 
-void server_run(struct server *server)
+int server_run(struct server *server)
 {
-    lifecycle_ready(server->lifecycle);
+    lifecycle_begin(server->lifecycle);
+    if (!persistence_is_loading(server->persistence))
+        lifecycle_ready(server->lifecycle);
     event_loop_run(server->loop);
+    (void)persistence_stop(server->persistence);
     (void)network_send_remaining(server->network);
+    return persistence_exit_status(server->persistence);
 }
 
 void server_destroy(struct server *server)
@@ -187,6 +195,7 @@ void server_destroy(struct server *server)
         keyspace_destroy(server->keyspace);
     if (server->worker != NULL)
         worker_destroy(server->worker);
+    effects_destroy(server->effects);
     lifecycle_destroy(server->lifecycle);
     housekeeping_destroy(server->housekeeping);
     memory_limit_destroy(server->memory_limit);

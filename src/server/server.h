@@ -35,6 +35,7 @@ struct server {
     struct memory_limit *memory_limit;   /* server/memory_limit.h */
     struct housekeeping *housekeeping;   /* server/housekeeping.h */
     struct observe *observe;             /* server/observe/observe.h */
+    struct effects *effects;             /* server/persistence/effects.h */
     struct persistence *persistence;     /* server/persistence/persistence.h */
     struct lifecycle *lifecycle;         /* server/lifecycle.h: start and stop */
 };
@@ -46,8 +47,9 @@ struct server {
 WARN_UNUSED enum error server_create(struct settings *settings, struct configuration *configuration,
                                      bool watches_signals, struct server **out);
 
-/* Runs the loop until lifecycle_stop. */
-void server_run(struct server *server);
+/* Runs the loop until lifecycle_stop, then writes what the disk does not have yet. Returns the exit
+ * status: EXIT_FAILURE if it had to stop, or something could not be kept. */
+int server_run(struct server *server);
 
 /* Closes every connection and frees everything but settings and configuration. */
 void server_destroy(struct server *server);

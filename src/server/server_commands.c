@@ -49,7 +49,7 @@ static void command_wait(struct command_context *context)
         resp_writer_integer(context->reply, 0);
         return;
     }
-    blocking_begin(client, timeout_ms, wait_timed_out);
+    blocking_begin(client, timeout_ms, wait_timed_out, NULL);
 }
 
 const struct command server_commands[] = {

@@ -12,6 +12,7 @@
 #include "server/housekeeping.h"
 #include "server/memory_limit.h"
 #include "server/observe/histogram.h"
+#include "server/persistence/persistence.h"
 #include "server/pubsub/pubsub.h"
 #include "server/pubsub/tracking.h"
 #include "server/server.h"
@@ -169,12 +170,7 @@ static void write_memory(struct server *server, struct buffer *out)
 /* There is no log and no snapshot yet: the fields that clients look at say so. */
 static void write_persistence(struct server *server, struct buffer *out)
 {
-    number(out, "loading", 0);
-    number(out, "async_loading", 0);
-    number(out, "rdb_changes_since_last_save", dispatch_statistics(server->dispatch)->changes);
-    number(out, "rdb_bgsave_in_progress", 0);
-    number(out, "aof_enabled", 0);
-    number(out, "aof_rewrite_in_progress", 0);
+    persistence_info(server->persistence, out);
 }
 
 static void write_stats(struct server *server, struct buffer *out)

@@ -54,9 +54,11 @@ bool persistence_is_loading(const struct persistence *persistence);
 /* The exit status the process should end with. */
 int persistence_exit_status(const struct persistence *persistence);
 
-/* Everything that was answered or is waiting is written and synced; with `save` also a snapshot
- * where there are save points. Blocking. False: it could not be, the log says why. */
-bool persistence_stop(struct persistence *persistence, bool save);
+/* Everything that was answered or is waiting is written and synced, and may be sent then; the log
+ * is closed. Blocking. False: it could not be, the log says why. */
+bool persistence_stop(struct persistence *persistence);
+/* SAVE, blocking. False: the log says why it failed. */
+bool persistence_save(struct persistence *persistence);
 
 /* Once a turn, before the network sends. */
 void persistence_end_turn(struct persistence *persistence);
@@ -66,12 +68,7 @@ void persistence_apply(struct persistence *persistence);
 /* CONFIG SET appendonly: off is at once; on begins a new log with a base of its own. */
 WARN_UNUSED enum error persistence_set_append_only(struct persistence *persistence, bool on);
 
-/* NULL, or why a command that writes is refused now (Redis's MISCONF text). */
-const char *persistence_refusal(const struct persistence *persistence);
-/* True: the disk is far behind, whoever writes must wait a little. */
-bool persistence_holds_writers(const struct persistence *persistence);
-
-/* The lines of INFO persistence from aof_enabled on are appended. */
+/* Appends the lines of INFO persistence. */
 void persistence_info(const struct persistence *persistence, struct buffer *out);
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef HOLDFAST_SERVER_PERSISTENCE_PERSISTENCE_PRIVATE_H
 #define HOLDFAST_SERVER_PERSISTENCE_PERSISTENCE_PRIVATE_H
 
+#include "base/list.h"
 #include "persist/recovery.h"
 #include "server/persistence/persistence.h"
 
@@ -21,7 +22,9 @@ struct persistence {
     struct worker *save_worker;      /* writes snapshots */
     struct loading *loading;         /* NULL: nothing is being loaded (any more) */
     struct saving *saving;
-    bool started; /* loaded what there was */
+    struct list durable_waits; /* durable_waits.c: who waits */
+    bool started;              /* loaded what there was */
+    bool announces;            /* the end of loading is told: it took more than a moment */
     int exit_status;
 };
 

@@ -11,6 +11,7 @@
 struct blocking {
     struct event_timer timer;
     void (*timed_out)(struct client *client);
+    void (*ended)(struct client *client); /* NULL: nobody needs to know */
 };
 
 static void timer_expired(void *context)
@@ -19,11 +20,12 @@ static void timer_expired(void *context)
 }
 
 void blocking_begin(struct client *client, int64_t timeout_ms,
-                    void (*timed_out)(struct client *client))
+                    void (*timed_out)(struct client *client), void (*ended)(struct client *client))
 {
     ASSERT(client->blocking == NULL && !(client->flags & CLIENT_IN_EXEC));
     struct blocking *blocking = memory_allocate_zeroed(sizeof *blocking);
     blocking->timed_out = timed_out;
+    blocking->ended = ended;
     if (timeout_ms > 0) {
         event_timer_init(&blocking->timer, client->server->loop, timer_expired, client);
         event_timer_start(&blocking->timer, timeout_ms, 0);
@@ -40,6 +42,8 @@ void blocking_forget_client(struct client *client)
     if (blocking == NULL)
         return;
     event_timer_stop(&blocking->timer);
+    if (blocking->ended != NULL)
+        blocking->ended(client);
     memory_free(blocking);
     client->blocking = NULL;
     client->flags &= ~(unsigned)CLIENT_BLOCKED;

@@ -4,6 +4,7 @@
 #include "keyspace/database.h"
 #include "keyspace/keyspace.h"
 #include "server/dispatch.h"
+#include "server/persistence/effects.h"
 #include "server/pubsub/pubsub.h"
 #include "server/pubsub/tracking.h"
 #include "server/server.h"
@@ -41,6 +42,7 @@ struct resp_writer *client_push_begin(struct client *client, struct resp_writer 
         .out = is_replying(client) ? &client->deferred : client->reply->out,
         .version = client->reply->version,
     };
+    client->push_start = client->reply->out->length;
     return scratch;
 }
 
@@ -48,6 +50,7 @@ void client_push_end(struct client *client, const struct resp_writer *writer)
 {
     if (writer->out == &client->deferred)
         return;
+    effects_gate_message(client->server->effects, client, client->push_start);
     client->reply_start = client->reply->out->length;
     connection_has_output(client->connection);
 }
@@ -58,14 +61,18 @@ void client_push_bytes(struct client *client, struct slice resp)
         chain_append(&client->deferred, resp.data, resp.length);
         return;
     }
+    size_t start = client->reply->out->length;
     chain_append(client->reply->out, resp.data, resp.length);
+    effects_gate_message(client->server->effects, client, start);
     client->reply_start = client->reply->out->length;
     connection_has_output(client->connection);
 }
 
 void client_send_deferred(struct client *client)
 {
+    size_t start = client->reply->out->length;
     chain_splice(client->reply->out, &client->deferred);
+    effects_gate_message(client->server->effects, client, start);
 }
 
 bool client_select(struct client *client, int64_t index)

@@ -46,6 +46,7 @@ enum client_flag {
     CLIENT_IMPORT_SOURCE = 1 << 18,
     CLIENT_CAPABLE_REDIRECT = 1 << 19, /* CLIENT CAPA redirect */
     CLIENT_IN_COMMAND = 1 << 20,       /* one of its commands runs right now */
+    CLIENT_ANSWERED_AT_ONCE = 1 << 21, /* CLIENT DURABLE OFF: its replies wait for no disk */
 };
 
 struct client {
@@ -63,6 +64,8 @@ struct client {
     const char *user;                          /* "default" */
     const struct dispatch_entry *last_command; /* NULL: none yet */
     struct blocking *blocking;                 /* while CLIENT_BLOCKED */
+    struct durable_wait *durable_wait;         /* while WAITAOF waits */
+    uint64_t log_offset;                       /* end of its last write in the log */
 
     /* transactions */
     struct transaction *transaction; /* NULL: not in MULTI */
@@ -73,6 +76,7 @@ struct client {
     struct pubsub_state *pubsub;     /* NULL: never subscribed */
     struct tracking_state *tracking; /* NULL: off */
     struct chain deferred; /* pushed while its own command replied: sent behind the reply */
+    size_t push_start;     /* bytes of output when the message being pushed began */
     size_t reply_start;    /* bytes of output when its command began, or of pushes since */
 };
 

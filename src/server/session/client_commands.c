@@ -80,6 +80,20 @@ static void command_no_touch(struct command_context *context)
     switch_flag(context, CLIENT_NO_TOUCH);
 }
 
+static void command_durable(struct command_context *context)
+{
+    struct client *client = client_of(context);
+    if (slice_is_word(context->arguments[2], "ON")) {
+        client->flags &= ~(unsigned)CLIENT_ANSWERED_AT_ONCE;
+    } else if (slice_is_word(context->arguments[2], "OFF")) {
+        client->flags |= CLIENT_ANSWERED_AT_ONCE;
+    } else {
+        command_reply_syntax_error(context);
+        return;
+    }
+    resp_writer_ok(context->reply);
+}
+
 static void command_import_source(struct command_context *context)
 {
     if (slice_is_word(context->arguments[2], "ON"))
@@ -243,6 +257,8 @@ static void command_help(struct command_context *context)
         "    Control server assisted client side caching.",
         "TRACKINGINFO",
         "    Report tracking status for the current connection.",
+        "DURABLE (ON|OFF)",
+        "    Answer this connection once its writes are durable (ON), or at once (OFF).",
         "NO-EVICT (ON|OFF)",
         "    Protect current client connection from eviction.",
         "NO-TOUCH (ON|OFF)",
@@ -266,6 +282,19 @@ static void command_help(struct command_context *context)
     "capa] [NOT-IP ip]"
 
 static const struct command client_subcommands[] = {
+    {
+        .name = "DURABLE",
+        .run = command_durable,
+        .arity = 3,
+        .flags = CLIENT_FLAGS,
+        .categories = CATEGORY_CONNECTION,
+        .keys = KEYS_NONE,
+        .group = "connection",
+        .since = "7.4.0",
+        .syntax = "<ON|OFF>",
+        .summary = "Chooses whether replies wait until the disk has what they tell of.",
+        .complexity = "O(1)",
+    },
     {
         .name = "CACHING",
         .run = client_caching_caching,

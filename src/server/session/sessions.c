@@ -236,6 +236,11 @@ void sessions_unpause(struct sessions *sessions)
     sessions->pause_until_ms = 0;
     event_timer_stop(&sessions->pause_timer);
     keyspace_freeze_expiry(sessions->server->keyspace, false);
+    sessions_resume_postponed(sessions);
+}
+
+void sessions_resume_postponed(struct sessions *sessions)
+{
     LIST_FOR_EACH (node, sessions_list(sessions)) {
         struct client *client = sessions_client_at(node);
         if (client->flags & CLIENT_POSTPONED) {

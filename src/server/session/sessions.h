@@ -67,8 +67,10 @@ enum pause sessions_paused(struct sessions *sessions, int64_t *until_ms);
 
 void sessions_pause(struct sessions *sessions, enum pause pause, int64_t until_ms);
 void sessions_unpause(struct sessions *sessions);
-/* Holds a client back until the pause is over. */
+/* Holds a client back until the pause is over, or what else stood in the way: then all of them try
+ * again. */
 void sessions_postpone(struct sessions *sessions, struct client *client);
+void sessions_resume_postponed(struct sessions *sessions);
 
 /* --- periodic work, called by housekeeping --- */
 

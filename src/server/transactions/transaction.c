@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "commands/command.h"
 #include "server/dispatch.h"
+#include "server/persistence/effects.h"
 #include "server/server.h"
 #include "server/session/client.h"
 #include "server/transactions/watches.h"
@@ -123,11 +124,13 @@ void transaction_run(struct client *client)
     client->flags &= ~(unsigned)CLIENT_IN_MULTI;
     client->flags |= CLIENT_IN_EXEC;
     resp_writer_array(client->reply, transaction->count);
+    effects_begin_transaction(client->server->effects);
     for (size_t i = 0; i < transaction->count; i++) {
         struct queued *queued = transaction->commands[i];
         dispatch_execute(client->server->dispatch, client, queued->entry, queued->arguments,
                          queued->count);
     }
+    effects_end_transaction(client->server->effects);
     client->flags &= ~(unsigned)CLIENT_IN_EXEC;
     destroy(transaction);
 }

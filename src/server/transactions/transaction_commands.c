@@ -1,6 +1,7 @@
 #include "commands/command.h"
 #include "keyspace/database.h"
 #include "server/command_tables.h"
+#include "server/persistence/effects.h"
 #include "server/server.h"
 #include "server/session/client.h"
 #include "server/transactions/transaction.h"
@@ -44,6 +45,7 @@ static void command_exec(struct command_context *context)
     watches_forget_client(watches, client);
     if (broken || dirty) {
         transaction_discard(client);
+        effects_shows_a_change(client->server->effects);
         if (broken)
             resp_writer_error(context->reply,
                               "EXECABORT Transaction discarded because of previous errors.");
