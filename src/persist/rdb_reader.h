@@ -42,8 +42,9 @@ void rdb_reader_destroy(struct rdb_reader *reader);
 enum rdb_status rdb_reader_feed(struct rdb_reader *reader, struct slice piece, bool last,
                                 size_t *used);
 size_t rdb_reader_wants(const struct rdb_reader *reader);
-uint64_t rdb_reader_offset(const struct rdb_reader *reader); /* of the file, bytes used so far */
-uint64_t rdb_reader_keys(const struct rdb_reader *reader);
+uint64_t rdb_reader_offset(const struct rdb_reader *reader);  /* of the file, bytes used so far */
+uint64_t rdb_reader_keys(const struct rdb_reader *reader);    /* put in */
+uint64_t rdb_reader_expired(const struct rdb_reader *reader); /* dropped */
 /* After REFUSED: what is wrong, "unknown type 42", "checksum does not match" ... */
 const char *rdb_reader_error(const struct rdb_reader *reader);
 

@@ -1,9 +1,9 @@
 /* Writes the RDB format: version 10, as Redis 7.0 does, which Redis 7 and Valkey load.
  *
- * Appends to a buffer; whoever writes that to a file keeps the checksum with rdb_checksum (CRC-64,
- * Jones), in whatever pieces it likes. Format: https://rdb.fnordig.de/file_format.html, checked
- * against redis-server 7.0.15. Pure; memory running out aborts nothing: the functions return
- * ERROR_OUT_OF_MEMORY and the buffer is as before. */
+ * Appends to a buffer; whoever writes that to a file keeps the checksum (base/crc64.h). Format:
+ * https://rdb.fnordig.de/file_format.html, checked against redis-server 7.0.15. Pure; memory
+ * running out aborts nothing: the functions return ERROR_OUT_OF_MEMORY and the buffer is as before.
+ */
 #ifndef HOLDFAST_PERSIST_RDB_WRITER_H
 #define HOLDFAST_PERSIST_RDB_WRITER_H
 
@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
+#include "base/crc64.h"
 #include "base/error.h"
 #include "base/slice.h"
 
@@ -29,10 +30,10 @@ void rdb_write_sizes(struct buffer *out, uint64_t keys, uint64_t with_deadline);
  * `compress`: strings above 20 bytes with LZF where that makes them shorter (rdbcompression). */
 WARN_UNUSED enum error rdb_write_entry(struct buffer *out, const struct entry *entry,
                                        bool compress);
-/* The end, and the checksum of everything before and of the end mark: `crc` up to here. */
-void rdb_write_end(struct buffer *out, uint64_t crc);
-
-uint64_t rdb_checksum(uint64_t crc, struct slice bytes); /* begins with 0 */
+/* The end, and the checksum of everything: `crc` is that of the file up to here. The second form
+ * says that there is none (rdbchecksum no). */
+void rdb_write_end(struct buffer *out, const struct crc64_tables *tables, uint64_t crc);
+void rdb_write_end_unchecked(struct buffer *out);
 
 /* DUMP's payload: type, value, RDB version, CRC-64. */
 WARN_UNUSED enum error rdb_write_dump(struct buffer *out, const struct entry *entry);

@@ -1,0 +1,375 @@
+#include "persist/rdb_reader.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assertion.h"
+#include "base/buffer.h"
+#include "base/crc64.h"
+#include "base/memory.h"
+#include "keyspace/keyspace.h"
+#include "persist/rdb_cursor.h"
+#include "persist/rdb_format.h"
+#include "persist/rdb_writer.h"
+
+#define MAGIC_SIZE 9          /* "REDIS0011", "VALKEY080" */
+#define REDIS_VERSION_MAX 14  /* Redis 8's are 12 and 13 */
+#define VALKEY_VERSION_MAX 89 /* Valkey 9's is 80 */
+#define DUMP_FOOTER (2 + RDB_CHECKSUM_SIZE)
+#define BATCH_MAX 32 /* keys put in together, so that their cache misses overlap */
+#define ERROR_SIZE 256
+
+/* A key that waits to be put in: its strings stand in the piece, or in buffers of its own. */
+struct pending {
+    struct key key;
+    struct slice value;
+    struct database *database;
+    int64_t deadline_ms;
+    struct buffer key_text, value_text;
+};
+
+struct rdb_reader {
+    struct keyspace *keyspace;
+    struct rdb_reader_settings settings;
+    struct crc64_tables tables;
+    uint64_t crc, offset, keys, expired;
+    int version; /* 0: the magic has not been read */
+    struct database *database;
+    int64_t deadline_ms; /* of the next key */
+    size_t wants;
+    struct pending batch[BATCH_MAX];
+    size_t batch_count;
+    char error[ERROR_SIZE];
+};
+
+struct rdb_reader *rdb_reader_create(struct keyspace *keyspace,
+                                     const struct rdb_reader_settings *settings)
+{
+    struct rdb_reader *reader = memory_allocate_zeroed(sizeof *reader);
+    reader->keyspace = keyspace;
+    reader->settings = *settings;
+    reader->database = keyspace_database(keyspace, 0);
+    reader->deadline_ms = ENTRY_NO_DEADLINE;
+    reader->wants = MAGIC_SIZE;
+    crc64_init(&reader->tables);
+    return reader;
+}
+
+void rdb_reader_destroy(struct rdb_reader *reader)
+{
+    if (reader == NULL)
+        return;
+    for (size_t i = 0; i < BATCH_MAX; i++) {
+        buffer_deinit(&reader->batch[i].key_text);
+        buffer_deinit(&reader->batch[i].value_text);
+    }
+    memory_free(reader);
+}
+
+__attribute__((format(printf, 2, 3))) static bool refuse(struct rdb_reader *reader,
+                                                         const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(reader->error, sizeof reader->error, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+/* --- keys --- */
+
+/* False: refused. */
+static bool put_in(struct rdb_reader *reader)
+{
+    for (size_t i = 0; i < reader->batch_count; i++)
+        database_prefetch_entry(reader->batch[i].database, reader->batch[i].key.hash);
+    for (size_t i = 0; i < reader->batch_count; i++) {
+        const struct pending *pending = &reader->batch[i];
+        if (database_find(pending->database, &pending->key) != NULL)
+            return refuse(reader, "a key stands there twice: '%.*s'",
+                          (int)(pending->key.name.length < 64 ? pending->key.name.length : 64),
+                          pending->key.name.data);
+        if (database_replace_string(pending->database, &pending->key, NULL, pending->value,
+                                    DEADLINE_SET, pending->deadline_ms) == NULL)
+            return refuse(reader, "out of memory");
+    }
+    reader->keys += reader->batch_count;
+    reader->batch_count = 0;
+    return true;
+}
+
+static bool read_value(struct rdb_reader *reader, struct rdb_cursor *cursor, unsigned char type,
+                       struct pending *pending)
+{
+    struct rdb_string value;
+    if (type != RDB_TYPE_STRING) {
+        refuse(reader, "key '%.*s' is of type %u, which this version does not have",
+               (int)(pending->key.name.length < 64 ? pending->key.name.length : 64),
+               pending->key.name.data, type);
+        return rdb_cursor_fail(cursor, reader->error);
+    }
+    return rdb_cursor_string(cursor, &value) &&
+           rdb_cursor_text(cursor, &value, &pending->value_text, &pending->value);
+}
+
+static bool read_key(struct rdb_reader *reader, struct rdb_cursor *cursor, unsigned char type)
+{
+    struct pending *pending = &reader->batch[reader->batch_count];
+    struct rdb_string name;
+    if (!rdb_cursor_string(cursor, &name) ||
+        !rdb_cursor_text(cursor, &name, &pending->key_text, &pending->key.name) ||
+        !read_value(reader, cursor, type, pending))
+        return false;
+    pending->database = reader->database;
+    pending->deadline_ms = reader->deadline_ms;
+    reader->deadline_ms = ENTRY_NO_DEADLINE;
+    if (pending->deadline_ms != ENTRY_NO_DEADLINE &&
+        pending->deadline_ms < reader->settings.now_ms) {
+        reader->expired++;
+        return true;
+    }
+    pending->key.hash = keyspace_hash(reader->keyspace, pending->key.name);
+    database_prefetch_bucket(pending->database, pending->key.hash);
+    reader->batch_count++;
+    return true;
+}
+
+/* --- what is not a key --- */
+
+static bool select_database(struct rdb_reader *reader, struct rdb_cursor *cursor)
+{
+    uint64_t index;
+    if (!rdb_cursor_length(cursor, &index))
+        return false;
+    if (index >= (uint64_t)keyspace_database_count(reader->keyspace)) {
+        refuse(reader, "it has a database %" PRIu64 ", but `databases` is %d", index,
+               keyspace_database_count(reader->keyspace));
+        return rdb_cursor_fail(cursor, reader->error);
+    }
+    reader->database = keyspace_database(reader->keyspace, (int)index);
+    return true;
+}
+
+/* What a module wrote for itself: numbers and strings until a mark. */
+static bool skip_module(struct rdb_cursor *cursor)
+{
+    enum { MODULE_END, MODULE_SIGNED, MODULE_UNSIGNED, MODULE_FLOAT, MODULE_DOUBLE, MODULE_STRING };
+    uint64_t number, kind = MODULE_SIGNED;
+    const unsigned char *bytes;
+    if (!rdb_cursor_length(cursor, &number)) /* the module's id */
+        return false;
+    while (rdb_cursor_length(cursor, &kind) && kind != MODULE_END) {
+        bool done = kind == MODULE_SIGNED || kind == MODULE_UNSIGNED
+                        ? rdb_cursor_length(cursor, &number)
+                    : kind == MODULE_FLOAT  ? rdb_cursor_bytes(cursor, 4, &bytes)
+                    : kind == MODULE_DOUBLE ? rdb_cursor_bytes(cursor, 8, &bytes)
+                    : kind == MODULE_STRING ? rdb_cursor_skip_string(cursor)
+                                            : rdb_cursor_fail(cursor, "bad data of a module");
+        if (!done)
+            return false;
+    }
+    return cursor->state == RDB_CURSOR_GOOD;
+}
+
+static bool read_deadline(struct rdb_reader *reader, struct rdb_cursor *cursor, size_t size,
+                          int64_t unit_ms)
+{
+    uint64_t value;
+    if (!rdb_cursor_little(cursor, size, &value))
+        return false;
+    int64_t deadline = size == 4 ? (int32_t)value : (int64_t)value;
+    if (deadline < 0 || deadline > INT64_MAX / unit_ms)
+        return rdb_cursor_fail(cursor, "a deadline out of range");
+    reader->deadline_ms = deadline * unit_ms;
+    return true;
+}
+
+/* One element; false when it is not whole, or bad. */
+static bool read_element(struct rdb_reader *reader, struct rdb_cursor *cursor, bool *ended)
+{
+    unsigned char opcode;
+    uint64_t number;
+    if (!rdb_cursor_byte(cursor, &opcode))
+        return false;
+    switch (opcode) {
+    case RDB_OPCODE_END:
+        *ended = true;
+        return true;
+    case RDB_OPCODE_DATABASE:
+        return select_database(reader, cursor);
+    case RDB_OPCODE_SIZES:
+        return rdb_cursor_length(cursor, &number) && rdb_cursor_length(cursor, &number);
+    case RDB_OPCODE_DEADLINE_MS:
+        return read_deadline(reader, cursor, 8, 1);
+    case RDB_OPCODE_DEADLINE_S:
+        return read_deadline(reader, cursor, 4, 1000);
+    case RDB_OPCODE_AUXILIARY:
+        return rdb_cursor_skip_string(cursor) && rdb_cursor_skip_string(cursor);
+    case RDB_OPCODE_FREQUENCY:
+        return rdb_cursor_byte(cursor, &opcode);
+    case RDB_OPCODE_IDLE:
+        return rdb_cursor_length(cursor, &number);
+    case RDB_OPCODE_MODULE_AUX:
+        return skip_module(cursor);
+    case RDB_OPCODE_SLOT_INFO:
+        return rdb_cursor_length(cursor, &number) && rdb_cursor_length(cursor, &number) &&
+               rdb_cursor_length(cursor, &number);
+    case RDB_OPCODE_FUNCTION:
+        return rdb_cursor_fail(cursor, "it has functions, which this version does not have");
+    default:
+        return read_key(reader, cursor, opcode);
+    }
+}
+
+/* --- the file --- */
+
+static int parse_version(const char *digits, size_t count)
+{
+    int version = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (digits[i] < '0' || digits[i] > '9')
+            return 0;
+        version = version * 10 + digits[i] - '0';
+    }
+    return version;
+}
+
+static bool read_magic(struct rdb_reader *reader, struct rdb_cursor *cursor)
+{
+    const unsigned char *bytes;
+    if (!rdb_cursor_bytes(cursor, MAGIC_SIZE, &bytes))
+        return false;
+    const char *magic = (const char *)bytes;
+    bool redis = memcmp(magic, "REDIS", 5) == 0, valkey = memcmp(magic, "VALKEY", 6) == 0;
+    if (!redis && !valkey)
+        return rdb_cursor_fail(cursor, "it does not begin like an RDB file");
+    int version = redis ? parse_version(magic + 5, 4) : parse_version(magic + 6, 3);
+    if (version < 1 || version > (redis ? REDIS_VERSION_MAX : VALKEY_VERSION_MAX))
+        return rdb_cursor_fail(cursor, "its version is not known");
+    reader->version = version;
+    return true;
+}
+
+static bool check_end(struct rdb_reader *reader, struct rdb_cursor *cursor)
+{
+    uint64_t stated;
+    if (reader->version < RDB_CHECKSUM_VERSION_MIN)
+        return true;
+    uint64_t crc = crc64_add(&reader->tables, reader->crc, cursor->data, cursor->at);
+    if (!rdb_cursor_little(cursor, RDB_CHECKSUM_SIZE, &stated))
+        return false;
+    if (!reader->settings.verify_checksum || stated == 0 || stated == crc)
+        return true;
+    return rdb_cursor_fail(cursor, "its checksum does not match");
+}
+
+enum rdb_status rdb_reader_feed(struct rdb_reader *reader, struct slice piece, bool last,
+                                size_t *used)
+{
+    struct rdb_cursor cursor = {
+        .data = (const unsigned char *)piece.data,
+        .length = piece.length,
+        .string_length_max = reader->settings.length_max,
+    };
+    size_t good = 0;
+    bool ended = false;
+    while (!ended) {
+        int64_t deadline_ms = reader->deadline_ms;
+        if (reader->version == 0 ? !read_magic(reader, &cursor)
+                                 : !read_element(reader, &cursor, &ended) ||
+                                       (ended && !check_end(reader, &cursor))) {
+            ended = false;
+            if (cursor.state == RDB_CURSOR_SHORT)
+                reader->deadline_ms = deadline_ms;
+            break;
+        }
+        good = cursor.at;
+        if (reader->batch_count == BATCH_MAX && !put_in(reader))
+            return RDB_REFUSED;
+    }
+    if (!put_in(reader))
+        return RDB_REFUSED;
+    if (!ended && cursor.state == RDB_CURSOR_SHORT && last)
+        (void)rdb_cursor_fail(&cursor, "it ends too early");
+    if (cursor.state == RDB_CURSOR_BAD) {
+        if (cursor.why != reader->error)
+            (void)refuse(reader, "%s", cursor.why);
+        return RDB_REFUSED;
+    }
+    reader->crc = crc64_add(&reader->tables, reader->crc, piece.data, good);
+    reader->offset += good;
+    reader->wants = ended ? 0 : cursor.wanted - good;
+    *used = good;
+    return ended ? RDB_DONE : RDB_MORE;
+}
+
+size_t rdb_reader_wants(const struct rdb_reader *reader)
+{
+    return reader->wants;
+}
+
+uint64_t rdb_reader_offset(const struct rdb_reader *reader)
+{
+    return reader->offset;
+}
+
+uint64_t rdb_reader_keys(const struct rdb_reader *reader)
+{
+    return reader->keys;
+}
+
+uint64_t rdb_reader_expired(const struct rdb_reader *reader)
+{
+    return reader->expired;
+}
+
+const char *rdb_reader_error(const struct rdb_reader *reader)
+{
+    return reader->error;
+}
+
+/* --- RESTORE --- */
+
+bool rdb_reader_payload_is_valid(struct slice payload)
+{
+    if (payload.length < DUMP_FOOTER)
+        return false;
+    const unsigned char *footer =
+        (const unsigned char *)payload.data + payload.length - DUMP_FOOTER;
+    unsigned version = footer[0] | (unsigned)footer[1] << 8;
+    if (version > VALKEY_VERSION_MAX)
+        return false;
+    uint64_t stated = 0;
+    for (size_t i = 0; i < RDB_CHECKSUM_SIZE; i++)
+        stated |= (uint64_t)footer[2 + i] << (8 * i);
+    struct crc64_tables tables;
+    crc64_init(&tables);
+    size_t covered = payload.length - RDB_CHECKSUM_SIZE;
+    return stated == 0 || stated == crc64_add(&tables, 0, payload.data, covered);
+}
+
+enum error rdb_reader_restore(struct database *database, const struct key *key,
+                              struct slice payload, int64_t deadline_ms, uint64_t length_max)
+{
+    ASSERT(payload.length >= DUMP_FOOTER);
+    struct rdb_cursor cursor = {
+        .data = (const unsigned char *)payload.data,
+        .length = payload.length - DUMP_FOOTER,
+        .string_length_max = length_max,
+    };
+    struct buffer scratch = {0};
+    struct rdb_string value;
+    struct slice text;
+    unsigned char type;
+    enum error error = ERROR_SYNTAX;
+    if (rdb_cursor_byte(&cursor, &type) && type == RDB_TYPE_STRING &&
+        rdb_cursor_string(&cursor, &value) && cursor.at == cursor.length &&
+        rdb_cursor_text(&cursor, &value, &scratch, &text))
+        error = database_set_string(database, key, text, DEADLINE_SET, deadline_ms) != NULL
+                    ? OK
+                    : ERROR_OUT_OF_MEMORY;
+    buffer_deinit(&scratch);
+    return error;
+}
