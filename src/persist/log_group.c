@@ -20,10 +20,13 @@ size_t log_group_write_file_header(char *out, const struct log_file_header *head
     char digits[ID_DIGITS + 1];
     for (size_t i = 0; i < LOG_ID_SIZE; i++)
         snprintf(digits + 2 * i, 3, "%02x", header->id.bytes[i]);
-    int length = snprintf(out, LOG_ANNOTATION_MAX, "%s%d %s %" PRIu64 "\r\n", file_mark,
+    int length = snprintf(out, LOG_ANNOTATION_MAX, "%s%d %s %" PRIu64, file_mark,
                           LOG_FORMAT_VERSION, digits, header->offset);
-    ASSERT(length > 0 && length < LOG_ANNOTATION_MAX);
-    return (size_t)length;
+    ASSERT(length > 0 && length + CRC_DIGITS + 3 < LOG_ANNOTATION_MAX);
+    size_t covered = (size_t)length;
+    int rest = snprintf(out + covered, LOG_ANNOTATION_MAX - covered, " %08" PRIx32 "\r\n",
+                        crc32c_add(0, out, covered));
+    return covered + (size_t)rest;
 }
 
 size_t log_group_write_header(char *out, const struct log_group_header *header)
@@ -85,23 +88,35 @@ static bool take_hexadecimal(struct cursor *cursor, uint8_t *bytes, size_t count
     return true;
 }
 
-static bool read_group(struct cursor cursor, struct log_group_header *group)
+static bool take_crc(struct cursor *cursor, uint32_t *out)
 {
     uint8_t crc[CRC_DIGITS / 2];
-    if (!take_number(&cursor, &group->offset) || !take_number(&cursor, &group->length) ||
-        !take_number(&cursor, &group->durable) || !take_hexadecimal(&cursor, crc, sizeof crc))
+    if (!take_hexadecimal(cursor, crc, sizeof crc))
         return false;
-    group->crc = (uint32_t)crc[0] << 24 | (uint32_t)crc[1] << 16 | (uint32_t)crc[2] << 8 | crc[3];
+    *out = (uint32_t)crc[0] << 24 | (uint32_t)crc[1] << 16 | (uint32_t)crc[2] << 8 | crc[3];
+    return true;
+}
+
+static bool read_group(struct cursor cursor, struct log_group_header *group)
+{
+    if (!take_number(&cursor, &group->offset) || !take_number(&cursor, &group->length) ||
+        !take_number(&cursor, &group->durable) || !take_crc(&cursor, &group->crc))
+        return false;
     return cursor.at == cursor.end && group->length <= INT64_MAX - group->offset &&
            group->durable <= group->offset;
 }
 
-static bool read_file(struct cursor cursor, struct log_file_header *file)
+static bool read_file(struct cursor cursor, const char *line, struct log_file_header *file)
 {
     uint64_t version;
-    return take_number(&cursor, &version) && version == LOG_FORMAT_VERSION &&
-           take_hexadecimal(&cursor, file->id.bytes, LOG_ID_SIZE) &&
-           take_number(&cursor, &file->offset) && cursor.at == cursor.end;
+    uint32_t crc;
+    if (!take_number(&cursor, &version) || version != LOG_FORMAT_VERSION ||
+        !take_hexadecimal(&cursor, file->id.bytes, LOG_ID_SIZE) ||
+        !take_number(&cursor, &file->offset))
+        return false;
+    size_t covered = (size_t)(cursor.at - 1 - line); /* the blank before it is not */
+    return take_crc(&cursor, &crc) && cursor.at == cursor.end &&
+           crc == crc32c_add(0, line, covered);
 }
 
 static bool begins_with(struct slice input, const char *mark)
@@ -136,7 +151,7 @@ enum log_line log_group_read_line(struct slice input, struct log_file_header *fi
     struct cursor cursor = {input.data + strlen(is_group ? group_mark : file_mark), end - 1};
     if (is_group)
         return read_group(cursor, group) ? LOG_LINE_GROUP : LOG_LINE_BAD;
-    return read_file(cursor, file) ? LOG_LINE_FILE : LOG_LINE_BAD;
+    return read_file(cursor, input.data, file) ? LOG_LINE_FILE : LOG_LINE_BAD;
 }
 
 /* --- checksums --- */

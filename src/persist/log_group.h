@@ -4,7 +4,7 @@
  * it; annotations are lines that begin with '#', which Redis skips (they stay under 128 bytes, its
  * limit). The first line of a file names format version, log and offset:
  *
- *     #HF-LOG 1 <id: 32 hex digits> <offset>\r\n
+ *     #HF-LOG 1 <id: 32 hex digits> <offset> <crc32c of the line up to here>\r\n
  *
  * and each group is one line and its commands:
  *

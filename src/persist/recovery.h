@@ -21,6 +21,7 @@
 #include "persist/log_group.h"
 #include "protocol/resp_parser.h"
 
+struct clock;
 struct keyspace;
 struct log_directory;
 struct recovery;
@@ -47,8 +48,9 @@ enum recovery_status { RECOVERY_MORE, RECOVERY_DONE, RECOVERY_REFUSED };
 
 struct recovery_progress {
     uint64_t total_bytes, loaded_bytes;
-    uint64_t keys, commands, groups;
-    const char *file; /* being read */
+    uint64_t keys, commands, groups; /* keys: of the base */
+    size_t files;                    /* that the manifest names */
+    const char *file;                /* being read */
 };
 
 /* What the log goes on with after RECOVERY_DONE. */
@@ -63,7 +65,8 @@ struct recovery_result {
 };
 
 /* `keyspace` must be empty, its time set so that nothing is expired. */
-struct recovery *recovery_create(struct log_directory *directory, struct keyspace *keyspace,
+struct recovery *recovery_create(struct clock *clock, struct log_directory *directory,
+                                 struct keyspace *keyspace,
                                  const struct recovery_settings *settings,
                                  const struct recovery_handlers *handlers);
 void recovery_destroy(struct recovery *recovery);

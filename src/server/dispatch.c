@@ -83,8 +83,8 @@ static bool names_keys(const struct command *command)
     return command->keys[0].find != KEY_FIND_NONE && !(command->keys[0].flags & KEY_NOT_KEY);
 }
 
-static void prepare(struct dispatch *dispatch, const struct client *client,
-                    const struct resp_command *commands, size_t count)
+void dispatch_prepare(struct dispatch *dispatch, const struct client *client,
+                      const struct resp_command *commands, size_t count)
 {
     struct slice last_name = {NULL, 0};
     struct dispatch_entry *last = NULL;
@@ -268,7 +268,7 @@ size_t dispatch_run(struct dispatch *dispatch, struct client *client, struct res
     dispatch->services.string_size_max = dispatch->server->settings->admission.bulk_length_max;
     while (running && done < count) {
         size_t prepared = count - done < DISPATCH_BATCH_MAX ? count - done : DISPATCH_BATCH_MAX;
-        prepare(dispatch, client, commands + done, prepared);
+        dispatch_prepare(dispatch, client, commands + done, prepared);
         dispatch->ticks = cycles_read(&dispatch->cycles);
         for (size_t i = 0; i < prepared && running; i++) {
             const struct resp_command *line = &commands[done];

@@ -68,6 +68,12 @@ struct dispatch_obstacles *dispatch_obstacles(struct dispatch *dispatch);
 void dispatch_set_effect(struct dispatch *dispatch,
                          void (*effect)(struct command_context *context, struct database *database,
                                         const struct slice *arguments, size_t count));
+/* Runs commands of the log, in order, without checks, events, effects and statistics: at most
+ * CONNECTION_BATCH_MAX. False: one is unknown, does not write, or answered with an error; `why`
+ * (room for DISPATCH_WHY_SIZE bytes) says so. */
+#define DISPATCH_WHY_SIZE 256
+bool dispatch_replay(struct dispatch *dispatch, struct client *client,
+                     const struct resp_command *commands, size_t count, char *why);
 void dispatch_destroy(struct dispatch *dispatch);
 
 /* Adds the rows of a table (ends with a NULL name) and their subcommands. A name given twice

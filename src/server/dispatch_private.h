@@ -83,8 +83,13 @@ void dispatch_reject(struct dispatch *dispatch, struct client *client, struct di
 void dispatch_count_reply_errors(struct dispatch *dispatch, struct client *client, size_t position,
                                  uint64_t *of_entry);
 
-/* dispatch_services.c */
+/* dispatch.c: looks up, hashes and prefetches what dispatch->plans then tells of. */
+void dispatch_prepare(struct dispatch *dispatch, const struct client *client,
+                      const struct resp_command *commands, size_t count);
+
+/* dispatch_services.c. The second: for commands of the log, which nobody is told of. */
 void dispatch_services_init(struct command_services *services);
+void dispatch_services_init_silent(struct command_services *services);
 
 static inline unsigned dispatch_traits(const struct dispatch_entry *entry)
 {

@@ -50,6 +50,47 @@ static uint64_t random_bits(struct command_context *context)
     return random_next_u64(client_of(context)->server->random);
 }
 
+static void ignore_change(struct command_context *context, struct database *database,
+                          struct slice key)
+{
+    (void)context, (void)database, (void)key;
+}
+
+static void ignore_event(struct command_context *context, struct database *database,
+                         unsigned event_class, const char *event, struct slice key)
+{
+    (void)context, (void)database, (void)event_class, (void)event, (void)key;
+}
+
+static void ignore_flushing(struct command_context *context, struct database *database)
+{
+    (void)context, (void)database;
+}
+
+static void ignore_swapping(struct command_context *context, struct database *a, struct database *b)
+{
+    (void)context, (void)a, (void)b;
+}
+
+static char *keep_argument(struct command_context *context, size_t index, size_t *length)
+{
+    (void)context, (void)index, (void)length;
+    return NULL;
+}
+
+void dispatch_services_init_silent(struct command_services *services)
+{
+    *services = (struct command_services){
+        .key_changed = ignore_change,
+        .key_event = ignore_event,
+        .take_argument = keep_argument,
+        .random = random_bits,
+        .flushing = ignore_flushing,
+        .swapping = ignore_swapping,
+        .string_size_max = UINT32_MAX,
+    };
+}
+
 void dispatch_services_init(struct command_services *services)
 {
     *services = (struct command_services){

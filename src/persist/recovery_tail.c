@@ -1,0 +1,85 @@
+/* Behind bad bytes at the end of the log: is there proof that they were good once?
+ *
+ * A group says what was durable when it was written. One that is valid and says so of offsets
+ * beyond the bad place proves damage. One that does not was written without a sync in between
+ * (everysec), and is part of the tail that a crash tore; unless it begins exactly where the log
+ * ends: then somebody put bytes in. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "persist/recovery_private.h"
+
+static const char mark[] = "#HF ";
+
+/* The checksum of a group's commands, read in pieces. False: it cannot be read. */
+static bool check(struct recovery *recovery, uint64_t position,
+                  const struct log_group_header *group, struct buffer *piece, bool *valid)
+{
+    uint32_t crc = log_group_crc_begin(&recovery->id, group);
+    for (uint64_t done = 0; done < group->length;) {
+        uint64_t left = group->length - done;
+        size_t wanted = left < RECOVERY_READ_SIZE ? (size_t)left : RECOVERY_READ_SIZE, got;
+        if (disk_read(&recovery->file, position + done, piece->data, wanted, &got) != OK)
+            return recovery_refuse(recovery, "cannot be read: %s", strerror(errno));
+        crc = log_group_crc_add(crc, slice_of(piece->data, got));
+        done += got;
+        if (got < wanted)
+            break;
+    }
+    *valid = crc == group->crc;
+    return true;
+}
+
+/* Could the line at `candidate` begin a group that proves something? */
+static bool is_proof(struct recovery *recovery, struct slice candidate, uint64_t position,
+                     struct buffer *piece, bool *failed)
+{
+    struct log_file_header file;
+    struct log_group_header group;
+    size_t head;
+    bool valid = false;
+    if (log_group_read_line(candidate, &file, &group, &head) != LOG_LINE_GROUP ||
+        group.offset < recovery->offset ||
+        (group.offset > recovery->offset && group.durable <= recovery->offset) ||
+        group.length > recovery->file_size - position - head)
+        return false;
+    if (!check(recovery, position + head, &group, piece, &valid))
+        *failed = true;
+    return valid;
+}
+
+bool recovery_tail_is_damage(struct recovery *recovery, bool *failed)
+{
+    struct buffer window = {0}, piece = {0};
+    uint64_t position = recovery_position(recovery) + 1;
+    bool damage = false;
+    *failed = buffer_reserve(&window, RECOVERY_READ_SIZE) != OK ||
+              buffer_reserve(&piece, RECOVERY_READ_SIZE) != OK;
+    if (*failed)
+        (void)recovery_refuse(recovery, "out of memory");
+    while (!damage && !*failed && position < recovery->file_size) {
+        size_t got;
+        if (disk_read(&recovery->file, position, window.data, RECOVERY_READ_SIZE, &got) != OK) {
+            *failed = true;
+            (void)recovery_refuse(recovery, "cannot be read: %s", strerror(errno));
+            break;
+        }
+        bool last = position + got >= recovery->file_size;
+        const char *at = window.data, *end = window.data + got;
+        while (!damage && !*failed &&
+               (at = memmem(at, (size_t)(end - at), mark, strlen(mark))) != NULL) {
+            if (!last && end - at < LOG_ANNOTATION_MAX)
+                break; /* whole in the next window */
+            damage = is_proof(recovery, slice_of(at, (size_t)(end - at)),
+                              position + (uint64_t)(at - window.data), &piece, failed);
+            at++;
+        }
+        if (last)
+            break;
+        position += got - LOG_ANNOTATION_MAX;
+    }
+    buffer_deinit(&window);
+    buffer_deinit(&piece);
+    return damage && !*failed;
+}
