@@ -26,21 +26,24 @@ struct keyspace;
 struct snapshot;
 struct worker;
 
-#define SNAPSHOT_TURN_US 1000                  /* the walker's share of one turn, microseconds */
+#define SNAPSHOT_TURN_US 300                   /* the walker's share of one turn, microseconds */
 #define SNAPSHOT_CHUNK_SIZE (256 * 1024)       /* bytes given to the worker at once */
 #define SNAPSHOT_BACKLOG_MAX ((size_t)8 << 20) /* bytes not written yet: the walker waits */
 #define SNAPSHOT_BACKLOG_HARD_MAX ((size_t)64 << 20) /* the server holds writers back */
 
 struct snapshot_settings {
-    const char *path; /* written and synced when `done` says 0; removed when it fails */
-    bool compress;    /* rdbcompression */
-    bool checksum;    /* rdbchecksum */
-    bool aof_base;    /* the auxiliary field that says so */
+    const char *path; /* what is written; removed when it fails */
+    const char
+        *final_path; /* renamed to this when it is whole and synced; NULL: it keeps its name */
+    const char *directory; /* of both: synced at the end */
+    bool compress;         /* rdbcompression */
+    bool checksum;         /* rdbchecksum */
+    bool aof_base;         /* the auxiliary field that says so */
 };
 
-/* One at a time for a keyspace. `worker` is the caller's. `done`: in a turn of the loop, with the
- * errno of what failed or 0; the snapshot is to be destroyed there or later. NULL with errno: the
- * file cannot be made. */
+/* One at a time for a keyspace; the file is made by `worker`, which is the caller's. `done`: in a
+ * turn of the loop, with 0 when the file is durable, else the errno of what failed; the snapshot is
+ * to be destroyed there or later. NULL, EBUSY: another walk has not ended (snapshot_walk.h). */
 struct snapshot *snapshot_begin(struct event_loop *loop, struct clock *clock,
                                 const struct disk *disk, struct keyspace *keyspace,
                                 struct worker *worker, const struct snapshot_settings *settings,

@@ -11,7 +11,7 @@ void command_tables_register(struct dispatch *dispatch)
         session_commands,     client_commands,        transaction_commands,  pubsub_commands,
         server_commands,      lifecycle_commands,     info_commands,         introspection_commands,
         command_log_commands, monitor_commands,       latency_commands,      memory_commands,
-        debug_commands,       configuration_commands, durable_wait_commands,
+        debug_commands,       configuration_commands, durable_wait_commands, saving_commands,
     };
     for (size_t i = 0; command_catalogue[i] != NULL; i++)
         dispatch_register(dispatch, command_catalogue[i]);

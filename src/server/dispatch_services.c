@@ -1,6 +1,7 @@
 /* What commands reach of the server: the functions behind struct command_services. */
 #include "server/dispatch_private.h"
 #include "server/notifications.h"
+#include "server/persistence/persistence.h"
 #include "server/pubsub/tracking.h"
 #include "server/server.h"
 #include "server/session/client.h"
@@ -27,6 +28,8 @@ static void flushing(struct command_context *context, struct database *database)
     struct client *client = client_of(context);
     watches_flushed(client->server->watches, database);
     tracking_flushed(client->server->tracking, client);
+    if (database == NULL)
+        persistence_flushed(client->server->persistence);
 }
 
 static void swapping(struct command_context *context, struct database *a, struct database *b)

@@ -52,7 +52,7 @@ static void init_lifecycle(struct lifecycle_settings *settings)
 static void init_persistence(struct persistence_settings *settings)
 {
     *settings = (struct persistence_settings){
-        .append_only = false,
+        .append_only = true,
         .sync = LOG_SYNC_ALWAYS,
         .append_directory = memory_copy_string("appendonlydir"),
         .append_file = memory_copy_string("appendonly.aof"),

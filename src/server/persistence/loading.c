@@ -216,6 +216,8 @@ static void end_well(struct persistence *persistence)
     struct loading *loading = persistence->loading;
     const struct recovery_result *log =
         loading->recovery != NULL ? recovery_result(loading->recovery) : NULL;
+    persistence->load_keys = keyspace_size(persistence->server->keyspace);
+    persistence->load_expired = loading->rdb != NULL ? rdb_reader_expired(loading->rdb) : 0;
     restore_time(persistence);
     tell_end(loading, log);
     if (log == NULL && !make_base(loading))

@@ -243,6 +243,11 @@ bool persistence_save(struct persistence *persistence)
     return saving_save_now(persistence->saving);
 }
 
+void persistence_flushed(struct persistence *persistence)
+{
+    saving_flushed(persistence->saving);
+}
+
 /* --- looking --- */
 
 const char *persistence_log_path(const struct persistence *persistence)

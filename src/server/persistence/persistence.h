@@ -60,6 +60,8 @@ bool persistence_stop(struct persistence *persistence);
 /* SAVE, blocking. False: the log says why it failed. */
 bool persistence_save(struct persistence *persistence);
 
+/* FLUSHALL runs. */
+void persistence_flushed(struct persistence *persistence);
 /* Once a turn, before the network sends. */
 void persistence_end_turn(struct persistence *persistence);
 

@@ -22,9 +22,10 @@ struct persistence {
     struct worker *save_worker;      /* writes snapshots */
     struct loading *loading;         /* NULL: nothing is being loaded (any more) */
     struct saving *saving;
-    struct list durable_waits; /* durable_waits.c: who waits */
-    bool started;              /* loaded what there was */
-    bool announces;            /* the end of loading is told: it took more than a moment */
+    struct list durable_waits;        /* durable_waits.c: who waits */
+    uint64_t load_keys, load_expired; /* of the last load: put in, dropped */
+    bool started;                     /* loaded what there was */
+    bool announces;                   /* the end of loading is told: it took more than a moment */
     int exit_status;
 };
 

@@ -29,6 +29,9 @@ void saving_begin_base(struct saving *saving);
 /* The log goes away: what was being written for it is given up. */
 void saving_forget_log(struct saving *saving);
 
+/* FLUSHALL: what is saved must not bring back what is gone. */
+void saving_flushed(struct saving *saving);
+
 /* The last snapshot that a save point asked for failed (stop-writes-on-bgsave-error). */
 bool saving_is_failing(const struct saving *saving);
 

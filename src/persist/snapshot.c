@@ -1,0 +1,289 @@
+#include "persist/snapshot.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/assertion.h"
+#include "base/buffer.h"
+#include "base/memory.h"
+#include "keyspace/database.h"
+#include "keyspace/keyspace.h"
+#include "keyspace/snapshot_walk.h"
+#include "persist/rdb_writer.h"
+#include "persist/snapshot_file.h"
+#include "system/clock.h"
+#include "system/event_loop.h"
+#include "system/worker.h"
+
+#define STEPS_PER_LOOK 4 /* of the walk between two looks at the clock */
+
+struct chunk {
+    struct chunk *next;
+    struct buffer bytes;
+};
+
+/* What the worker is doing. */
+struct snapshot_job {
+    struct worker_job worker_job; /* first */
+    struct snapshot *snapshot;
+    struct chunk *chunk; /* NULL: only `ends` */
+    bool ends;
+    int error_number;
+};
+
+struct snapshot {
+    struct event_loop *loop;
+    struct clock *clock;
+    struct keyspace *keyspace;
+    struct worker *worker;
+    bool compress;
+    void (*done)(void *context, int error_number);
+    void *context;
+
+    struct buffer encoded; /* not enough for a chunk yet */
+    int database;          /* of the entry encoded last; -1: none yet */
+    struct chunk *chunks, **chunks_end;
+    size_t backlog;
+
+    struct snapshot_file *file; /* the worker's while `busy` */
+    struct snapshot_job job;
+    bool busy, walked, end_submitted, is_over;
+    int error_number;
+    struct snapshot_progress progress;
+};
+
+static void give_up(struct snapshot *snapshot, int error_number)
+{
+    if (snapshot->error_number != 0 || snapshot->is_over)
+        return;
+    snapshot->error_number = error_number;
+    if (!snapshot->walked)
+        snapshot_walk_break_off(snapshot->keyspace);
+    event_loop_turn_again(snapshot->loop); /* the end of the turn says so */
+}
+
+/* --- the worker's side --- */
+
+static void run_job(struct worker_job *worker_job)
+{
+    struct snapshot_job *job = (struct snapshot_job *)(void *)worker_job;
+    struct snapshot_file *file = job->snapshot->file;
+    enum error error = OK;
+    if (job->chunk != NULL)
+        error = snapshot_file_write(file, buffer_slice(&job->chunk->bytes));
+    if (error == OK && job->ends)
+        error = snapshot_file_finish(file);
+    job->error_number = error == OK ? 0 : errno;
+}
+
+static void submit_next(struct snapshot *snapshot);
+
+static void job_done(struct worker_job *worker_job)
+{
+    struct snapshot_job *job = (struct snapshot_job *)(void *)worker_job;
+    struct snapshot *snapshot = job->snapshot;
+    snapshot->busy = false;
+    if (job->chunk != NULL) {
+        snapshot->backlog -= job->chunk->bytes.length;
+        buffer_deinit(&job->chunk->bytes);
+        memory_free(job->chunk);
+    }
+    if (job->error_number != 0)
+        give_up(snapshot, job->error_number);
+    else if (job->ends)
+        snapshot->is_over = true;
+    submit_next(snapshot);
+    event_loop_turn_again(snapshot->loop);
+}
+
+static void submit_next(struct snapshot *snapshot)
+{
+    if (snapshot->busy || snapshot->error_number != 0 || snapshot->end_submitted)
+        return;
+    struct chunk *chunk = snapshot->chunks;
+    bool ends = snapshot->walked && (chunk == NULL || chunk->next == NULL);
+    if (chunk == NULL && !ends)
+        return;
+    if (chunk != NULL) {
+        snapshot->chunks = chunk->next;
+        if (snapshot->chunks == NULL)
+            snapshot->chunks_end = &snapshot->chunks;
+    }
+    snapshot->end_submitted = ends;
+    snapshot->busy = true;
+    snapshot->job = (struct snapshot_job){
+        .worker_job = {.run = run_job, .done = job_done},
+        .snapshot = snapshot,
+        .chunk = chunk,
+        .ends = ends,
+    };
+    worker_submit(snapshot->worker, &snapshot->job.worker_job);
+}
+
+/* --- encoding --- */
+
+static void seal_chunk(struct snapshot *snapshot)
+{
+    struct chunk *chunk = memory_allocate(sizeof *chunk);
+    *chunk = (struct chunk){NULL, snapshot->encoded};
+    snapshot->encoded = (struct buffer){NULL, 0, 0};
+    snapshot->backlog += chunk->bytes.length;
+    *snapshot->chunks_end = chunk;
+    snapshot->chunks_end = &chunk->next;
+    submit_next(snapshot);
+}
+
+static void take(void *context, struct database *database, const struct entry *entry)
+{
+    struct snapshot *snapshot = context;
+    struct buffer *out = &snapshot->encoded;
+    if (out->data == NULL &&
+        buffer_reserve(out, SNAPSHOT_CHUNK_SIZE + SNAPSHOT_CHUNK_SIZE / 4) != OK) {
+        give_up(snapshot, ENOMEM);
+        return;
+    }
+    int index = database_index(database);
+    if (index != snapshot->database) {
+        rdb_write_database(out, index);
+        snapshot->database = index;
+    }
+    if (rdb_write_entry(out, entry, snapshot->compress) != OK) {
+        give_up(snapshot, ENOMEM);
+        return;
+    }
+    snapshot->progress.keys_done++;
+    if (out->length >= SNAPSHOT_CHUNK_SIZE) {
+        snapshot->progress.bytes += out->length;
+        seal_chunk(snapshot);
+    }
+}
+
+static void broken_off(void *context)
+{
+    give_up(context, ECANCELED);
+}
+
+/* --- the walk --- */
+
+static void end_walk(struct snapshot *snapshot)
+{
+    snapshot->walked = true;
+    if (snapshot->encoded.length > 0) {
+        snapshot->progress.bytes += snapshot->encoded.length;
+        seal_chunk(snapshot);
+    }
+    submit_next(snapshot);
+}
+
+static void walk(struct snapshot *snapshot, int64_t budget_us)
+{
+    int64_t begin_us = clock_monotonic_us(snapshot->clock), now_us = begin_us;
+    while (snapshot->error_number == 0 && snapshot->backlog < SNAPSHOT_BACKLOG_MAX &&
+           now_us - begin_us < budget_us) {
+        bool more = true;
+        for (int i = 0; i < STEPS_PER_LOOK && more; i++)
+            more = snapshot_walk_step(snapshot->keyspace);
+        if (!more && snapshot->error_number == 0) {
+            end_walk(snapshot);
+            break;
+        }
+        now_us = clock_monotonic_us(snapshot->clock);
+    }
+    if (now_us - begin_us > snapshot->progress.turn_us_max)
+        snapshot->progress.turn_us_max = now_us - begin_us;
+}
+
+/* Everything that will happen has: says so once. */
+static void conclude(struct snapshot *snapshot)
+{
+    void (*done)(void *, int) = snapshot->done;
+    if (snapshot->busy || done == NULL || (!snapshot->is_over && snapshot->error_number == 0))
+        return;
+    snapshot->done = NULL;
+    done(snapshot->context, snapshot->error_number);
+}
+
+void snapshot_end_turn(struct snapshot *snapshot)
+{
+    if (!snapshot->walked && snapshot->error_number == 0) {
+        walk(snapshot, SNAPSHOT_TURN_US);
+        if (!snapshot->walked && snapshot->backlog < SNAPSHOT_BACKLOG_MAX)
+            event_loop_turn_again(snapshot->loop);
+    }
+    conclude(snapshot);
+}
+
+void snapshot_finish(struct snapshot *snapshot)
+{
+    while (!snapshot->is_over && snapshot->error_number == 0) {
+        if (!snapshot->walked)
+            walk(snapshot, INT64_MAX);
+        worker_wait(snapshot->worker);
+    }
+    worker_wait(snapshot->worker);
+    conclude(snapshot);
+}
+
+/* --- life --- */
+
+struct snapshot *snapshot_begin(struct event_loop *loop, struct clock *clock,
+                                const struct disk *disk, struct keyspace *keyspace,
+                                struct worker *worker, const struct snapshot_settings *settings,
+                                void (*done)(void *context, int error_number), void *context)
+{
+    struct snapshot *snapshot = memory_allocate_zeroed(sizeof *snapshot);
+    struct snapshot_walk_handlers handlers = {snapshot, take, broken_off};
+    if (!snapshot_walk_begin(keyspace, &handlers)) {
+        memory_free(snapshot);
+        errno = EBUSY;
+        return NULL;
+    }
+    snapshot->loop = loop;
+    snapshot->clock = clock;
+    snapshot->keyspace = keyspace;
+    snapshot->worker = worker;
+    snapshot->compress = settings->compress;
+    snapshot->done = done;
+    snapshot->context = context;
+    snapshot->database = -1;
+    snapshot->chunks_end = &snapshot->chunks;
+    snapshot->file = snapshot_file_create(disk, settings);
+    snapshot->progress.keys_total = keyspace_size(keyspace);
+    rdb_write_header(&snapshot->encoded, clock_now_ms(clock), memory_used(), settings->aof_base);
+    event_loop_turn_again(loop);
+    return snapshot;
+}
+
+void snapshot_cancel(struct snapshot *snapshot)
+{
+    give_up(snapshot, ECANCELED);
+}
+
+void snapshot_destroy(struct snapshot *snapshot)
+{
+    if (snapshot == NULL)
+        return;
+    snapshot->done = NULL;
+    give_up(snapshot, ECANCELED);
+    if (snapshot->busy)
+        worker_wait(snapshot->worker);
+    while (snapshot->chunks != NULL) {
+        struct chunk *chunk = snapshot->chunks;
+        snapshot->chunks = chunk->next;
+        buffer_deinit(&chunk->bytes);
+        memory_free(chunk);
+    }
+    buffer_deinit(&snapshot->encoded);
+    snapshot_file_destroy(snapshot->file);
+    memory_free(snapshot);
+}
+
+size_t snapshot_backlog(const struct snapshot *snapshot)
+{
+    return snapshot->backlog;
+}
+
+void snapshot_read_progress(const struct snapshot *snapshot, struct snapshot_progress *out)
+{
+    *out = snapshot->progress;
+}
