@@ -79,20 +79,23 @@ UNIT_TESTS      := $(patsubst %.c,$(BUILD)/%,$(call find_sources,tests/unit,*_te
 UNIT_SUPPORT    := $(patsubst %.c,$(BUILD)/objects/%.o,$(wildcard tests/unit/support/*.c))
 SERVER_TESTS    := $(patsubst %.c,$(BUILD)/%,$(call find_sources,tests/server,*_test.c))
 SERVER_SUPPORT  := $(patsubst %.c,$(BUILD)/objects/%.o,$(wildcard tests/server/support/*.c))
+FAULT_TESTS     := $(patsubst %.c,$(BUILD)/%,$(call find_sources,tests/fault,*_test.c))
+FAULT_SUPPORT   := $(patsubst %.c,$(BUILD)/objects/%.o,$(wildcard tests/fault/support/*.c))
 FUZZ_TESTS      := $(patsubst %.c,$(BUILD)/%,$(call find_sources,tests/fuzz,*_fuzz.c))
 
 # --- building --------------------------------------------------------------------------------------
 
-.PHONY: all help run deps deps-test check unit server-test client-test difference fuzz asan tsan \
+.PHONY: all help run deps deps-test check unit server-test fault client-test difference fuzz asan tsan \
         valgrind test bench install clean format show-flags watch-nothing
 .DEFAULT_GOAL := all
 
 all: $(ARCHIVE) $(SERVER) $(UTILS)
 
 # Programs of tests; used by the targets below and by their sanitized builds.
-.PHONY: unit-programs server-programs fuzz-programs
+.PHONY: unit-programs server-programs fault-programs fuzz-programs
 unit-programs: $(UNIT_TESTS)
 server-programs: $(SERVER) $(SERVER_TESTS)
+fault-programs: $(SERVER) $(FAULT_TESTS)
 fuzz-programs: $(FUZZ_TESTS)
 
 # A file that changes only when its content does: what depends on it is then built anew.
@@ -112,6 +115,7 @@ $(BUILD)/objects/%.o: %.c $(BUILD)/flags.stamp
 INCLUDES = -Isrc
 $(BUILD)/objects/tests/unit/%: INCLUDES += -Itests/unit
 $(BUILD)/objects/tests/server/%: INCLUDES += -Itests/server
+$(BUILD)/objects/tests/fault/%: INCLUDES += -Itests/fault
 $(BUILD)/objects/tests/fuzz/%: INCLUDES += -Itests/fuzz
 $(BUILD)/objects/utils/%: INCLUDES += -Iutils
 
@@ -126,7 +130,7 @@ define link
 	$(Q)$(LINK) -o $@ $(filter %.o %.a,$^) $(OWN_LIBRARIES) $(LIBRARIES)
 endef
 $(SERVER_TESTS): OWN_LIBRARIES += -lhiredis
-$(UNIT_TESTS) $(SERVER_TESTS): OWN_LIBRARIES += -lcmocka
+$(UNIT_TESTS) $(SERVER_TESTS) $(FAULT_TESTS): OWN_LIBRARIES += -lcmocka
 $(FUZZ_TESTS): OWN_LIBRARIES += -fsanitize=fuzzer
 
 $(BUILD)/holdfast-server: $(BUILD)/objects/src/main.o $(ARCHIVE)
@@ -145,6 +149,8 @@ $(UNIT_TESTS): $(BUILD)/%: $(BUILD)/objects/%.o $(UNIT_SUPPORT) $(ARCHIVE)
 	$(link)
 $(SERVER_TESTS): $(BUILD)/%: $(BUILD)/objects/%.o $(SERVER_SUPPORT) $(ARCHIVE)
 	$(link)
+$(FAULT_TESTS): $(BUILD)/%: $(BUILD)/objects/%.o $(FAULT_SUPPORT) $(ARCHIVE)
+	$(link)
 $(FUZZ_TESTS): $(BUILD)/%: $(BUILD)/objects/%.o $(ARCHIVE)
 	$(link)
 
@@ -159,7 +165,7 @@ help:
 	@echo 'make test                installs what is missing, builds, then runs everything that CI runs'
 	@echo 'make check               format, layers, headers, limits, both compilers'
 	@echo 'make format              formats the sources'
-	@echo 'make unit                unit tests;    also: server-test, client-test, difference'
+	@echo 'make unit                unit tests;    also: server-test, fault, client-test, difference'
 	@echo 'make fuzz                every fuzz target for FUZZ_SECONDS=60 seconds'
 	@echo 'make asan|tsan|valgrind  unit and server tests in a watched build'
 	@echo 'make bench               figures beside redis-server'
@@ -198,12 +204,14 @@ format:
 show-flags:
 	@echo $(LANGUAGE) $(WARNINGS)
 
-check: all unit-programs server-programs
+check: all unit-programs server-programs fault-programs
 	@$(RUN) check
 unit: unit-programs
 	@$(RUN) unit
 server-test: server-programs
 	@$(RUN) server
+fault: fault-programs
+	@$(RUN) fault
 client-test: all
 	@deps/install test
 	@$(RUN) clients
@@ -222,10 +230,10 @@ valgrind:
 	@$(MAKE) $(VALGRIND) unit-programs server-programs
 	@$(RUN) valgrind
 
-TEST_SUITES := check unit server clients difference fuzz asan
+TEST_SUITES := check unit server fault clients difference fuzz asan
 test: FUZZ_SECONDS := 10
 test: deps-test
-	@$(MAKE) all unit-programs server-programs
+	@$(MAKE) all unit-programs server-programs fault-programs
 	@$(MAKE) $(ASAN) unit-programs server-programs
 	@$(MAKE) $(FUZZ) fuzz-programs
 	@$(RUN) $(TEST_SUITES)

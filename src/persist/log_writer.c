@@ -140,7 +140,8 @@ static void record(struct log_writer *writer, const struct log_job *job)
 static void become_full(struct log_writer *writer)
 {
     writer->statistics.full_errors++;
-    event_timer_start(&writer->retry, LOG_FULL_RETRY_MS, 0);
+    int64_t retry_ms = writer->settings.full_retry_ms;
+    event_timer_start(&writer->retry, retry_ms > 0 ? retry_ms : LOG_FULL_RETRY_MS, 0);
     if (writer->full)
         return;
     writer->full = true;

@@ -62,6 +62,7 @@ struct log_writer_hooks {
 struct log_writer_settings {
     enum log_sync sync;
     uint64_t segment_size_max;
+    int64_t full_retry_ms; /* 0: LOG_FULL_RETRY_MS */
 };
 
 /* Opens or makes the increment, durably, before it returns (blocking). `directory` and `worker`

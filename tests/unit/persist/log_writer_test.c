@@ -56,7 +56,7 @@ static void open_log(struct fixture *fixture, const struct log_writer_start *sta
     assert_int_equal(log_directory_open(disk_real(), fixture->path, "appendonly.aof",
                                         &fixture->directory, &error_text),
                      OK);
-    struct log_writer_settings settings = {sync, LOG_SEGMENT_SIZE_DEFAULT};
+    struct log_writer_settings settings = {sync, LOG_SEGMENT_SIZE_DEFAULT, 0};
     struct log_writer_hooks hooks = {fixture, on_durable, on_full, on_failed, NULL};
     assert_int_equal(log_writer_create(fixture->loop, fixture->clock, fixture->directory,
                                        fixture->worker, &settings, start, manifested, &hooks,
@@ -318,7 +318,7 @@ static void closing_says_that_all_is_durable(void **state)
 static void a_full_increment_is_followed_by_another(void **state)
 {
     struct fixture *fixture = *state;
-    struct log_writer_settings settings = {LOG_SYNC_ALWAYS, 1};
+    struct log_writer_settings settings = {LOG_SYNC_ALWAYS, 1, 0};
     log_writer_set_settings(fixture->log, &settings);
     for (int i = 0; i < 3; i++) {
         append(fixture, 0, "SET a 1");
