@@ -52,7 +52,8 @@ static bool is_proof(struct recovery *recovery, struct slice candidate, uint64_t
 bool recovery_tail_is_damage(struct recovery *recovery, bool *failed)
 {
     struct buffer window = {0}, piece = {0};
-    uint64_t position = recovery_position(recovery) + 1;
+    uint64_t position =
+        recovery_position(recovery); /* a group that belongs further on may stand here */
     bool damage = false;
     *failed = buffer_reserve(&window, RECOVERY_READ_SIZE) != OK ||
               buffer_reserve(&piece, RECOVERY_READ_SIZE) != OK;

@@ -30,7 +30,7 @@
 #include "system/worker.h"
 
 #define TURNS_MAX 30 /* of waiting for something that does not come */
-#define SEEDS 3       /* crashes for each fault */
+#define SEEDS 3      /* crashes for each fault */
 
 struct session {
     struct event_loop *loop;
