@@ -115,7 +115,7 @@ $(BUILD)/objects/%.o: %.c $(BUILD)/flags.stamp
 INCLUDES = -Isrc
 $(BUILD)/objects/tests/unit/%: INCLUDES += -Itests/unit
 $(BUILD)/objects/tests/server/%: INCLUDES += -Itests/server
-$(BUILD)/objects/tests/fault/%: INCLUDES += -Itests/fault
+$(BUILD)/objects/tests/fault/%: INCLUDES += -Itests/fault -Itests/server
 $(BUILD)/objects/tests/fuzz/%: INCLUDES += -Itests/fuzz
 $(BUILD)/objects/utils/%: INCLUDES += -Iutils
 
@@ -129,7 +129,7 @@ define link
 	@mkdir -p $(@D)
 	$(Q)$(LINK) -o $@ $(filter %.o %.a,$^) $(OWN_LIBRARIES) $(LIBRARIES)
 endef
-$(SERVER_TESTS): OWN_LIBRARIES += -lhiredis
+$(SERVER_TESTS) $(FAULT_TESTS): OWN_LIBRARIES += -lhiredis
 $(UNIT_TESTS) $(SERVER_TESTS) $(FAULT_TESTS): OWN_LIBRARIES += -lcmocka
 $(FUZZ_TESTS): OWN_LIBRARIES += -fsanitize=fuzzer
 
@@ -149,7 +149,7 @@ $(UNIT_TESTS): $(BUILD)/%: $(BUILD)/objects/%.o $(UNIT_SUPPORT) $(ARCHIVE)
 	$(link)
 $(SERVER_TESTS): $(BUILD)/%: $(BUILD)/objects/%.o $(SERVER_SUPPORT) $(ARCHIVE)
 	$(link)
-$(FAULT_TESTS): $(BUILD)/%: $(BUILD)/objects/%.o $(FAULT_SUPPORT) $(ARCHIVE)
+$(FAULT_TESTS): $(BUILD)/%: $(BUILD)/objects/%.o $(FAULT_SUPPORT) $(SERVER_SUPPORT) $(ARCHIVE)
 	$(link)
 $(FUZZ_TESTS): $(BUILD)/%: $(BUILD)/objects/%.o $(ARCHIVE)
 	$(link)

@@ -114,7 +114,7 @@ static void a_whole_log_is_read_whole(void **state)
     free_sample(&sample);
 }
 
-static void a_cut_at_every_byte_yields_the_exact_prefix(void **state)
+static void P3_a_cut_at_every_byte_yields_the_exact_prefix(void **state)
 {
     (void)state;
     struct sample sample;
@@ -156,7 +156,7 @@ static void flip_every_bit(struct sample *sample, bool synced)
     assert_int_equal(refused + prefixes, 8 * sample->bytes.length);
 }
 
-static void a_flip_of_every_bit_is_noticed(void **state)
+static void P3_a_flip_of_every_bit_is_noticed(void **state)
 {
     (void)state;
     struct sample sample;
@@ -369,8 +369,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_whole_log_is_read_whole),
-        cmocka_unit_test(a_cut_at_every_byte_yields_the_exact_prefix),
-        cmocka_unit_test(a_flip_of_every_bit_is_noticed),
+        cmocka_unit_test(P3_a_cut_at_every_byte_yields_the_exact_prefix),
+        cmocka_unit_test(P3_a_flip_of_every_bit_is_noticed),
         cmocka_unit_test(tails_of_zeros_and_garbage_are_cut),
         cmocka_unit_test(groups_that_come_twice_are_noticed),
         cmocka_unit_test(groups_in_another_order_are_noticed),

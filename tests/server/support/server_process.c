@@ -27,7 +27,7 @@ static struct sockaddr_in loopback(int port)
                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 }
 
-static int free_port(void)
+int server_process_free_port(void)
 {
     int socket_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct sockaddr_in address = loopback(0);
@@ -89,7 +89,7 @@ static _Noreturn void become_server(int port, const char *folder, const char *fi
 
 static void start(struct server_process *process, const char *file, const char *const *arguments)
 {
-    process->port = free_port();
+    process->port = server_process_free_port();
     make_folder(process);
     fflush(NULL);
     process->pid = fork();

@@ -12,6 +12,9 @@ struct server_process {
     char folder[256]; /* its working directory, removed when it has ended */
 };
 
+/* A port of loopback that nobody has now. */
+int server_process_free_port(void);
+
 /* `arguments`: more of the command line, NULL at the end; may be NULL. Ready to accept when it
  * returns; fails the program if it is not within some seconds. */
 void server_process_start(struct server_process *process, const char *const *arguments);

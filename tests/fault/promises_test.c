@@ -1,0 +1,386 @@
+/* P1 to P4 through the whole server, on a disk whose syncs the test holds, fails, or finds full. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "server/persistence/effects.h"
+#include "support/conversation.h"
+#include "support/held_disk.h"
+
+#define QUIET_MS 60 /* in which nothing may come */
+
+struct stage {
+    struct held_disk held;
+    struct held_server server;
+    struct conversation *writer, *reader;
+    bool ended;
+};
+
+static void connect_clients(struct stage *stage)
+{
+    stage->writer = conversation_begin(stage->server.port);
+    stage->reader = conversation_begin(stage->server.port);
+}
+
+static int set_up(void **state)
+{
+    struct stage *stage = calloc(1, sizeof *stage);
+    held_disk_init(&stage->held);
+    held_server_start(&stage->server, &stage->held, NULL);
+    connect_clients(stage);
+    *state = stage;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct stage *stage = *state;
+    if (!stage->ended) {
+        held_disk_release(&stage->held);
+        conversation_send(stage->writer, "SHUTDOWN NOSAVE");
+        (void)held_server_wait(&stage->server);
+    }
+    conversation_end(stage->writer);
+    conversation_end(stage->reader);
+    held_server_remove_folder(&stage->server);
+    free(stage);
+    return 0;
+}
+
+/* Nothing comes for a while. */
+static void assert_silent(struct conversation *conversation)
+{
+    struct pollfd poll_one = {conversation->socket, POLLIN, 0};
+    assert_int_equal(conversation->input_start, conversation->input_end);
+    if (poll(&poll_one, 1, QUIET_MS) != 0)
+        fail_msg("came too early: %s", conversation_read(conversation));
+}
+
+/* The next write is in the log's file and waits for its sync. */
+static void write_held(struct stage *stage, const char *line)
+{
+    held_disk_hold(&stage->held);
+    conversation_send(stage->writer, "%s", line);
+    held_disk_wait_for_sync(&stage->held);
+}
+
+static void P1_a_write_is_answered_when_it_is_durable(void **state)
+{
+    struct stage *stage = *state;
+    write_held(stage, "SET a 1");
+    assert_silent(stage->writer);
+    held_disk_release(&stage->held);
+    assert_reads(stage->writer, "+OK");
+}
+
+static void P1_a_pipeline_is_answered_in_order_up_to_what_is_durable(void **state)
+{
+    struct stage *stage = *state;
+    conversation_send(stage->writer, "PING");
+    assert_reads(stage->writer, "+PONG");
+    held_disk_hold(&stage->held);
+    conversation_send(stage->writer, "ECHO first");
+    assert_reads(stage->writer, "$first"); /* says nothing of data */
+    conversation_send(stage->writer, "SET a 1");
+    conversation_send(stage->writer, "ECHO second");
+    held_disk_wait_for_sync(&stage->held);
+    assert_silent(stage->writer);
+    held_disk_release(&stage->held);
+    assert_reads(stage->writer, "+OK");
+    assert_reads(stage->writer, "$second");
+}
+
+static void P1_a_transaction_is_answered_when_it_is_durable(void **state)
+{
+    struct stage *stage = *state;
+    assert_says(stage->writer, "+OK", "MULTI");
+    assert_says(stage->writer, "+QUEUED", "INCR a");
+    assert_says(stage->writer, "+QUEUED", "PING");
+    write_held(stage, "EXEC");
+    assert_silent(stage->writer);
+    held_disk_release(&stage->held);
+    assert_reads(stage->writer, "[:1, +PONG]");
+}
+
+static void P1_what_was_answered_is_there_after_a_restart(void **state)
+{
+    struct stage *stage = *state;
+    assert_says(stage->writer, "+OK", "SET a 1");
+    assert_says(stage->writer, ":2", "INCR a");
+    assert_says(stage->writer, "+OK", "SET b x PX 1000000");
+    conversation_send(stage->writer, "SHUTDOWN NOSAVE");
+    assert_int_equal(held_server_wait(&stage->server), 0);
+    conversation_end(stage->writer);
+    conversation_end(stage->reader);
+    char folder[256];
+    snprintf(folder, sizeof folder, "%s", stage->server.folder);
+    held_server_start(&stage->server, &stage->held, folder);
+    connect_clients(stage);
+    assert_says(stage->reader, "$2", "GET a");
+    assert_says(stage->reader, ":2", "DBSIZE");
+    assert_int_equal(conversation_say(stage->reader, "PTTL b")[1], '9');
+}
+
+static void P2_a_read_of_a_key_that_is_not_durable_waits(void **state)
+{
+    struct stage *stage = *state;
+    assert_says(stage->writer, "+OK", "SET a old");
+    assert_says(stage->writer, "+OK", "SET other x");
+    write_held(stage, "SET a new");
+    assert_says(stage->reader, "$x", "GET other"); /* reads of other keys go on */
+    conversation_send(stage->reader, "GET a");
+    assert_silent(stage->reader);
+    held_disk_release(&stage->held);
+    assert_reads(stage->reader, "$new");
+    assert_reads(stage->writer, "+OK");
+}
+
+static void P2_a_deleted_key_is_shown_as_gone_when_that_is_durable(void **state)
+{
+    struct stage *stage = *state;
+    assert_says(stage->writer, "+OK", "SET a old");
+    write_held(stage, "DEL a");
+    conversation_send(stage->reader, "EXISTS a");
+    assert_silent(stage->reader);
+    held_disk_release(&stage->held);
+    assert_reads(stage->reader, ":0");
+}
+
+static void P2_commands_that_see_all_keys_wait(void **state)
+{
+    struct stage *stage = *state;
+    static const char *const lines[] = {"DBSIZE", "KEYS *", "SCAN 0", "RANDOMKEY"};
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        char line[64];
+        snprintf(line, sizeof line, "SET key%zu 1", i);
+        write_held(stage, line);
+        conversation_send(stage->reader, "%s", lines[i]);
+        assert_silent(stage->reader);
+        held_disk_release(&stage->held);
+        assert_reads(stage->writer, "+OK");
+        (void)conversation_read(stage->reader);
+    }
+}
+
+static void P2_a_write_that_changed_nothing_waits_for_what_it_saw(void **state)
+{
+    struct stage *stage = *state;
+    write_held(stage, "SET a 1");
+    conversation_send(stage->reader, "SET a 2 NX");
+    assert_silent(stage->reader);
+    held_disk_release(&stage->held);
+    assert_reads(stage->reader, "nil");
+}
+
+static void P2_exec_that_lost_its_race_waits_for_what_it_tells(void **state)
+{
+    struct stage *stage = *state;
+    assert_says(stage->reader, "+OK", "WATCH a");
+    assert_says(stage->reader, "+OK", "MULTI");
+    write_held(stage, "SET a 1");
+    conversation_send(stage->reader, "EXEC");
+    assert_silent(stage->reader);
+    held_disk_release(&stage->held);
+    assert_reads(stage->reader, "nil");
+}
+
+static void P2_messages_wait_for_the_write_that_caused_them(void **state)
+{
+    struct stage *stage = *state;
+    assert_says(stage->writer, "+OK", "CONFIG SET notify-keyspace-events KEA");
+    (void)conversation_say(stage->reader, "SUBSCRIBE __keyspace@0__:a news");
+    (void)conversation_read(stage->reader);
+    write_held(stage, "SET a 1");
+    assert_silent(stage->reader);
+    held_disk_release(&stage->held);
+    assert_reads(stage->reader, "[$message, $__keyspace@0__:a, $set]");
+    assert_reads(stage->writer, "+OK");
+    assert_says(stage->writer, "+OK", "MULTI");
+    assert_says(stage->writer, "+QUEUED", "SET b 1");
+    assert_says(stage->writer, "+QUEUED", "PUBLISH news b");
+    write_held(stage, "EXEC");
+    assert_silent(stage->reader);
+    held_disk_release(&stage->held);
+    assert_reads(stage->reader, "[$message, $news, $b]");
+}
+
+static void P2_a_message_does_not_overtake_its_senders_writes(void **state)
+{
+    struct stage *stage = *state;
+    (void)conversation_say(stage->reader, "SUBSCRIBE news");
+    held_disk_hold(&stage->held);
+    conversation_send(stage->writer, "SET a 1");
+    conversation_send(stage->writer, "PUBLISH news a");
+    held_disk_wait_for_sync(&stage->held);
+    assert_silent(stage->reader);
+    held_disk_release(&stage->held);
+    assert_reads(stage->reader, "[$message, $news, $a]");
+}
+
+static void P2_an_invalidation_waits_for_the_write_that_caused_it(void **state)
+{
+    struct stage *stage = *state;
+    assert_int_equal(conversation_say(stage->reader, "HELLO 3")[0], '{');
+    assert_says(stage->reader, "+OK", "CLIENT TRACKING ON");
+    assert_says(stage->reader, "nil", "GET a");
+    write_held(stage, "SET a 1");
+    assert_silent(stage->reader);
+    held_disk_release(&stage->held);
+    assert_pushes(stage->reader, ">[$invalidate, [$a]]");
+}
+
+static void a_monitor_sees_a_write_when_it_is_durable(void **state)
+{
+    struct stage *stage = *state;
+    assert_says(stage->reader, "+OK", "MONITOR");
+    write_held(stage, "SET a 1");
+    assert_silent(stage->reader);
+    held_disk_release(&stage->held);
+    assert_non_null(strstr(conversation_read(stage->reader), "\"SET\" \"a\" \"1\""));
+}
+
+static void who_wants_to_is_answered_at_once(void **state)
+{
+    struct stage *stage = *state;
+    assert_says(stage->writer, "+OK", "CLIENT DURABLE OFF");
+    held_disk_hold(&stage->held);
+    assert_says(stage->writer, "+OK", "SET a 1");
+    assert_says(stage->writer, "$1", "GET a");
+    conversation_send(stage->reader, "GET a");
+    assert_silent(stage->reader); /* others still do not see what is not durable */
+    conversation_send(stage->writer, "WAITAOF 1 0 0");
+    assert_silent(stage->writer);
+    held_disk_release(&stage->held);
+    assert_reads(stage->writer, "[:1, :0]");
+    assert_reads(stage->reader, "$1");
+}
+
+static void waitaof_is_never_ahead_of_the_sync(void **state)
+{
+    struct stage *stage = *state;
+    assert_says(stage->writer, "+OK", "CONFIG SET appendfsync no");
+    assert_says(stage->writer, "+OK", "SET a 1"); /* nothing waits */
+    assert_says(stage->writer, "[:0, :0]", "WAITAOF 1 0 50");
+    held_disk_hold(&stage->held);
+    assert_says(stage->writer, "+OK", "CONFIG SET appendfsync always"); /* syncs what is not yet */
+    conversation_send(stage->writer, "WAITAOF 1 0 0");
+    assert_silent(stage->writer);
+    held_disk_release(&stage->held);
+    assert_reads(stage->writer, "[:1, :0]");
+}
+
+static void policies_change_while_it_runs_and_nothing_is_lost(void **state)
+{
+    struct stage *stage = *state;
+    static const char *const policies[] = {"everysec", "always", "no", "always", "everysec"};
+    for (size_t i = 0; i < sizeof policies / sizeof policies[0]; i++) {
+        assert_says(stage->writer, "+OK", "CONFIG SET appendfsync %s", policies[i]);
+        assert_int_equal(conversation_say(stage->writer, "INCR a")[0], ':');
+    }
+    assert_says(stage->writer, "+OK", "CONFIG SET appendonly no");
+    assert_says(stage->writer, ":6", "INCR a");
+    assert_says(stage->writer, "+OK", "CONFIG SET appendonly yes appendfsync always");
+    assert_says(stage->writer, ":7", "INCR a");
+    for (int i = 0; i < 500; i++) { /* until the new log has its base */
+        const char *info = conversation_say(stage->writer, "INFO persistence");
+        if (strstr(info, "aof_rewrite_in_progress:0") && strstr(info, "aof_rewrite_scheduled:0"))
+            break;
+        nanosleep(&(struct timespec){0, 10000000}, NULL);
+    }
+    assert_says(stage->writer, ":8", "INCR a");
+    conversation_send(stage->writer, "SHUTDOWN NOSAVE");
+    assert_int_equal(held_server_wait(&stage->server), 0);
+    conversation_end(stage->writer);
+    conversation_end(stage->reader);
+    char folder[256];
+    snprintf(folder, sizeof folder, "%s", stage->server.folder);
+    held_server_start(&stage->server, &stage->held, folder);
+    connect_clients(stage);
+    assert_says(stage->reader, "$8", "GET a");
+}
+
+static void P4_after_a_failed_sync_nothing_is_answered_and_the_server_stops(void **state)
+{
+    struct stage *stage = *state;
+    assert_says(stage->writer, "+OK", "SET a 1");
+    held_disk_hold(&stage->held);
+    conversation_send(stage->writer, "SET a 2");
+    held_disk_wait_for_sync(&stage->held);
+    conversation_send(stage->reader, "GET a");
+    held_disk_fail_syncs(&stage->held, EIO);
+    held_disk_release(&stage->held);
+    assert_reads(stage->writer, "closed");
+    assert_reads(stage->reader, "closed");
+    assert_int_equal(held_server_wait(&stage->server), EXIT_FAILURE);
+    stage->ended = true;
+}
+
+static void P4_a_full_disk_refuses_writes_until_there_is_room(void **state)
+{
+    struct stage *stage = *state;
+    assert_says(stage->writer, "+OK", "SET a 1");
+    assert_says(stage->writer, "+OK", "SET other x");
+    held_disk_fill(&stage->held, true);
+    conversation_send(stage->writer, "SET a 2"); /* it has run: it waits */
+    assert_silent(stage->writer);
+    assert_says(stage->reader, "-MISCONF Errors writing to the AOF file: No space left on device",
+                "SET b 1");
+    assert_says(stage->reader, "$x", "GET other");
+    assert_non_null(strstr(conversation_say(stage->reader, "INFO persistence"), "log_disk_full:1"));
+    held_disk_fill(&stage->held, false);
+    assert_reads(stage->writer, "+OK");
+    assert_says(stage->reader, "$2", "GET a");
+    assert_says(stage->reader, "+OK", "SET b 1");
+}
+
+/* The control: with the gates taken away P1 and P2 would be seen to be broken. */
+static void without_gates_the_checks_would_fail(void **state)
+{
+    struct stage *stage = *state;
+    assert_says(stage->writer, "+OK", "CONFIG SET appendfsync everysec");
+    held_disk_hold(&stage->held);
+    conversation_send(stage->writer, "SET a 1");
+    assert_reads(stage->writer, "+OK");
+    assert_says(stage->reader, "$1", "GET a");
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(P1_a_write_is_answered_when_it_is_durable),
+        TEST(P1_a_pipeline_is_answered_in_order_up_to_what_is_durable),
+        TEST(P1_a_transaction_is_answered_when_it_is_durable),
+        TEST(P1_what_was_answered_is_there_after_a_restart),
+        TEST(P2_a_read_of_a_key_that_is_not_durable_waits),
+        TEST(P2_a_deleted_key_is_shown_as_gone_when_that_is_durable),
+        TEST(P2_commands_that_see_all_keys_wait),
+        TEST(P2_a_write_that_changed_nothing_waits_for_what_it_saw),
+        TEST(P2_exec_that_lost_its_race_waits_for_what_it_tells),
+        TEST(P2_messages_wait_for_the_write_that_caused_them),
+        TEST(P2_a_message_does_not_overtake_its_senders_writes),
+        TEST(P2_an_invalidation_waits_for_the_write_that_caused_it),
+        TEST(a_monitor_sees_a_write_when_it_is_durable),
+        TEST(who_wants_to_is_answered_at_once),
+        TEST(waitaof_is_never_ahead_of_the_sync),
+        TEST(policies_change_while_it_runs_and_nothing_is_lost),
+        TEST(P4_after_a_failed_sync_nothing_is_answered_and_the_server_stops),
+        TEST(P4_a_full_disk_refuses_writes_until_there_is_room),
+        TEST(without_gates_the_checks_would_fail),
+    };
+    log_set_level(LOG_NOTHING);
+    return cmocka_run_group_tests_name("fault/promises", tests, NULL, NULL);
+}

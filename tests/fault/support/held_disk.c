@@ -1,0 +1,154 @@
+#include "support/held_disk.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "server/config/configuration.h"
+#include "support/server_process.h"
+
+static int held_sync(void *context, int file)
+{
+    struct held_disk *held = context;
+    pthread_mutex_lock(&held->lock);
+    while (held->held) {
+        held->waiting = true;
+        pthread_cond_broadcast(&held->changed);
+        pthread_cond_wait(&held->changed, &held->lock);
+    }
+    held->waiting = false;
+    int error = held->sync_error;
+    pthread_mutex_unlock(&held->lock);
+    if (error == 0)
+        return disk_real()->operations->sync(NULL, file);
+    errno = error;
+    return -1;
+}
+
+static ssize_t held_append(void *context, int file, const struct iovec *vectors, int count)
+{
+    struct held_disk *held = context;
+    pthread_mutex_lock(&held->lock);
+    bool full = held->full;
+    pthread_mutex_unlock(&held->lock);
+    if (!full)
+        return disk_real()->operations->append(NULL, file, vectors, count);
+    errno = ENOSPC;
+    return -1;
+}
+
+/* The real operations with two of our own. They outlive every test. */
+static const struct disk_operations *operations(void)
+{
+    static struct disk_operations mixed;
+    if (mixed.open == NULL) {
+        mixed = *disk_real()->operations;
+        mixed.sync = held_sync;
+        mixed.append = held_append;
+    }
+    return &mixed;
+}
+
+void held_disk_init(struct held_disk *held)
+{
+    *held = (struct held_disk){.disk = {operations(), held}};
+    pthread_mutex_init(&held->lock, NULL);
+    pthread_cond_init(&held->changed, NULL);
+}
+
+void held_disk_hold(struct held_disk *held)
+{
+    pthread_mutex_lock(&held->lock);
+    held->held = true;
+    pthread_mutex_unlock(&held->lock);
+}
+
+void held_disk_release(struct held_disk *held)
+{
+    pthread_mutex_lock(&held->lock);
+    held->held = false;
+    pthread_cond_broadcast(&held->changed);
+    pthread_mutex_unlock(&held->lock);
+}
+
+void held_disk_wait_for_sync(struct held_disk *held)
+{
+    pthread_mutex_lock(&held->lock);
+    while (!held->waiting)
+        pthread_cond_wait(&held->changed, &held->lock);
+    pthread_mutex_unlock(&held->lock);
+}
+
+void held_disk_fail_syncs(struct held_disk *held, int error_number)
+{
+    pthread_mutex_lock(&held->lock);
+    held->sync_error = error_number;
+    pthread_mutex_unlock(&held->lock);
+}
+
+void held_disk_fill(struct held_disk *held, bool full)
+{
+    pthread_mutex_lock(&held->lock);
+    held->full = full;
+    pthread_mutex_unlock(&held->lock);
+}
+
+/* --- the server --- */
+
+static void *run(void *context)
+{
+    struct held_server *held = context;
+    held->status = server_run(held->server);
+    return NULL;
+}
+
+void held_server_start(struct held_server *out, struct held_disk *held, const char *folder)
+{
+    *out = (struct held_server){.held = held};
+    const char *parent = getenv("TMPDIR");
+    if (folder != NULL)
+        snprintf(out->folder, sizeof out->folder, "%s", folder);
+    else
+        snprintf(out->folder, sizeof out->folder, "%s/held-XXXXXX",
+                 parent != NULL ? parent : "/tmp");
+    if ((folder == NULL && mkdtemp(out->folder) == NULL) || chdir(out->folder) != 0) {
+        perror(out->folder);
+        exit(1);
+    }
+    settings_init(&out->settings);
+    out->configuration = configuration_create(&out->settings);
+    out->settings.admission.port = server_process_free_port();
+    settings_set_string(&out->settings.admission.bind, "127.0.0.1");
+    out->settings.persistence.disk = &held->disk;
+    out->settings.persistence.save_point_count = 0;
+    if (server_create(&out->settings, out->configuration, false, &out->server) != OK) {
+        fprintf(stderr, "the server could not be made\n");
+        exit(1);
+    }
+    configuration_attach(out->configuration, out->server);
+    out->port = out->settings.admission.port;
+    pthread_create(&out->thread, NULL, run, out);
+}
+
+int held_server_wait(struct held_server *held)
+{
+    pthread_join(held->thread, NULL);
+    server_destroy(held->server);
+    configuration_destroy(held->configuration);
+    settings_deinit(&held->settings);
+    return held->status;
+}
+
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *place)
+{
+    (void)status, (void)type, (void)place;
+    return remove(path);
+}
+
+void held_server_remove_folder(const struct held_server *held)
+{
+    (void)nftw(held->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
