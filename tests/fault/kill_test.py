@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Row K: the server is killed 200 times at random moments, while clients count, append unique words and
-run transactions, and the log is compacted. Nothing that was answered is lost, no word is missing or
-out of order, no transaction is there by half. KILL_SEED repeats a run.
+"""Row K: the server is killed 200 times at random moments, while clients count, append unique
+words and run transactions, and the log is compacted. Nothing that was answered is lost, no word is
+missing or out of order, no transaction is there by half. KILL_SEED repeats a run.
 
 test-options: timeout=400, alone
 """

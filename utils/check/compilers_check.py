@@ -10,8 +10,9 @@ import subprocess
 from source import main
 
 COMPILERS = ("gcc", "clang")
-INCLUDES = {"tests/unit": "tests/unit", "tests/server": "tests/server", "tests/fuzz": "tests/fuzz",
-            "utils": "utils"}
+INCLUDES = {"tests/unit": ["tests/unit"], "tests/server": ["tests/server"],
+            "tests/fault": ["tests/fault", "tests/server"], "tests/fuzz": ["tests/fuzz"],
+            "utils": ["utils"]}
 
 
 def house_flags(tree):
@@ -23,8 +24,8 @@ def house_flags(tree):
 
 
 def command(flags, compiler, path):
-    includes = ["-Isrc"] + [f"-I{folder}" for prefix, folder in INCLUDES.items()
-                            if path.startswith(prefix + "/")]
+    includes = ["-Isrc"] + [f"-I{folder}" for prefix, folders in INCLUDES.items()
+                            if path.startswith(prefix + "/") for folder in folders]
     return [compiler, *flags, *includes, "-fsyntax-only"]
 
 
