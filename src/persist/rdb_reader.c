@@ -350,8 +350,9 @@ bool rdb_reader_payload_is_valid(struct slice payload)
     return stated == 0 || stated == crc64_add(&tables, 0, payload.data, covered);
 }
 
-enum error rdb_reader_restore(struct database *database, const struct key *key,
-                              struct slice payload, int64_t deadline_ms, uint64_t length_max)
+/* The text of a payload's value. */
+static bool read_payload(struct slice payload, uint64_t length_max, struct buffer *scratch,
+                         struct slice *text)
 {
     ASSERT(payload.length >= DUMP_FOOTER);
     struct rdb_cursor cursor = {
@@ -359,14 +360,29 @@ enum error rdb_reader_restore(struct database *database, const struct key *key,
         .length = payload.length - DUMP_FOOTER,
         .string_length_max = length_max,
     };
-    struct buffer scratch = {0};
     struct rdb_string value;
-    struct slice text;
     unsigned char type;
+    return rdb_cursor_byte(&cursor, &type) && type == RDB_TYPE_STRING &&
+           rdb_cursor_string(&cursor, &value) && cursor.at == cursor.length &&
+           rdb_cursor_text(&cursor, &value, scratch, text);
+}
+
+bool rdb_reader_is_value(struct slice payload, uint64_t length_max)
+{
+    struct buffer scratch = {0};
+    struct slice text;
+    bool good = read_payload(payload, length_max, &scratch, &text);
+    buffer_deinit(&scratch);
+    return good;
+}
+
+enum error rdb_reader_restore(struct database *database, const struct key *key,
+                              struct slice payload, int64_t deadline_ms, uint64_t length_max)
+{
+    struct buffer scratch = {0};
+    struct slice text;
     enum error error = ERROR_SYNTAX;
-    if (rdb_cursor_byte(&cursor, &type) && type == RDB_TYPE_STRING &&
-        rdb_cursor_string(&cursor, &value) && cursor.at == cursor.length &&
-        rdb_cursor_text(&cursor, &value, &scratch, &text))
+    if (read_payload(payload, length_max, &scratch, &text))
         error = database_set_string(database, key, text, DEADLINE_SET, deadline_ms) != NULL
                     ? OK
                     : ERROR_OUT_OF_MEMORY;
