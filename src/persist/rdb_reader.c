@@ -16,7 +16,8 @@
 
 #define MAGIC_SIZE 9          /* "REDIS0011", "VALKEY080" */
 #define REDIS_VERSION_MAX 14  /* Redis 8's are 12 and 13 */
-#define VALKEY_VERSION_MAX 89 /* Valkey 9's is 80 */
+#define VALKEY_VERSION_MIN 80 /* Valkey 9's; its files were REDIS before */
+#define VALKEY_VERSION_MAX 89
 #define DUMP_FOOTER (2 + RDB_CHECKSUM_SIZE)
 #define BATCH_MAX 32 /* keys put in together, so that their cache misses overlap */
 #define ERROR_SIZE 256
@@ -246,7 +247,8 @@ static bool read_magic(struct rdb_reader *reader, struct rdb_cursor *cursor)
     if (!redis && !valkey)
         return rdb_cursor_fail(cursor, "it does not begin like an RDB file");
     int version = redis ? parse_version(magic + 5, 4) : parse_version(magic + 6, 3);
-    if (version < 1 || version > (redis ? REDIS_VERSION_MAX : VALKEY_VERSION_MAX))
+    if (version < (redis ? 1 : VALKEY_VERSION_MIN) ||
+        version > (redis ? REDIS_VERSION_MAX : VALKEY_VERSION_MAX))
         return rdb_cursor_fail(cursor, "its version is not known");
     reader->version = version;
     return true;

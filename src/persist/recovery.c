@@ -62,6 +62,8 @@ uint64_t recovery_position(const struct recovery *recovery)
 
 struct slice recovery_input(const struct recovery *recovery)
 {
+    if (recovery->input.data == NULL)
+        return SLICE("");
     return slice_of(recovery->input.data + recovery->at, recovery->input.length - recovery->at);
 }
 
