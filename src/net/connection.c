@@ -44,10 +44,14 @@ struct connection *connection_create(struct network *network, int socket,
     return connection;
 }
 
-void connection_destroy(struct connection *connection)
+void connection_end(struct connection *connection)
 {
     event_io_stop(&connection->io);
     socket_close(connection->socket);
+}
+
+void connection_destroy(struct connection *connection)
+{
     chain_deinit(&connection->output);
     buffer_deinit(&connection->input);
     memory_free(connection->big_block);

@@ -28,11 +28,11 @@
 
 struct network;
 
-#define CONNECTION_BATCH_MAX 64                  /* commands handed up in one call */
-#define CONNECTION_TURN_COMMANDS_MAX 1024        /* commands of one connection in one turn */
-#define CONNECTION_TURN_OUTPUT_MAX (1024 * 1024) /* bytes of replies; the next waits for a turn */
-#define CONNECTION_TURN_SEND_MAX (1024 * 1024)   /* bytes sent to one connection in one turn */
-#define CONNECTION_PAUSED_INPUT_MAX (64 * 1024)  /* bytes read ahead while it is paused */
+#define CONNECTION_BATCH_MAX 64                 /* commands handed up in one call */
+#define CONNECTION_TURN_COMMANDS_MAX 1024       /* commands of one connection in one turn */
+#define CONNECTION_TURN_OUTPUT_MAX (256 * 1024) /* bytes of replies; the next waits for a turn */
+#define CONNECTION_TURN_SEND_MAX (1024 * 1024)  /* bytes sent to one connection in one turn */
+#define CONNECTION_PAUSED_INPUT_MAX (64 * 1024) /* bytes read ahead while it is paused */
 #define CONNECTION_GATED_OUTPUT_MAX                                                                \
     (1024 * 1024)                  /* bytes; then nothing is run until a gate opens */
 #define CONNECTION_GATHER_MAX 4096 /* bytes of a rest that the next read takes along */

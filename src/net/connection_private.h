@@ -14,6 +14,7 @@ struct network {
     char *read_buffer;                 /* NETWORK_READ_SIZE bytes, shared by all connections */
     struct list all;                   /* open connections, in order of id */
     struct list closed;                /* to be freed at the end of the turn */
+    struct list dying;                 /* `closed` was told; much of their output is still there */
     struct list outputs;               /* with output to be sent at the end of the turn */
     struct list gated;                 /* with output that waits for a gate */
     uint64_t released;                 /* gates up to this are open */
@@ -33,7 +34,9 @@ struct network {
 /* Takes over the socket; registers with the network and tells it `opened`. */
 struct connection *connection_create(struct network *network, int socket,
                                      const struct socket_peer *peer);
-/* Closes the socket and frees everything; it is in no list any more. */
+/* Closes the socket; it is in no list any more but that of the dying. */
+void connection_end(struct connection *connection);
+/* Frees everything. */
 void connection_destroy(struct connection *connection);
 
 /* --- connection.c --- */

@@ -41,6 +41,7 @@ struct network *network_create(struct event_loop *loop, struct clock *clock,
     network->connections_max = SIZE_MAX;
     list_init(&network->all);
     list_init(&network->closed);
+    list_init(&network->dying);
     list_init(&network->outputs);
     list_init(&network->gated);
     network->released = UINT64_MAX;
@@ -52,12 +53,31 @@ struct network *network_create(struct event_loop *loop, struct clock *clock,
     return network;
 }
 
-static void free_closed(struct network *network)
+static void tell_closed(struct network *network)
 {
     while (!list_is_empty(&network->closed)) {
         struct connection *connection = LIST_ENTRY(network->closed.next, struct connection, link);
         list_remove(&connection->link);
+        list_add_last(&network->dying, &connection->link);
         network->handlers.closed(network->context, connection);
+        connection_end(connection);
+    }
+}
+
+/* Frees what nobody uses any more, at most `budget` bytes of output: half a gigabyte that somebody
+ * did not read would hold the loop for 30 ms. */
+static void free_dying(struct network *network, size_t budget)
+{
+    while (!list_is_empty(&network->dying)) {
+        struct connection *connection = LIST_ENTRY(network->dying.next, struct connection, link);
+        struct chain *output = &connection->output;
+        if (output->length > budget) {
+            chain_consume(output, budget);
+            event_loop_turn_again(network->loop);
+            return;
+        }
+        budget -= output->length;
+        list_remove(&connection->link);
         connection_destroy(connection);
     }
 }
@@ -67,7 +87,8 @@ void network_destroy(struct network *network)
     network_stop_listening(network);
     LIST_FOR_EACH (node, &network->all)
         connection_close_soon(LIST_ENTRY(node, struct connection, link));
-    free_closed(network);
+    tell_closed(network);
+    free_dying(network, SIZE_MAX);
     event_timer_stop(&network->deadline_timer);
     chain_pool_destroy(network->pool);
     memory_free(network->read_buffer);
@@ -119,11 +140,13 @@ void network_turn_end(struct network *network)
 {
     for (int round = 0; round < TURN_END_ROUNDS_MAX; round++) {
         send_outputs(network);
-        free_closed(network);
+        tell_closed(network);
         if (list_is_empty(&network->outputs) && list_is_empty(&network->closed))
-            return;
+            break;
     }
-    event_loop_turn_again(network->loop);
+    if (!list_is_empty(&network->outputs) || !list_is_empty(&network->closed))
+        event_loop_turn_again(network->loop);
+    free_dying(network, NETWORK_FREED_PER_TURN_MAX);
 }
 
 size_t network_send_remaining(struct network *network)
