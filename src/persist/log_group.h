@@ -18,6 +18,7 @@
  *          (little-endian), then the commands. A stale block, a group of another log, at another
  *          place or twice fails, too.
  *
+ * Behind the last group of the file being written stands filler, '#' alone: Redis skips that, too.
  * Numbers are decimal without leading zeros. A group begins with SELECT, so that a reader can begin
  * at any group; a transaction is never split over two groups. Golden file:
  * tests/unit/persist/golden/. Pure functions, any thread. */
@@ -30,6 +31,7 @@
 
 #define LOG_FORMAT_VERSION 1
 #define LOG_ID_SIZE 16
+#define LOG_FILLER '#' /* fills the end of a file that is being written; no group begins so */
 #define LOG_ANNOTATION_MAX 100 /* bytes of the longest annotation, CRLF included */
 
 struct log_id {

@@ -83,7 +83,7 @@ static void submit(struct log_writer *writer)
 void log_writer_end_turn(struct log_writer *writer)
 {
     ASSERT(!writer->in_transaction);
-    if (writer->busy || writer->failed || writer->full)
+    if (writer->busy || writer->failed || writer->full || writer->closing)
         return;
     if (must_seal(writer))
         seal(writer);
@@ -187,10 +187,14 @@ static void job_done(struct worker_job *worker_job)
         writer->full = false;
         writer->hooks.full(writer->hooks.context, false);
     }
-    if (!writer->failed)
-        writer->hooks.durable(writer->hooks.context);
-    if (job->switch_path != NULL)
-        log_writer_switch_done(writer, job->switch_error);
+    bool switched = job->switch_path != NULL;
+    int switch_error = job->switch_error;
+    if (!writer->failed) {           /* `job` is the next one from here on */
+        log_writer_end_turn(writer); /* the disk does not wait for the end of this turn... */
+        writer->hooks.durable(writer->hooks.context); /* ...nor those who waited for the disk */
+    }
+    if (switched)
+        log_writer_switch_done(writer, switch_error);
 }
 
 /* --- timers --- */
@@ -275,6 +279,7 @@ static enum error finish(struct log_writer *writer)
 
 enum error log_writer_close(struct log_writer *writer)
 {
+    writer->closing = true;
     worker_wait(writer->worker); /* calls job_done */
     event_timer_stop(&writer->retry);
     event_timer_stop(&writer->second);

@@ -108,16 +108,19 @@ bool recovery_cut(struct recovery *recovery)
 {
     const struct disk *disk = log_directory_disk(recovery->directory);
     uint64_t position = recovery_position(recovery);
+    uint64_t torn;
     struct buffer path = {0};
     struct disk_file file = DISK_FILE_NONE;
+    if (!recovery_tail_length(recovery, &torn))
+        return false;
     log_directory_file_path(recovery->directory, recovery->named->name, &path);
-    enum error error = disk_open(disk, path.data, DISK_APPEND, &file);
+    enum error error = disk_open(disk, path.data, DISK_WRITE, &file);
     if (error == OK)
         error = disk_truncate(&file, position);
     if (error == OK)
         error = disk_sync(&file);
     if (error == OK) {
-        recovery->result.cut_bytes = recovery->file_size - position;
+        recovery->result.cut_bytes = torn;
         memory_free(recovery->result.cut_file);
         recovery->result.cut_file = memory_copy_string(path.data);
         recovery->file_size = position;

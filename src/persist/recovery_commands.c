@@ -98,7 +98,7 @@ static bool verify_group(struct recovery *recovery, struct log_group_header *gro
     return true;
 }
 
-/* Bad bytes: a torn tail, or damage. */
+/* Bad bytes: filler, a torn tail, or damage. */
 static bool judge_bad_bytes(struct recovery *recovery, bool *ended)
 {
     bool failed;

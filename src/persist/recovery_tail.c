@@ -49,6 +49,30 @@ static bool is_proof(struct recovery *recovery, struct slice candidate, uint64_t
     return valid;
 }
 
+bool recovery_tail_length(struct recovery *recovery, uint64_t *length)
+{
+    struct buffer window = {0};
+    uint64_t start = recovery_position(recovery);
+    size_t got = 1;
+    bool good = buffer_reserve(&window, RECOVERY_READ_SIZE) == OK;
+    *length = 0;
+    if (!good)
+        (void)recovery_refuse(recovery, "out of memory");
+    for (uint64_t at = start; good && got > 0 && at < recovery->file_size; at += got) {
+        good = disk_read(&recovery->file, at, window.data, RECOVERY_READ_SIZE, &got) == OK;
+        if (!good)
+            (void)recovery_refuse(recovery, "cannot be read: %s", strerror(errno));
+        for (size_t i = got; good && i > 0; i--) {
+            if (window.data[i - 1] != LOG_FILLER) {
+                *length = at + i - start;
+                break;
+            }
+        }
+    }
+    buffer_deinit(&window);
+    return good;
+}
+
 bool recovery_tail_is_damage(struct recovery *recovery, bool *failed)
 {
     struct buffer window = {0}, piece = {0};

@@ -14,6 +14,7 @@ struct snapshot_file {
     char *path, *final_path, *directory;
     bool checksum, created, finished;
     size_t unsynced;
+    uint64_t size;
     uint64_t crc;
     struct crc64_tables tables;
 };
@@ -59,12 +60,13 @@ enum error snapshot_file_write(struct snapshot_file *file, struct slice bytes)
 {
     enum error error = open_file(file);
     if (error == OK)
-        error = disk_append(&file->file, bytes);
+        error = disk_write(&file->file, bytes, file->size);
     if (error != OK)
         return error;
     if (file->checksum)
         file->crc = crc64_add(&file->tables, file->crc, bytes.data, bytes.length);
     file->unsynced += bytes.length;
+    file->size += bytes.length;
     if (file->unsynced < SYNC_EVERY)
         return OK;
     file->unsynced = 0;
@@ -80,7 +82,7 @@ enum error snapshot_file_finish(struct snapshot_file *file)
         rdb_write_end_unchecked(&end);
     enum error error = open_file(file);
     if (error == OK)
-        error = disk_append(&file->file, buffer_slice(&end));
+        error = disk_write(&file->file, buffer_slice(&end), file->size);
     buffer_deinit(&end);
     if (error == OK)
         error = disk_sync(&file->file);

@@ -23,9 +23,9 @@ static int real_open(void *context, const char *path, enum disk_open_mode mode)
 {
     static const int flags[] = {
         [DISK_READ] = O_RDONLY,
-        [DISK_APPEND] = O_RDWR | O_APPEND,
-        [DISK_CREATE] = O_RDWR | O_APPEND | O_CREAT | O_EXCL,
-        [DISK_CREATE_NEW] = O_RDWR | O_APPEND | O_CREAT | O_TRUNC,
+        [DISK_WRITE] = O_RDWR,
+        [DISK_CREATE] = O_RDWR | O_CREAT | O_EXCL,
+        [DISK_CREATE_NEW] = O_RDWR | O_CREAT | O_TRUNC,
         [DISK_LOCK] = O_RDWR | O_CREAT,
     };
     (void)context;
@@ -51,10 +51,11 @@ static ssize_t real_read(void *context, int file, void *data, size_t length, uin
     return pread(file, data, length, (off_t)offset);
 }
 
-static ssize_t real_append(void *context, int file, const struct iovec *vectors, int count)
+static ssize_t real_write(void *context, int file, const struct iovec *vectors, int count,
+                          uint64_t offset)
 {
     (void)context;
-    return writev(file, vectors, count);
+    return pwritev(file, vectors, count, (off_t)offset);
 }
 
 static int real_sync(void *context, int file)
@@ -136,7 +137,7 @@ const struct disk *disk_real(void)
         .open = real_open,
         .close = real_close,
         .read = real_read,
-        .append = real_append,
+        .write = real_write,
         .sync = real_sync,
         .truncate = real_truncate,
         .size = real_size,
@@ -230,7 +231,8 @@ enum error disk_read_all(const struct disk *disk, const char *path, size_t size_
     return error;
 }
 
-enum error disk_append_vectors(const struct disk_file *file, struct iovec *vectors, int count)
+enum error disk_write_vectors(const struct disk_file *file, struct iovec *vectors, int count,
+                              uint64_t offset)
 {
     const struct disk *disk = file->disk;
     while (count > 0) {
@@ -239,7 +241,8 @@ enum error disk_append_vectors(const struct disk_file *file, struct iovec *vecto
             count--;
             continue;
         }
-        ssize_t written = disk->operations->append(disk->context, file->file, vectors, count);
+        ssize_t written =
+            disk->operations->write(disk->context, file->file, vectors, count, offset);
         if (written < 0 && errno == EINTR)
             continue;
         if (written <= 0) {
@@ -247,6 +250,7 @@ enum error disk_append_vectors(const struct disk_file *file, struct iovec *vecto
                 errno = EIO;
             return ERROR_SYSTEM;
         }
+        offset += (uint64_t)written;
         for (size_t left = (size_t)written; left > 0;) {
             size_t taken = left < vectors->iov_len ? left : vectors->iov_len;
             vectors->iov_base = (char *)vectors->iov_base + taken;
@@ -262,10 +266,10 @@ enum error disk_append_vectors(const struct disk_file *file, struct iovec *vecto
     return OK;
 }
 
-enum error disk_append(const struct disk_file *file, struct slice bytes)
+enum error disk_write(const struct disk_file *file, struct slice bytes, uint64_t offset)
 {
     struct iovec vector = {(char *)(uintptr_t)bytes.data, bytes.length};
-    return disk_append_vectors(file, &vector, 1);
+    return disk_write_vectors(file, &vector, 1, offset);
 }
 
 enum error disk_sync(const struct disk_file *file)
@@ -347,7 +351,7 @@ static enum error write_whole(const struct disk *disk, const char *path, struct 
     enum error error = disk_open(disk, path, DISK_CREATE_NEW, &file);
     if (error != OK)
         return error;
-    error = disk_append(&file, content);
+    error = disk_write(&file, content, 0);
     if (error == OK)
         error = disk_sync(&file);
     disk_close(&file);

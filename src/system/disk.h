@@ -23,9 +23,9 @@
 
 enum disk_open_mode {
     DISK_READ,       /* must exist */
-    DISK_APPEND,     /* must exist; written at its end, and readable */
-    DISK_CREATE,     /* must not exist; else as DISK_APPEND */
-    DISK_CREATE_NEW, /* emptied if it exists; else as DISK_APPEND */
+    DISK_WRITE,      /* must exist; to be read and written */
+    DISK_CREATE,     /* must not exist; else as DISK_WRITE */
+    DISK_CREATE_NEW, /* emptied if it exists; else as DISK_WRITE */
     DISK_LOCK,       /* created if need be; taken exclusively (flock) without waiting: errno
                         EWOULDBLOCK if another process has it */
 };
@@ -36,7 +36,8 @@ struct disk_operations {
     int (*open)(void *context, const char *path, enum disk_open_mode mode);
     int (*close)(void *context, int file);
     ssize_t (*read)(void *context, int file, void *data, size_t length, uint64_t offset);
-    ssize_t (*append)(void *context, int file, const struct iovec *vectors, int count); /* writev */
+    ssize_t (*write)(void *context, int file, const struct iovec *vectors, int count,
+                     uint64_t offset);    /* pwritev */
     int (*sync)(void *context, int file); /* fdatasync: bytes and length */
     int (*truncate)(void *context, int file, uint64_t length);
     int64_t (*size)(void *context, int file);
@@ -76,11 +77,12 @@ WARN_UNUSED enum error disk_read(const struct disk_file *file, uint64_t offset, 
 /* Appends the whole file to `out`; ERROR_LIMIT beyond `size_max` bytes. */
 WARN_UNUSED enum error disk_read_all(const struct disk *disk, const char *path, size_t size_max,
                                      struct buffer *out);
-/* Writes all of it at the end of the file, in as many calls as it takes. After an error any part of
- * it may be there: the caller truncates. `vectors` are used up. */
-WARN_UNUSED enum error disk_append_vectors(const struct disk_file *file, struct iovec *vectors,
-                                           int count);
-WARN_UNUSED enum error disk_append(const struct disk_file *file, struct slice bytes);
+/* Writes all of it, in as many calls as it takes. After an error any part of it may be there.
+ * `vectors` are used up. */
+WARN_UNUSED enum error disk_write_vectors(const struct disk_file *file, struct iovec *vectors,
+                                          int count, uint64_t offset);
+WARN_UNUSED enum error disk_write(const struct disk_file *file, struct slice bytes,
+                                  uint64_t offset);
 WARN_UNUSED enum error disk_sync(const struct disk_file *file);
 WARN_UNUSED enum error disk_truncate(const struct disk_file *file, uint64_t length);
 WARN_UNUSED enum error disk_size(const struct disk_file *file, uint64_t *size);

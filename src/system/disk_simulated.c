@@ -181,6 +181,12 @@ static uint64_t bytes_in_use(const struct disk_simulated *simulated)
 static void crash_file(struct disk_simulated *simulated, struct inode *inode)
 {
     size_t kept = inode->durable.length, longest = inode->now.length;
+    size_t common = kept < longest ? kept : longest;
+    for (size_t at = 0; at < common && !inode->spoiled; at += SECTOR) {
+        size_t length = common - at < SECTOR ? common - at : SECTOR;
+        if (next_random(simulated) % 2 == 0) /* an unsynced overwrite happened to be done */
+            memcpy(inode->durable.data + at, inode->now.data + at, length);
+    }
     if (longest < kept && next_random(simulated) % 2 == 0)
         inode->durable.length = kept = longest; /* an unsynced truncation happened to be done */
     if (!inode->spoiled && longest > kept) {
@@ -220,7 +226,7 @@ static int simulated_open(void *context, const char *path, enum disk_open_mode m
     if (call_fails(simulated, mode >= DISK_CREATE, true))
         return -1;
     struct name *name = find_name(&simulated->now, path);
-    if (name == NULL ? mode == DISK_READ || mode == DISK_APPEND : mode == DISK_CREATE) {
+    if (name == NULL ? mode == DISK_READ || mode == DISK_WRITE : mode == DISK_CREATE) {
         errno = name == NULL ? ENOENT : EEXIST;
         return -1;
     }
@@ -269,7 +275,22 @@ static ssize_t simulated_read(void *context, int file, void *data, size_t length
     return (ssize_t)count;
 }
 
-static ssize_t simulated_append(void *context, int file, const struct iovec *vectors, int count)
+/* Overwrites and extends. */
+static void put_bytes(struct buffer *bytes, size_t offset, const char *data, size_t length)
+{
+    static const char zeros[SECTOR];
+    while (bytes->length < offset) {
+        size_t gap = offset - bytes->length;
+        buffer_add(bytes, zeros, gap < SECTOR ? gap : SECTOR);
+    }
+    size_t over = bytes->length - offset < length ? bytes->length - offset : length;
+    memcpy(bytes->data + offset, data, over);
+    if (length > over)
+        buffer_add(bytes, data + over, length - over);
+}
+
+static ssize_t simulated_write(void *context, int file, const struct iovec *vectors, int count,
+                               uint64_t offset)
 {
     struct disk_simulated *simulated = context;
     struct buffer *bytes = &file_at(simulated, file)->inode->now;
@@ -286,6 +307,7 @@ static ssize_t simulated_append(void *context, int file, const struct iovec *vec
     if (simulated->limit > 0) {
         uint64_t used = bytes_in_use(simulated);
         uint64_t room = used < simulated->limit ? simulated->limit - used : 0;
+        room += offset < bytes->length ? bytes->length - offset : 0;
         length = length < room ? length : (size_t)room;
     }
     if (fault == DISK_FAULT_FULL)
@@ -297,7 +319,8 @@ static ssize_t simulated_append(void *context, int file, const struct iovec *vec
     left = length;
     for (int i = 0; i < count && left > 0; i++) {
         size_t part = vectors[i].iov_len < left ? vectors[i].iov_len : left;
-        buffer_add(bytes, vectors[i].iov_base, part);
+        put_bytes(bytes, (size_t)offset, vectors[i].iov_base, part);
+        offset += part;
         left -= part;
     }
     return (ssize_t)length;
@@ -418,7 +441,7 @@ struct disk_simulated *disk_simulated_create(uint64_t seed)
         .open = simulated_open,
         .close = simulated_close,
         .read = simulated_read,
-        .append = simulated_append,
+        .write = simulated_write,
         .sync = simulated_sync,
         .truncate = simulated_truncate,
         .size = simulated_size,

@@ -271,6 +271,7 @@ void event_wake_start(struct event_wake *wake, struct event_loop *loop,
     wake->context = context;
     struct ev_async *watcher = WATCHER(ev_async, wake);
     ev_async_init(watcher, event_wake_woken);
+    ev_set_priority(watcher, EV_MAXPRI);
     watcher->data = wake;
     ev_async_start(loop->ev, watcher);
 }

@@ -110,8 +110,8 @@ struct event_wake {
 void event_wake_start(struct event_wake *wake, struct event_loop *loop,
                       void (*woken)(void *context), void *context);
 void event_wake_stop(struct event_wake *wake);
-/* From any thread (not from a signal handler): `woken` is called in a turn of the loop, once for
- * any number of sends before that turn. */
+/* From any thread (not from a signal handler): `woken` is called in a turn of the loop, before
+ * sockets and timers, once for any number of sends before that turn. */
 void event_wake_send(struct event_wake *wake);
 
 #endif

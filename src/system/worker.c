@@ -55,13 +55,14 @@ static void worker_run_jobs(struct worker *worker, struct worker_job *job)
         struct worker_job *next = job->next;
         bool tell = job->done != NULL;
         job->run(job);
-        atomic_fetch_sub_explicit(&worker->pending, 1, memory_order_relaxed);
         if (tell) {
             pthread_mutex_lock(&worker->lock);
             job_queue_add(&worker->finished, job);
             pthread_mutex_unlock(&worker->lock);
             event_wake_send(&worker->wake);
         }
+        /* Last: whoever waits for none to be pending finds it among the finished. */
+        atomic_fetch_sub_explicit(&worker->pending, 1, memory_order_release);
         job = next;
     }
 }
@@ -163,7 +164,7 @@ void worker_submit(struct worker *worker, struct worker_job *job)
 void worker_wait(struct worker *worker)
 {
     pthread_mutex_lock(&worker->lock);
-    while (worker_pending(worker) > 0)
+    while (atomic_load_explicit(&worker->pending, memory_order_acquire) > 0)
         pthread_cond_wait(&worker->idle, &worker->lock);
     pthread_mutex_unlock(&worker->lock);
     worker_finish_jobs(worker);

@@ -331,7 +331,7 @@ static void writes_resume_when_there_is_room_again(void **state)
     write_some(&session, 3);
     int64_t durable = session.durable;
     disk_simulated_limit(session.simulated, 1000);
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 2000; i++) /* more than the filler has room for */
         append(&session);
     settle(&session);
     assert_true(session.became_full);

@@ -27,7 +27,6 @@ void effects_set_log(struct effects *effects, struct log_writer *log)
     effects->log = log;
     keyspace_track_writes(effects->server->keyspace, log != NULL);
     dispatch_set_effect(effects->server->dispatch, log != NULL ? effects_add : NULL);
-    effects_release(effects);
 }
 
 void effects_release(struct effects *effects)

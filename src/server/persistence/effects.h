@@ -35,9 +35,10 @@ struct effects {
 struct effects *effects_create(struct server *server);
 void effects_destroy(struct effects *effects);
 
-/* The log begins or (NULL) ends. */
+/* The log begins or (NULL) ends: effects_release is to follow. */
 void effects_set_log(struct effects *effects, struct log_writer *log);
-/* The log's durable group moved, or its settings: opens gates. */
+/* The log's durable group moved, or its settings: opens gates, and sends what they held. Not while
+ * a command runs. */
 void effects_release(struct effects *effects);
 
 static inline bool effects_are_logged(const struct effects *effects)

@@ -140,6 +140,7 @@ static enum error begin_log(struct persistence *persistence, const struct recove
         return error;
     }
     effects_set_log(server->effects, persistence->log);
+    persistence->release_wanted = true;
     return OK;
 }
 
@@ -155,7 +156,8 @@ static bool end_log(struct persistence *persistence)
     persistence->log = NULL;
     close_directory(persistence);
     if (error == OK) {
-        effects_set_log(persistence->server->effects, NULL); /* all is durable: gates open */
+        effects_set_log(persistence->server->effects, NULL); /* all is durable: gates may open */
+        persistence->release_wanted = true;
         durable_waits_check(persistence);
         return true;
     }
@@ -233,9 +235,19 @@ void persistence_fail(struct persistence *persistence, const char *why)
         lifecycle_stop(persistence->server->lifecycle, "The server cannot go on");
 }
 
+static void release(struct persistence *persistence)
+{
+    if (!persistence->release_wanted)
+        return;
+    persistence->release_wanted = false;
+    effects_release(persistence->server->effects);
+}
+
 bool persistence_stop(struct persistence *persistence)
 {
-    return end_log(persistence);
+    bool kept = end_log(persistence);
+    release(persistence);
+    return kept;
 }
 
 bool persistence_save(struct persistence *persistence)
@@ -289,6 +301,7 @@ void persistence_end_turn(struct persistence *persistence)
         log_writer_end_turn(persistence->log);
         backlog = log_writer_backlog(persistence->log);
     }
+    release(persistence);
     hold_writers(persistence, backlog > LOG_BACKLOG_MAX ||
                                   saving_backlog(persistence->saving) > SNAPSHOT_BACKLOG_HARD_MAX);
     dispatch_obstacles(persistence->server->dispatch)->refuse_writers = refusal(persistence);
@@ -302,7 +315,7 @@ void persistence_apply(struct persistence *persistence)
         return;
     struct log_writer_settings settings = writer_settings(persistence);
     log_writer_set_settings(persistence->log, &settings);
-    effects_release(persistence->server->effects);
+    persistence->release_wanted = true;
 }
 
 enum error persistence_set_append_only(struct persistence *persistence, bool on)

@@ -25,6 +25,7 @@ struct persistence {
     struct list durable_waits;        /* durable_waits.c: who waits */
     uint64_t load_keys, load_expired; /* of the last load: put in, dropped */
     bool started;                     /* loaded what there was */
+    bool release_wanted;              /* gates may open at the end of the turn */
     bool announces;                   /* the end of loading is told: it took more than a moment */
     int exit_status;
 };

@@ -28,14 +28,15 @@ static int held_sync(void *context, int file)
     return -1;
 }
 
-static ssize_t held_append(void *context, int file, const struct iovec *vectors, int count)
+static ssize_t held_write(void *context, int file, const struct iovec *vectors, int count,
+                          uint64_t offset)
 {
     struct held_disk *held = context;
     pthread_mutex_lock(&held->lock);
     bool full = held->full;
     pthread_mutex_unlock(&held->lock);
     if (!full)
-        return disk_real()->operations->append(NULL, file, vectors, count);
+        return disk_real()->operations->write(NULL, file, vectors, count, offset);
     errno = ENOSPC;
     return -1;
 }
@@ -47,7 +48,7 @@ static const struct disk_operations *operations(void)
     if (mixed.open == NULL) {
         mixed = *disk_real()->operations;
         mixed.sync = held_sync;
-        mixed.append = held_append;
+        mixed.write = held_write;
     }
     return &mixed;
 }

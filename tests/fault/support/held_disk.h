@@ -17,7 +17,7 @@ struct held_disk {
     bool held;      /* a sync waits until it is not */
     bool waiting;   /* one does */
     int sync_error; /* errno of syncs; 0: they work */
-    bool full;      /* appends find no room */
+    bool full;      /* writes find no room */
 };
 
 void held_disk_init(struct held_disk *held);
