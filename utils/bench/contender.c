@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,9 @@
 #include "bench/wire.h"
 
 #define START_MS_MAX 10000
-#define START_STEP_MS 20
+#define START_STEP_MS 5
+#define LOAD_MS_MAX 300000 /* of a server that has something to load */
+#define ARGUMENTS_MAX 32
 
 const char *contender_name(enum side side)
 {
@@ -45,40 +48,60 @@ static int free_port(void)
     return ntohs(address.sin_port);
 }
 
-static _Noreturn void become(const struct bench *bench, enum side side, int port)
+static _Noreturn void become(const struct bench *bench, enum side side, int port,
+                             const char *folder, const char *const *arguments)
 {
     char log[512], port_text[16];
     snprintf(log, sizeof log, "%s/%s.log", bench->output_folder, contender_name(side));
     snprintf(port_text, sizeof port_text, "%d", port);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    bench_pin(BENCH_SERVER_CORE);
+    if (folder == NULL)
+        bench_pin(BENCH_SERVER_CORE);
     int descriptor = open(log, O_WRONLY | O_CREAT | O_TRUNC, 0644);
     if (descriptor >= 0) {
         dup2(descriptor, STDOUT_FILENO);
         dup2(descriptor, STDERR_FILENO);
     }
-    const char *path = program(bench, side);
-    execl(path, path, "--port", port_text, "--bind", "127.0.0.1", "--save", "", "--appendonly",
-          "no", "--daemonize", "no", (char *)NULL);
+    char here[PATH_MAX], path[2 * PATH_MAX]; /* absolute: the folder may change */
+    const char *named = program(bench, side);
+    snprintf(path, sizeof path, "%s%s%s", named[0] == '/' ? "" : getcwd(here, sizeof here),
+             named[0] == '/' ? "" : "/", named);
+    const char *line[ARGUMENTS_MAX] = {path,     "--port", port_text,     "--bind", "127.0.0.1",
+                                       "--save", "",       "--daemonize", "no"};
+    size_t count = 9;
+    static const char *const volatile_arguments[] = {"--appendonly", "no", NULL};
+    for (const char *const *at = folder != NULL ? arguments : volatile_arguments; *at != NULL; at++)
+        if (count < ARGUMENTS_MAX - 1)
+            line[count++] = *at;
+    if (folder == NULL || chdir(folder) == 0)
+        execv(path, (char *const *)(uintptr_t)line);
     _exit(127);
 }
 
 void contender_start(struct contender *contender, const struct bench *bench, enum side side)
+{
+    contender_start_in(contender, bench, side, NULL, NULL);
+}
+
+void contender_start_in(struct contender *contender, const struct bench *bench, enum side side,
+                        const char *folder, const char *const *arguments)
 {
     *contender = (struct contender){.side = side, .port = free_port()};
     contender->pid = fork();
     if (contender->pid < 0)
         bench_fail("no process for %s", contender_name(side));
     if (contender->pid == 0)
-        become(bench, side, contender->port);
+        become(bench, side, contender->port, folder, arguments);
     for (int waited_ms = 0;; waited_ms += START_STEP_MS) {
         struct wire wire;
         if (wire_try_open(&wire, contender->port)) {
-            wire_command(&wire, "PING");
+            bool ready = wire_command(&wire, "PING").type == '+'; /* not -LOADING */
             wire_close(&wire);
-            return;
+            if (ready)
+                return;
         }
-        if (waitpid(contender->pid, NULL, WNOHANG) == contender->pid || waited_ms > START_MS_MAX)
+        if (waitpid(contender->pid, NULL, WNOHANG) == contender->pid ||
+            waited_ms > (folder != NULL ? LOAD_MS_MAX : START_MS_MAX))
             bench_fail("%s did not start: see %s/%s.log", program(bench, side),
                        bench->output_folder, contender_name(side));
         bench_sleep_us(START_STEP_MS * 1000);
@@ -135,4 +158,34 @@ int64_t contender_queued_ns(const struct contender *contender)
     int64_t cpu_ns, queued_ns;
     read_schedule(contender, &cpu_ns, &queued_ns);
     return queued_ns;
+}
+
+static size_t pss_of(long pid)
+{
+    char path[64], line[256];
+    size_t pss_kib = 0;
+    snprintf(path, sizeof path, "/proc/%ld/smaps_rollup", pid);
+    FILE *file = fopen(path, "r");
+    if (file == NULL)
+        return 0; /* a child that has ended */
+    while (fgets(line, sizeof line, file) != NULL)
+        if (strncmp(line, "Pss:", 4) == 0)
+            pss_kib = strtoul(line + 4, NULL, 10);
+    fclose(file);
+    return pss_kib * 1024;
+}
+
+size_t contender_pss_bytes(const struct contender *contender)
+{
+    char path[96];
+    long child;
+    size_t sum = pss_of(contender->pid);
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)contender->pid,
+             (int)contender->pid);
+    FILE *file = fopen(path, "r");
+    while (file != NULL && fscanf(file, "%ld", &child) == 1)
+        sum += pss_of(child);
+    if (file != NULL)
+        fclose(file);
+    return sum;
 }

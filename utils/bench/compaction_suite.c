@@ -1,0 +1,131 @@
+/* Compaction under full-speed overwrites: memory, what a reader feels, how long it takes. */
+#include <stdio.h>
+#include <string.h>
+
+#include "bench/bench.h"
+#include "bench/closed_loop.h"
+#include "bench/load.h"
+#include "bench/report.h"
+#include "bench/scratch.h"
+#include "bench/wire.h"
+
+#define KEYS 8000000
+#define VALUE_SIZE 100
+#define WRITERS 20
+#define BEFORE_US INT64_C(4000000)
+#define DURING_US_MAX INT64_C(240000000)
+#define LOOK_EVERY 50 /* calls of `between`, about a millisecond each */
+
+static const char *const arguments[] = {
+    "--appendonly", "yes", "--appendfsync", "everysec", "--auto-aof-rewrite-percentage", "0", NULL};
+
+static struct closed_loop_group groups[CLOSED_LOOP_GROUPS_MAX];
+
+static size_t write_set(char *out, size_t number, const void *context)
+{
+    (void)context;
+    int head = sprintf(out, "*3\r\n$3\r\nSET\r\n$16\r\nkey:000000000000\r\n$%d\r\n", VALUE_SIZE);
+    load_write_key(strstr(out, "key:"), number);
+    memset(out + head, 'v', VALUE_SIZE);
+    memcpy(out + head + VALUE_SIZE, "\r\n", 2);
+    return (size_t)head + VALUE_SIZE + 2;
+}
+
+struct watch {
+    const struct contender *contender;
+    struct wire wire;
+    size_t peak_bytes;
+    int calls;
+    bool waits_for_end;
+};
+
+static bool is_compacting(struct watch *watch)
+{
+    struct wire_reply info = wire_command(&watch->wire, "INFO persistence");
+    char text[8192];
+    snprintf(text, sizeof text, "%.*s", (int)info.text.length, info.text.data);
+    return strstr(text, "aof_rewrite_in_progress:0") == NULL ||
+           strstr(text, "aof_rewrite_scheduled:0") == NULL;
+}
+
+static int look(void *context)
+{
+    struct watch *watch = context;
+    if (++watch->calls % LOOK_EVERY != 0)
+        return 1;
+    size_t bytes = contender_pss_bytes(watch->contender);
+    if (bytes > watch->peak_bytes)
+        watch->peak_bytes = bytes;
+    return !watch->waits_for_end || is_compacting(watch);
+}
+
+struct rows {
+    struct report_row *memory, *tail_before, *tail, *tail_ratio, *longest, *seconds;
+};
+
+static void run_clients(const struct contender *contender, struct watch *watch, size_t keys,
+                        int64_t duration_us)
+{
+    groups[0] = (struct closed_loop_group){WRITERS, VALUE_SIZE, 0, keys, 0, {0}, 0};
+    groups[1] = (struct closed_loop_group){1, 0, 0, keys, 0, {0}, 0};
+    closed_loop_run(contender->port, groups, 2, duration_us, look, watch);
+}
+
+static void measure(const struct bench *bench, enum side side, const struct rows *rows)
+{
+    struct contender contender;
+    char folder[SCRATCH_PATH_SIZE];
+    size_t keys = bench_scale(bench, KEYS);
+    scratch_make(folder);
+    contender_start_in(&contender, bench, side, folder, arguments);
+    struct watch watch = {.contender = &contender};
+    wire_open(&watch.wire, contender.port);
+    load_run(&watch.wire, 0, keys, write_set, NULL);
+    run_clients(&contender, &watch, keys, BEFORE_US);
+    double before = (double)watch.peak_bytes, tail = closed_loop_quantile(&groups[1], 0.999);
+    watch.peak_bytes = 0;
+    watch.waits_for_end = true;
+    int64_t begin_ns = bench_monotonic_ns();
+    wire_command(&watch.wire, "BGREWRITEAOF");
+    /* Nothing is left out at the beginning: the run is longer than ten times what it takes. */
+    run_clients(&contender, &watch, keys, DURING_US_MAX / 1000);
+    while (is_compacting(&watch))
+        run_clients(&contender, &watch, keys, BEFORE_US);
+    double seconds = (double)(bench_monotonic_ns() - begin_ns) / 1e9;
+    report_add_value(rows->memory, side, (double)watch.peak_bytes / before);
+    report_add_value(rows->tail_before, side, tail);
+    report_add_value(rows->tail, side, closed_loop_quantile(&groups[1], 0.999));
+    report_add_value(rows->tail_ratio, side, closed_loop_quantile(&groups[1], 0.999) / tail);
+    report_add_value(rows->longest, side, (double)groups[1].latency_us_max / 1000);
+    report_add_value(rows->seconds, side, seconds);
+    wire_close(&watch.wire);
+    contender_stop(&contender);
+    scratch_remove(folder);
+}
+
+static void run(const struct bench *bench, struct report *report)
+{
+    struct rows rows = {
+        report_add_row(report, "peak memory beside that before", "x", TARGET_VALUE, 1.05),
+        report_add_row(report, "a reader before: p99.9", "us", TARGET_NONE, 0),
+        report_add_row(report, "a reader meanwhile: p99.9", "us", TARGET_NONE, 0),
+        report_add_row(report, "a reader's p99.9 beside that before", "x", TARGET_VALUE, 2),
+        report_add_row(report, "a reader meanwhile: longest", "ms", TARGET_VALUE, 10),
+        report_add_row(report, "compaction takes", "s", TARGET_RATIO, 2),
+    };
+    int turns = bench_turns(bench, 1);
+    for (int turn = 0; turn < turns; turn++) {
+        for (int side = 0; side < SIDES; side++) {
+            if (!contender_is_there(bench, (enum side)side))
+                continue;
+            bench_progress("%s: compaction", contender_name((enum side)side));
+            measure(bench, (enum side)side, &rows);
+        }
+    }
+    report_add_note(report,
+                    "%zu keys of 16 bytes with values of %d, overwritten by %d clients in a "
+                    "closed loop; Pss of the process and its children.",
+                    bench_scale(bench, KEYS), VALUE_SIZE, WRITERS);
+}
+
+const struct suite compaction_suite = {"compaction", "compaction under overwrites", run};
