@@ -247,6 +247,7 @@ UNIT_FOLDER := $(PREFIX)/lib/systemd
 # A configuration that is there already is kept: it is the user's.
 install: all
 	install -D -m 755 $(BUILD)/holdfast-server $(DESTDIR)$(BIN_FOLDER)/holdfast-server
+	install -D -m 755 $(BUILD)/holdfast-log $(DESTDIR)$(BIN_FOLDER)/holdfast-log
 	test -e $(DESTDIR)$(CONF_FOLDER)/holdfast.conf || \
 	    install -D -m 644 conf/holdfast.conf $(DESTDIR)$(CONF_FOLDER)/holdfast.conf
 	install -d $(DESTDIR)$(UNIT_FOLDER)/system $(DESTDIR)$(PREFIX)/lib/sysusers.d

@@ -131,8 +131,8 @@ void network_release(struct network *network, uint64_t gate)
     network->released = gate;
     LIST_FOR_EACH (node, &network->gated) {
         struct connection *connection = LIST_ENTRY(node, struct connection, gated_link);
-        if (connection_gate_open(connection))
-            connection_output_end_turn(connection);
+        if (connection_gate_open(connection) && list_is_empty(&connection->output_link))
+            connection_output_register(connection);
     }
 }
 

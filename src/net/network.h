@@ -97,8 +97,7 @@ struct connection *network_find(const struct network *network, uint64_t id); /* 
 /* --- gates: output that waits for something to be durable (connection_gate_output) --- */
 
 /* Opens the gates up to `gate`; those above it hold, also from now on. UINT64_MAX (as at first):
- * there are none. What they held is sent at once: who waited for a disk has waited long enough. Not
- * to be called while a command runs. */
+ * there are none. What they held is sent at the end of the turn. */
 void network_release(struct network *network, uint64_t gate);
 
 /* Tries to send all output once more and says how many bytes are left: before the process ends. */

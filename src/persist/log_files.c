@@ -8,7 +8,8 @@
 #include "base/memory.h"
 #include "persist/log_directory.h"
 
-#define FILLER_AHEAD ((size_t)256 * 1024) /* bytes behind the last group */
+#define FILLER_AHEAD ((size_t)256 * 1024)   /* bytes behind the last group */
+#define FILLER_LEFT_MIN ((size_t)32 * 1024) /* then there is new filler */
 
 struct log_files {
     struct log_directory *directory;
@@ -199,6 +200,7 @@ enum error log_files_open(struct log_directory *directory, const struct log_writ
     files->manifested = manifested;
     files->filler = memory_allocate(FILLER_AHEAD);
     memset(files->filler, LOG_FILLER, FILLER_AHEAD);
+    files->filler[FILLER_AHEAD - 1] = LOG_FILLER_END;
     log_directory_clean(directory);
     const struct log_manifest *manifest = log_directory_manifest(directory);
     enum error error = manifested ? sync_all(directory) : OK;
@@ -229,37 +231,48 @@ void log_files_close(struct log_files *files)
 
 /* --- groups --- */
 
-static enum error append_vectors(struct log_files *files, struct slice annotation,
-                                 struct slice commands)
+/* What a write that failed left behind goes. */
+static void cut_back(struct log_files *files)
 {
-    struct iovec vectors[2] = {
-        {(char *)(uintptr_t)annotation.data, annotation.length},
-        {(char *)(uintptr_t)commands.data, commands.length},
-    };
-    enum error error = disk_write_vectors(&files->file, vectors, 2, files->size);
-    if (error == OK)
-        return OK;
     int reason = errno;
     files->filled = files->size;
     if (disk_truncate(&files->file, files->size) != OK)
         files->broken = true;
     errno = reason;
-    return error;
 }
 
-/* Filler behind the last group: a write over it changes no length, and a sync of such a write needs
- * no commit of the file system's journal (measured on ext4: 91 us instead of 154). It consists of
- * '#' alone, so that every reader skips it as an annotation, whatever stands before it. That there
- * is no room for it does no harm. */
-static void fill_ahead(struct log_files *files)
+/* A group, and filler behind it where little is left.
+ *
+ * A write over filler changes no length, and a sync of such a write needs no commit of the file
+ * system's journal (measured on ext4: 91 us instead of 154). It consists of '#' and one newline at
+ * the end, so that every reader skips it as an annotation, whatever stands before it, and what
+ * Redis writes behind it begins a line. That there is no room for it does no harm. */
+static enum error write_group(struct log_files *files, struct slice annotation,
+                              struct slice commands)
 {
-    if (files->filled >= files->size + FILLER_AHEAD / 2)
-        return;
-    uint64_t from = files->filled > files->size ? files->filled : files->size;
-    uint64_t wanted = files->size + FILLER_AHEAD - from;
-    files->filled = from;
-    if (disk_write(&files->file, slice_of(files->filler, (size_t)wanted), from) == OK)
-        files->filled = from + wanted;
+    uint64_t end = files->size + annotation.length + commands.length;
+    bool fills = files->filled < end + FILLER_LEFT_MIN;
+    struct iovec vectors[3] = {
+        {(char *)(uintptr_t)annotation.data, annotation.length},
+        {(char *)(uintptr_t)commands.data, commands.length},
+        {files->filler, FILLER_AHEAD},
+    };
+    enum error error = disk_write_vectors(&files->file, vectors, fills ? 3 : 2, files->size);
+    if (error == OK) {
+        files->filled = fills ? end + FILLER_AHEAD : files->filled;
+        return OK;
+    }
+    cut_back(files);
+    if (!fills || (errno != ENOSPC && errno != EDQUOT) || files->broken)
+        return error;
+    vectors[0] = (struct iovec){(char *)(uintptr_t)annotation.data, annotation.length};
+    vectors[1] = (struct iovec){(char *)(uintptr_t)commands.data, commands.length};
+    error = disk_write_vectors(&files->file, vectors, 2, files->size);
+    if (error == OK)
+        files->filled = end;
+    else
+        cut_back(files);
+    return error;
 }
 
 enum error log_files_append(struct log_files *files, struct slice commands)
@@ -273,13 +286,12 @@ enum error log_files_append(struct log_files *files, struct slice commands)
     header.crc = log_group_crc(&files->id, &header, commands);
     char line[LOG_ANNOTATION_MAX];
     size_t length = log_group_write_header(line, &header);
-    enum error error = append_vectors(files, slice_of(line, length), commands);
+    enum error error = write_group(files, slice_of(line, length), commands);
     if (error != OK)
         return error;
     files->size += length + commands.length;
     files->offset += commands.length;
     files->dirty = true;
-    fill_ahead(files);
     return OK;
 }
 

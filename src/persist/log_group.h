@@ -18,7 +18,8 @@
  *          (little-endian), then the commands. A stale block, a group of another log, at another
  *          place or twice fails, too.
  *
- * Behind the last group of the file being written stands filler, '#' alone: Redis skips that, too.
+ * Behind the last group of the file being written stands filler, '#' up to a newline: Redis skips
+ * that, too, and what it appends stands behind.
  * Numbers are decimal without leading zeros. A group begins with SELECT, so that a reader can begin
  * at any group; a transaction is never split over two groups. Golden file:
  * tests/unit/persist/golden/. Pure functions, any thread. */
@@ -31,7 +32,10 @@
 
 #define LOG_FORMAT_VERSION 1
 #define LOG_ID_SIZE 16
-#define LOG_FILLER '#' /* fills the end of a file that is being written; no group begins so */
+#define LOG_FILLER                                                                                 \
+    '#' /* fills the end of a file that is being written; no group begins with two                 \
+         */
+#define LOG_FILLER_END '\n'
 #define LOG_ANNOTATION_MAX 100 /* bytes of the longest annotation, CRLF included */
 
 struct log_id {

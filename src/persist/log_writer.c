@@ -191,7 +191,7 @@ static void job_done(struct worker_job *worker_job)
     int switch_error = job->switch_error;
     if (!writer->failed) {           /* `job` is the next one from here on */
         log_writer_end_turn(writer); /* the disk does not wait for the end of this turn... */
-        writer->hooks.durable(writer->hooks.context); /* ...nor those who waited for the disk */
+        writer->hooks.durable(writer->hooks.context);
     }
     if (switched)
         log_writer_switch_done(writer, switch_error);

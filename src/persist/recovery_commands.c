@@ -101,7 +101,14 @@ static bool verify_group(struct recovery *recovery, struct log_group_header *gro
 /* Bad bytes: filler, a torn tail, or damage. */
 static bool judge_bad_bytes(struct recovery *recovery, bool *ended)
 {
-    bool failed;
+    bool failed, plain;
+    if (!recovery_tail_is_plain(recovery, &plain))
+        return false;
+    if (plain) {
+        recovery->part = PART_PLAIN;
+        recovery->has_id = false; /* the log that goes on behind it is another one */
+        return true;
+    }
     if (!recovery_is_last(recovery))
         return recovery_refuse_damage(recovery, "bytes that are no group of this log");
     if (recovery_tail_is_damage(recovery, &failed))

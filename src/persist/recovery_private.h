@@ -85,6 +85,9 @@ bool recovery_begin_groups(struct recovery *recovery, const struct log_file_head
 /* Is there, behind the place where `input` is not done, a group that proves that the bad bytes
  * there had been durable? False also when it could not be read: *failed. */
 bool recovery_tail_is_damage(struct recovery *recovery, bool *failed);
+/* Does somebody else's command follow (filler before it is then done)? Redis goes on with our last
+ * file when it takes over our log. False: refused. */
+bool recovery_tail_is_plain(struct recovery *recovery, bool *plain);
 /* Bytes that are not done, without the filler at the end. False: refused, they cannot be read. */
 bool recovery_tail_length(struct recovery *recovery, uint64_t *length);
 

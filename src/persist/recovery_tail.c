@@ -49,6 +49,44 @@ static bool is_proof(struct recovery *recovery, struct slice candidate, uint64_t
     return valid;
 }
 
+/* "*<digits>\r\n$": garbage hardly begins so. */
+static bool begins_command(struct slice input)
+{
+    size_t at = 1;
+    if (input.length == 0 || input.data[0] != '*')
+        return false;
+    while (at < input.length && input.data[at] >= '0' && input.data[at] <= '9')
+        at++;
+    return at > 1 && input.length - at >= 3 && memcmp(input.data + at, "\r\n$", 3) == 0;
+}
+
+bool recovery_tail_is_plain(struct recovery *recovery, bool *plain)
+{
+    size_t filler = 0;
+    *plain = false;
+    for (;;) {
+        if (!recovery_want(recovery, filler + 2))
+            return false;
+        struct slice input = recovery_input(recovery);
+        while (filler < input.length && input.data[filler] == LOG_FILLER)
+            filler++;
+        if (filler + 2 <= input.length || recovery_read_all(recovery))
+            break;
+        if (!recovery_want(recovery, input.length + RECOVERY_READ_SIZE))
+            return false;
+    }
+    struct slice input = recovery_input(recovery);
+    if (filler > 0 && filler < input.length && input.data[filler] == LOG_FILLER_END)
+        filler++;
+    if (!recovery_want(recovery, filler + LOG_ANNOTATION_MAX))
+        return false;
+    input = recovery_input(recovery);
+    *plain = begins_command(slice_of(input.data + filler, input.length - filler));
+    if (*plain)
+        recovery->at += filler;
+    return true;
+}
+
 bool recovery_tail_length(struct recovery *recovery, uint64_t *length)
 {
     struct buffer window = {0};
@@ -63,7 +101,9 @@ bool recovery_tail_length(struct recovery *recovery, uint64_t *length)
         if (!good)
             (void)recovery_refuse(recovery, "cannot be read: %s", strerror(errno));
         for (size_t i = got; good && i > 0; i--) {
-            if (window.data[i - 1] != LOG_FILLER) {
+            bool last = at + i == recovery->file_size;
+            if (window.data[i - 1] != LOG_FILLER &&
+                !(last && window.data[i - 1] == LOG_FILLER_END)) {
                 *length = at + i - start;
                 break;
             }

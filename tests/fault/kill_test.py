@@ -8,7 +8,6 @@ test-options: timeout=400, alone
 import os
 import random
 import signal
-import socket
 import sys
 import threading
 import time
@@ -16,48 +15,11 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "clients",
                                 "support"))
 from holdfast import Server  # noqa: E402
+from plain_client import Connection  # noqa: E402
 
 KILLS = 200
 WRITERS = 6
 RUN_SECONDS = (0.02, 0.25)
-
-
-def encode(*words):
-    return b"*%d\r\n" % len(words) + b"".join(
-        b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
-
-
-class Connection:
-    """Sends commands, reads one reply each."""
-
-    def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=30)
-        self.file = self.socket.makefile("rb")
-
-    def send(self, *words):
-        self.socket.sendall(encode(*words))
-
-    def read(self):
-        line = self.file.readline()
-        if not line.endswith(b"\r\n"):
-            raise ConnectionError("closed")
-        kind, rest = line[:1], line[1:-2]
-        if kind == b"$":
-            if rest == b"-1":
-                return None
-            data = self.file.read(int(rest) + 2)
-            if len(data) < int(rest) + 2:
-                raise ConnectionError("closed")
-            return data[:-2]
-        if kind == b"*":
-            return [self.read() for _ in range(int(rest))]
-        if kind == b"-":
-            raise AssertionError(line.decode())
-        return int(rest) if kind == b":" else rest
-
-    def ask(self, *words):
-        self.send(*words)
-        return self.read()
 
 
 class Writer:
