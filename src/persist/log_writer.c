@@ -69,6 +69,7 @@ static void submit(struct log_writer *writer)
         .clock = writer->clock,
         .groups = writer->sealed,
         .sync = wants_sync(writer),
+        .tells_written = writer->settings.sync != LOG_SYNC_ALWAYS && wants_sync(writer),
         .switch_path = writer->switch_asked ? writer->switch_path : NULL,
         .switch_sequence = writer->switch_sequence,
     };
@@ -197,6 +198,13 @@ static void job_done(struct worker_job *worker_job)
         log_writer_switch_done(writer, switch_error);
 }
 
+static void wrote(void *context)
+{
+    struct log_writer *writer = context;
+    if (!writer->failed)
+        writer->hooks.durable(writer->hooks.context);
+}
+
 /* --- timers --- */
 
 static void retry(void *context)
@@ -242,6 +250,7 @@ enum error log_writer_create(struct event_loop *loop, struct clock *clock,
     writer->job.writer = writer;
     writer->job.worker_job.run = log_writer_job_run;
     writer->job.worker_job.done = job_done;
+    event_wake_start(&writer->wrote, loop, wrote, writer);
     event_timer_init(&writer->retry, loop, retry, writer);
     event_timer_init(&writer->second, loop, every_second, writer);
     event_timer_start(&writer->second, SYNC_EVERY_MS, SYNC_EVERY_MS);
@@ -281,6 +290,7 @@ enum error log_writer_close(struct log_writer *writer)
 {
     writer->closing = true;
     worker_wait(writer->worker); /* calls job_done */
+    event_wake_stop(&writer->wrote);
     event_timer_stop(&writer->retry);
     event_timer_stop(&writer->second);
     enum error error = finish(writer);
@@ -308,8 +318,12 @@ uint64_t log_writer_group(const struct log_writer *writer)
 
 uint64_t log_writer_durable_group(const struct log_writer *writer)
 {
-    bool waits = writer->settings.sync == LOG_SYNC_ALWAYS && writer->manifested;
-    return waits ? writer->synced_group : UINT64_MAX;
+    if (!writer->manifested)
+        return UINT64_MAX;
+    if (writer->settings.sync == LOG_SYNC_ALWAYS)
+        return writer->synced_group;
+    uint64_t early = atomic_load_explicit(&writer->written_early, memory_order_acquire);
+    return early > writer->written_group ? early : writer->written_group;
 }
 
 void log_writer_expect(struct log_writer *writer, uint64_t group)

@@ -12,7 +12,8 @@
  * Groups become durable in order. A group to which nothing was appended becomes durable with the
  * one before it, so that no gate waits for ever.
  *
- * With LOG_SYNC_ALWAYS a group is durable when fdatasync said so. With the others nothing waits;
+ * With LOG_SYNC_ALWAYS a group is durable when fdatasync said so. With the others it counts as such
+ * when the kernel has it, so that the end of the process (kill -9) loses nothing that was answered;
  * the durable offset stays truthful.
  *
  * Failure (P4). A failed fsync, a write error that is not ENOSPC (or EDQUOT), a manifest that
@@ -68,7 +69,7 @@ struct log_writer_settings {
 /* Opens or makes the increment, durably, before it returns (blocking). `directory` and `worker`
  * stay the caller's; the worker is used by nobody else. `manifested` false: a new log whose base is
  * not there yet (CONFIG SET appendonly yes): the increment is kept out of the manifest until
- * log_writer_switch_base, and until then nothing waits, as with LOG_SYNC_NO. On error: errno. */
+ * log_writer_switch_base, and until then nothing waits. On error: errno. */
 WARN_UNUSED enum error log_writer_create(struct event_loop *loop, struct clock *clock,
                                          struct log_directory *directory, struct worker *worker,
                                          const struct log_writer_settings *settings,

@@ -2,6 +2,8 @@
 #ifndef HOLDFAST_PERSIST_LOG_WRITER_PRIVATE_H
 #define HOLDFAST_PERSIST_LOG_WRITER_PRIVATE_H
 
+#include <stdatomic.h>
+
 #include "base/buffer.h"
 #include "persist/log_writer.h"
 #include "system/event_loop.h"
@@ -25,6 +27,7 @@ struct log_job {
     struct clock *clock;
     struct log_group *groups;
     bool sync;
+    bool tells_written;      /* once the groups are written, before the sync */
     bool closes;             /* a last empty group says that all is durable */
     const char *switch_path; /* the new base; NULL: none */
     int64_t switch_sequence;
@@ -47,6 +50,8 @@ struct log_writer {
     struct log_writer_settings settings;
     struct log_writer_hooks hooks;
     struct event_timer retry, second;
+    struct event_wake wrote;             /* `written_early` moved */
+    atomic_uint_least64_t written_early; /* the last group written, told before its sync */
 
     /* collecting */
     struct buffer collecting, spare;

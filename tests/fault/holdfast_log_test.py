@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""holdfast-log on logs that a server wrote; and logs of redis-server and Holdfast loaded by each other,
-also while they are being written.
+"""holdfast-log on logs that a server wrote; and logs of redis-server and Holdfast loaded by each
+other, also while they are being written.
 
 test-options: timeout=200
 """

@@ -131,9 +131,26 @@ static enum walk_event next_command(struct walk *walk, size_t end)
     return WALK_COMMAND;
 }
 
+/* Redis went on with this file: a command, perhaps behind our filler. */
+static bool is_continued(struct walk *walk, struct slice input)
+{
+    size_t filler = 0;
+    while (filler < input.length && input.data[filler] == LOG_FILLER)
+        filler++;
+    if (filler > 0 && filler < input.length && input.data[filler] == LOG_FILLER_END)
+        filler++;
+    if (filler == input.length || input.data[filler] != '*')
+        return false;
+    walk->annotated = false;
+    walk->at += filler;
+    return true;
+}
+
 static enum walk_event next_group(struct walk *walk)
 {
     struct slice input = slice_of(walk->content.data + walk->at, walk->content.length - walk->at);
+    if (is_continued(walk, input))
+        return next_command(walk, walk->content.length);
     struct log_file_header file;
     size_t head;
     if (log_group_read_line(input, &file, &walk->group, &head) != LOG_LINE_GROUP)
