@@ -108,7 +108,7 @@ void closed_loop_run(int port, struct closed_loop_group *groups, int count, int6
     connect_all(&loop, port, groups, count);
     int64_t begin_ns = bench_monotonic_ns(), end_ns = begin_ns + duration_us * 1000;
     int64_t between_ns = begin_ns;
-    loop.counted_from_ns = begin_ns + duration_us * 100;
+    loop.counted_from_ns = between != NULL ? begin_ns : begin_ns + duration_us * 100;
     for (int i = 0; i < loop.client_count; i++)
         send_next(&loop, &loop.clients[i]);
     for (int64_t now_ns = begin_ns; now_ns < end_ns; now_ns = bench_monotonic_ns()) {

@@ -22,8 +22,8 @@ struct closed_loop_group {
 };
 
 /* Runs all groups at once for `duration_us`; what comes in the first tenth does not count.
- * `between` (NULL: nothing) is called about every millisecond, and ends the run when it returns
- * false. */
+ * With `between` all of it counts. `between` (NULL: nothing) is called about every millisecond, and
+ * ends the run when it returns false. */
 void closed_loop_run(int port, struct closed_loop_group *groups, int count, int64_t duration_us,
                      int (*between)(void *context), void *context);
 

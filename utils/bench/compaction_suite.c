@@ -14,7 +14,8 @@
 #define WRITERS 20
 #define BEFORE_US INT64_C(4000000)
 #define DURING_US_MAX INT64_C(240000000)
-#define LOOK_EVERY 50 /* calls of `between`, about a millisecond each */
+#define SETTLE_US 3000000 /* for the disk to be done with the load */
+#define LOOK_EVERY 50     /* calls of `between`, about a millisecond each */
 
 static const char *const arguments[] = {
     "--appendonly", "yes", "--appendfsync", "everysec", "--auto-aof-rewrite-percentage", "0", NULL};
@@ -81,16 +82,14 @@ static void measure(const struct bench *bench, enum side side, const struct rows
     struct watch watch = {.contender = &contender};
     wire_open(&watch.wire, contender.port);
     load_run(&watch.wire, 0, keys, write_set, NULL);
+    bench_sleep_us(SETTLE_US);
     run_clients(&contender, &watch, keys, BEFORE_US);
     double before = (double)watch.peak_bytes, tail = closed_loop_quantile(&groups[1], 0.999);
     watch.peak_bytes = 0;
     watch.waits_for_end = true;
     int64_t begin_ns = bench_monotonic_ns();
     wire_command(&watch.wire, "BGREWRITEAOF");
-    /* Nothing is left out at the beginning: the run is longer than ten times what it takes. */
-    run_clients(&contender, &watch, keys, DURING_US_MAX / 1000);
-    while (is_compacting(&watch))
-        run_clients(&contender, &watch, keys, BEFORE_US);
+    run_clients(&contender, &watch, keys, DURING_US_MAX); /* ends when the compaction does */
     double seconds = (double)(bench_monotonic_ns() - begin_ns) / 1e9;
     report_add_value(rows->memory, side, (double)watch.peak_bytes / before);
     report_add_value(rows->tail_before, side, tail);
