@@ -221,20 +221,20 @@ fuzz:
 	@$(MAKE) $(FUZZ) fuzz-programs
 	@$(RUN) fuzz
 asan:
-	@$(MAKE) $(ASAN) unit-programs server-programs
+	@$(MAKE) $(ASAN) unit-programs server-programs fault-programs
 	@$(RUN) asan
 tsan:
-	@$(MAKE) $(TSAN) unit-programs server-programs
+	@$(MAKE) $(TSAN) unit-programs server-programs fault-programs
 	@$(RUN) tsan
 valgrind:
-	@$(MAKE) $(VALGRIND) unit-programs server-programs
+	@$(MAKE) $(VALGRIND) unit-programs server-programs fault-programs
 	@$(RUN) valgrind
 
 TEST_SUITES := check unit server fault clients difference fuzz asan
 test: FUZZ_SECONDS := 10
 test: deps-test
 	@$(MAKE) all unit-programs server-programs fault-programs
-	@$(MAKE) $(ASAN) unit-programs server-programs
+	@$(MAKE) $(ASAN) unit-programs server-programs fault-programs
 	@$(MAKE) $(FUZZ) fuzz-programs
 	@$(RUN) $(TEST_SUITES)
 

@@ -284,7 +284,8 @@ static void put_bytes(struct buffer *bytes, size_t offset, const char *data, siz
         buffer_add(bytes, zeros, gap < SECTOR ? gap : SECTOR);
     }
     size_t over = bytes->length - offset < length ? bytes->length - offset : length;
-    memcpy(bytes->data + offset, data, over);
+    if (over > 0)
+        memcpy(bytes->data + offset, data, over);
     if (length > over)
         buffer_add(bytes, data + over, length - over);
 }

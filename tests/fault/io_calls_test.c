@@ -2,7 +2,7 @@
  * to a new file and gets a new base; then the power fails. What was called durable is there,
  * nothing is out of order, and nothing is called durable after a failed sync.
  *
- * test-options: timeout=300 */
+ * test-options: timeout=300, watched */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

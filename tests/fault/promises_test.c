@@ -1,4 +1,6 @@
-/* P1 to P4 through the whole server, on a disk whose syncs the test holds, fails, or finds full. */
+/* P1 to P4 through the whole server, on a disk whose syncs the test holds, fails, or finds full.
+ *
+ * test-options: watched */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
