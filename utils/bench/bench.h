@@ -35,6 +35,7 @@ extern const struct suite expiry_suite;
 extern const struct suite durability_suite;
 extern const struct suite restart_suite;
 extern const struct suite compaction_suite;
+extern const struct suite publish_suite;
 
 /* How often to measure: what the user said, else `preferred`; once when quick. */
 int bench_turns(const struct bench *bench, int preferred);

@@ -12,9 +12,9 @@
 
 #define PATH_BYTES 512
 
-static const struct suite *const suites[] = {&memory_suite,  &insert_latency_suite,
-                                             &expiry_suite,  &durability_suite,
-                                             &restart_suite, &compaction_suite};
+static const struct suite *const suites[] = {
+    &memory_suite,  &insert_latency_suite, &expiry_suite, &durability_suite,
+    &restart_suite, &compaction_suite,     &publish_suite};
 #define SUITES (sizeof suites / sizeof suites[0])
 
 static void print_usage(FILE *out)
