@@ -44,12 +44,17 @@ static struct chain_block *block_take(struct chain_pool *pool, size_t length)
     } else {
         block = memory_allocate(CHAIN_BLOCK_SIZE);
     }
-    *block = (struct chain_block){.capacity = capacity};
+    *block = (struct chain_block){.capacity = capacity, .data = block->own};
     return block;
 }
 
 static void block_give_back(struct chain_pool *pool, struct chain_block *block)
 {
+    if (block->shared != NULL) {
+        chain_shared_release(block->shared);
+        memory_free_sized(block, sizeof *block);
+        return;
+    }
     if (block->capacity != BLOCK_DATA_SIZE || pool->kept >= pool->kept_max) {
         memory_free(block);
         return;
@@ -113,6 +118,47 @@ void chain_append(struct chain *chain, const void *data, size_t length)
         chain->tail->end = length - first;
     }
     chain->length += length;
+}
+
+void chain_append_shared(struct chain *chain, struct chain_shared *shared, size_t position,
+                         size_t length)
+{
+    ASSERT(position + length <= shared->length);
+    char *data = shared->data + position;
+    struct chain_block *tail = chain->tail;
+    if (tail != NULL && tail->shared == shared && tail->data + tail->end == data) {
+        tail->end = tail->capacity = tail->end + length;
+        chain->memory += length;
+    } else if (tail != NULL && tail->capacity - tail->end >= length) {
+        chain_append(chain, data, length);
+        return;
+    } else {
+        struct chain_block *block = memory_allocate(sizeof *block);
+        *block =
+            (struct chain_block){.capacity = length, .end = length, .data = data, .shared = shared};
+        shared->references++;
+        add_block(chain, block);
+    }
+    chain->length += length;
+}
+
+void chain_unshare(struct chain *chain)
+{
+    struct chain own;
+    chain_init(&own, chain->pool);
+    while (chain->head != NULL) {
+        struct chain_block *block = chain->head;
+        chain->head = block->next;
+        size_t held = block->end - block->start;
+        if (block->shared != NULL) {
+            chain_append(&own, block->data + block->start, held);
+            block_give_back(chain->pool, block);
+        } else {
+            add_block(&own, block);
+            own.length += held;
+        }
+    }
+    *chain = own;
 }
 
 void chain_splice(struct chain *to, struct chain *from)
@@ -180,6 +226,10 @@ void chain_truncate(struct chain *chain, size_t length)
         block = block->next;
     }
     block->end = block->start + length;
+    if (block->shared != NULL) {
+        chain->memory -= block->capacity - block->end;
+        block->capacity = block->end;
+    }
     struct chain_block *rest = block->next;
     block->next = NULL;
     chain->tail = block;
@@ -206,4 +256,28 @@ void chain_copy_out(const struct chain *chain, size_t position, char *out, size_
         length -= part;
         position = 0;
     }
+}
+
+/* --- shared bytes --- */
+
+struct chain_shared *chain_shared_create(size_t capacity)
+{
+    struct chain_shared *shared = memory_allocate(sizeof *shared + capacity);
+    *shared = (struct chain_shared){.references = 1, .capacity = capacity};
+    return shared;
+}
+
+void chain_shared_release(struct chain_shared *shared)
+{
+    if (shared != NULL && --shared->references == 0)
+        memory_free(shared);
+}
+
+size_t chain_shared_append(struct chain_shared *shared, const void *data, size_t length)
+{
+    ASSERT(shared->capacity - shared->length >= length);
+    size_t position = shared->length;
+    memcpy(shared->data + position, data, length);
+    shared->length += length;
+    return position;
 }

@@ -1,10 +1,14 @@
 /* A queue of bytes in blocks: what is written to a client and not sent yet.
  *
  * Blocks come from a pool that keeps a few warm, so that a reply costs no allocation. A chain is
- * embedded by its owner; one thread uses a pool and its chains. */
+ * embedded by its owner; one thread uses a pool and its chains.
+ *
+ * What many are sent (a published message) is written once, to a chain_shared; each chain then
+ * holds a small block that refers to a part of it, and that grows if the next part follows. */
 #ifndef HOLDFAST_BASE_CHAIN_H
 #define HOLDFAST_BASE_CHAIN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/uio.h>
 
@@ -16,9 +20,18 @@
 struct chain_pool; /* opaque */
 struct chain_block {
     struct chain_block *next;
-    size_t capacity; /* bytes of data[] */
+    size_t capacity; /* bytes of data; where it is shared: end */
     size_t start;    /* first byte not consumed */
     size_t end;      /* one behind the last byte written */
+    char *data;
+    struct chain_shared *shared; /* data is a part of this; NULL: it is `own` */
+    char own[];
+};
+
+/* Bytes for many chains. They are only added, at the end: what is there stays as it is. */
+struct chain_shared {
+    size_t references; /* its owner's and one of each block that refers to it */
+    size_t capacity, length;
     char data[];
 };
 
@@ -57,6 +70,13 @@ static inline void chain_commit(struct chain *chain, size_t length)
  * (large data gets one block of its own size). Aborts when memory is out. */
 void chain_append(struct chain *chain, const void *data, size_t length);
 
+/* Adds bytes of `shared` to the end: without copying them, but where there is room anyway. */
+void chain_append_shared(struct chain *chain, struct chain_shared *shared, size_t position,
+                         size_t length);
+
+/* Copies what is shared, so that a chain that may wait for long keeps nothing else in memory. */
+void chain_unshare(struct chain *chain);
+
 /* Moves all of `from` behind `to`, without copying where that is worth it; `from` is empty then. */
 void chain_splice(struct chain *to, struct chain *from);
 
@@ -72,5 +92,14 @@ void chain_truncate(struct chain *chain, size_t length);
 /* Copies `length` bytes from `position` (0 = the front) to `out`. For tests and for crash reports.
  */
 void chain_copy_out(const struct chain *chain, size_t position, char *out, size_t length);
+
+/* --- shared bytes --- */
+
+/* With one reference: the caller's. Aborts when memory is out. */
+struct chain_shared *chain_shared_create(size_t capacity);
+/* Gives up one reference; NULL is allowed. */
+void chain_shared_release(struct chain_shared *shared);
+/* Copies to the end, where there must be room. Returns the position. */
+size_t chain_shared_append(struct chain_shared *shared, const void *data, size_t length);
 
 #endif

@@ -122,6 +122,11 @@ struct connection {
  * the turn. Cheap to call for each reply. May find the output over its limit and begin to close. */
 static inline void connection_has_output(struct connection *connection);
 
+/* Adds bytes that others are sent, too, to `output`; connection_has_output follows. They are copied
+ * only if the connection is slow. */
+void connection_append_shared(struct connection *connection, struct chain_shared *shared,
+                              size_t position, size_t length);
+
 /* What stands in `output` from `position` on (a length it had before it was written; what is
  * written later stands behind it) leaves only once network_release has said `gate` or more. Nothing
  * happens if it has, or if nothing stands there. */

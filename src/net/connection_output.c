@@ -64,6 +64,15 @@ void connection_output_register(struct connection *connection)
         list_add_last(&connection->network->outputs, &connection->output_link);
 }
 
+void connection_append_shared(struct connection *connection, struct chain_shared *shared,
+                              size_t position, size_t length)
+{
+    if (connection->wants_write)
+        chain_append(&connection->output, shared->data + position, length);
+    else
+        chain_append_shared(&connection->output, shared, position, length);
+}
+
 /* One system call for at most `length` bytes. Returns bytes sent, or SOCKET_BUSY, or SOCKET_FAILED.
  * `*wanted`: what it tried. */
 static ssize_t send_once(struct connection *connection, size_t length, size_t *wanted)
@@ -119,6 +128,8 @@ void connection_output_send(struct connection *connection)
         connection_close_for(connection, CONNECTION_CLOSED_BY_SERVER);
         return;
     }
+    if (free > 0 && !connection->wants_write)
+        chain_unshare(output); /* it may take its time: shared bytes are not held for it alone */
     connection->wants_write = free > 0;
     check_limits(connection, 0);
     connection_update_interest(connection);

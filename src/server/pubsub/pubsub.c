@@ -40,15 +40,18 @@ struct pubsub_state {
 struct pubsub {
     struct server *server;
     struct name_table topics[PUBSUB_KINDS];
-    struct list patterns;     /* of struct topic */
-    size_t memory;            /* bytes of topics and subscriptions */
-    struct buffer message[2]; /* the message being published, RESP2 and RESP3 */
+    struct list patterns;           /* of struct topic */
+    size_t memory;                  /* bytes of topics and subscriptions */
+    struct buffer message;          /* the message being published, as RESP2 */
+    struct chain_shared *shared[2]; /* where subscribers get it from: RESP2 and RESP3; or NULL */
 };
 
 #define TOPIC_SUBSCRIPTIONS_MIN 4
 #define PREFETCH_AHEAD                                                                             \
     8 /* subscribers whose memory is fetched ahead of the one that is written to */
 #define MESSAGE_BUFFER_KEPT_MAX 65536 /* bytes kept between messages */
+#define SHARED_SIZE 16384             /* bytes of messages that follow each other in memory */
+#define NOT_PLACED SIZE_MAX
 
 struct pubsub *pubsub_create(struct server *server)
 {
@@ -64,8 +67,9 @@ void pubsub_destroy(struct pubsub *pubsub)
         return;
     for (enum pubsub_kind kind = 0; kind < PUBSUB_KINDS; kind++)
         ASSERT(pubsub->topics[kind].count == 0);
-    buffer_deinit(&pubsub->message[0]);
-    buffer_deinit(&pubsub->message[1]);
+    buffer_deinit(&pubsub->message);
+    chain_shared_release(pubsub->shared[0]);
+    chain_shared_release(pubsub->shared[1]);
     memory_free(pubsub);
 }
 
@@ -237,21 +241,34 @@ static void add_bulk(struct buffer *out, struct slice bytes)
     buffer_add(out, "\r\n", 2);
 }
 
-/* Both protocol versions differ in the first byte only. */
 static void encode(struct pubsub *pubsub, const char *head, const struct slice *parts, size_t count)
 {
-    for (int i = 0; i < 2; i++) {
-        struct buffer *message = &pubsub->message[i];
-        if (message->capacity > MESSAGE_BUFFER_KEPT_MAX)
-            buffer_deinit(message);
-        buffer_clear(message);
-    }
-    struct buffer *message = &pubsub->message[0];
+    struct buffer *message = &pubsub->message;
+    if (message->capacity > MESSAGE_BUFFER_KEPT_MAX)
+        buffer_deinit(message);
+    buffer_clear(message);
     buffer_add_string(message, head);
     for (size_t i = 0; i < count; i++)
         add_bulk(message, parts[i]);
-    buffer_add(&pubsub->message[1], message->data, message->length);
-    pubsub->message[1].data[0] = '>';
+}
+
+/* Puts the message where subscribers of a protocol version share it, behind the one before it if
+ * that is still to be sent: both then leave at once. Returns its position. */
+static size_t place(struct pubsub *pubsub, bool resp3)
+{
+    const struct buffer *message = &pubsub->message;
+    struct chain_shared *shared = pubsub->shared[resp3];
+    if (shared != NULL && shared->references == 1 && shared->capacity == SHARED_SIZE)
+        shared->length = 0; /* nobody has anything of it any more */
+    if (shared == NULL || shared->capacity - shared->length < message->length) {
+        chain_shared_release(shared);
+        shared = chain_shared_create(message->length > SHARED_SIZE ? message->length : SHARED_SIZE);
+        pubsub->shared[resp3] = shared;
+    }
+    size_t position = chain_shared_append(shared, message->data, message->length);
+    if (resp3)
+        shared->data[position] = '>'; /* all that the versions differ in */
+    return position;
 }
 
 /* The bytes to write to are three steps away from the array; steps are taken ahead of time. */
@@ -271,12 +288,14 @@ static void prefetch(const struct topic *topic, size_t i)
 
 static size_t deliver(struct pubsub *pubsub, const struct topic *topic)
 {
-    struct slice messages[2] = {buffer_slice(&pubsub->message[0]),
-                                buffer_slice(&pubsub->message[1])};
+    size_t positions[2] = {NOT_PLACED, NOT_PLACED};
     for (size_t i = 0; i < topic->count; i++) {
         prefetch(topic, i);
         struct client *client = topic->subscriptions[i]->client;
-        client_push_bytes(client, messages[client->reply->version == 3]);
+        bool resp3 = client->reply->version == 3;
+        if (positions[resp3] == NOT_PLACED)
+            positions[resp3] = place(pubsub, resp3);
+        client_push_shared(client, pubsub->shared[resp3], positions[resp3], pubsub->message.length);
     }
     return topic->count;
 }

@@ -57,15 +57,21 @@ void client_push_end(struct client *client, const struct resp_writer *writer)
 
 void client_push_bytes(struct client *client, struct slice resp)
 {
+    struct resp_writer scratch;
+    chain_append(client_push_begin(client, &scratch)->out, resp.data, resp.length);
+    client_push_end(client, &scratch);
+}
+
+void client_push_shared(struct client *client, struct chain_shared *shared, size_t position,
+                        size_t length)
+{
     if (is_replying(client)) {
-        chain_append(&client->deferred, resp.data, resp.length);
+        chain_append(&client->deferred, shared->data + position, length);
         return;
     }
-    size_t start = client->reply->out->length;
-    chain_append(client->reply->out, resp.data, resp.length);
-    effects_gate_message(client->server->effects, client, start);
-    client->reply_start = client->reply->out->length;
-    connection_has_output(client->connection);
+    client->push_start = client->reply->out->length;
+    connection_append_shared(client->connection, shared, position, length);
+    client_push_end(client, client->reply);
 }
 
 void client_send_deferred(struct client *client)

@@ -97,8 +97,12 @@ void client_close_after_reply(struct client *client);
  * behind it; never into it. */
 struct resp_writer *client_push_begin(struct client *client, struct resp_writer *scratch);
 void client_push_end(struct client *client, const struct resp_writer *writer);
-/* The same for bytes that are RESP already: what PUBLISH does for each subscriber. */
+/* The same for bytes that are RESP already. */
 void client_push_bytes(struct client *client, struct slice resp);
+/* The same for bytes that are RESP already and go to others, too: what PUBLISH does for each
+ * subscriber. */
+void client_push_shared(struct client *client, struct chain_shared *shared, size_t position,
+                        size_t length);
 
 /* After its command: what was pushed meanwhile follows the reply. */
 void client_send_deferred(struct client *client);
