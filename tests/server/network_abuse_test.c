@@ -122,6 +122,51 @@ static void who_only_asks_does_not_hinder_others(void **state)
     assert_says(clients[0], "+PONG", "PING");
 }
 
+/* Reads message `number`: its head, the number, padding. */
+static void expect_message(int subscriber, int number, const char *padding)
+{
+    char text[6000];
+    snprintf(text, sizeof text, "*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$5004\r\n%04d%s\r\n", number,
+             padding);
+    wire_expect(subscriber, text);
+}
+
+static void slow_and_quick_subscribers_get_all_messages_in_order(void **state)
+{
+    enum { MESSAGES = 2000, SLOW = 3 };
+    static const char confirmation[] = "*3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n";
+    CLIENTS(state);
+    static char padding[5001], command[6000];
+    int slow[SLOW], quick = wire_connect(port_of(state)), publisher = wire_connect(port_of(state));
+    memset(padding, 'p', 5000);
+    assert_says(clients[0], "+OK", "CONFIG SET client-output-buffer-limit 'pubsub 0 0 0'");
+    wire_say(quick, "SUBSCRIBE news\r\n");
+    wire_expect(quick, confirmation);
+    for (int i = 0; i < SLOW; i++) {
+        slow[i] = wire_connect(port_of(state));
+        wire_say(slow[i], "SUBSCRIBE news\r\n");
+        wire_expect(slow[i], confirmation);
+    }
+    for (int number = 0; number < MESSAGES; number += 10) {
+        for (int i = number; i < number + 10; i++) { /* several in one turn */
+            snprintf(command, sizeof command,
+                     "*3\r\n$7\r\nPUBLISH\r\n$4\r\nnews\r\n$5004\r\n%04d%s\r\n", i, padding);
+            wire_say(publisher, command);
+        }
+        for (int i = number; i < number + 10; i++)
+            expect_message(quick, i, padding);
+    }
+    for (int i = 0; i < SLOW; i++) {
+        for (int number = 0; number < MESSAGES; number++)
+            expect_message(slow[i], number, padding);
+        close(slow[i]);
+    }
+    close(quick);
+    close(publisher);
+    assert_says(clients[0], "+OK",
+                "CONFIG SET client-output-buffer-limit 'pubsub 33554432 8388608 60'");
+}
+
 static void a_half_closed_client_gets_its_answers(void **state)
 {
     enum { PINGS = 20000 };
@@ -180,6 +225,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SERVER_TEST(many_who_send_one_byte_at_a_time_are_served),
         SERVER_TEST(who_only_asks_does_not_hinder_others),
+        SERVER_TEST(slow_and_quick_subscribers_get_all_messages_in_order),
         SERVER_TEST(a_half_closed_client_gets_its_answers),
         SERVER_TEST(a_blocked_client_that_hangs_up_is_let_go),
         SERVER_TEST(connections_that_break_at_once_leave_nothing),
