@@ -87,6 +87,17 @@ size_t memory_used(void)
     return used_bytes;
 }
 
+void memory_gauge_init(struct memory_gauge *gauge)
+{
+    *gauge = (struct memory_gauge){0};
+}
+
+size_t memory_gauge_read(struct memory_gauge *gauge)
+{
+    (void)gauge;
+    return used_bytes;
+}
+
 void memory_read_statistics(struct memory_statistics *out)
 {
     *out = (struct memory_statistics){used_bytes, used_bytes, used_bytes, 0, 0};
@@ -181,6 +192,48 @@ size_t memory_used(void)
 {
     refresh_epoch();
     return read_count("stats.allocated");
+}
+
+static const uint64_t *thread_count(const char *name)
+{
+    uint64_t *count = NULL;
+    size_t size = sizeof count;
+    if (mallctl(name, &count, &size, NULL, 0) != 0)
+        return NULL; /* an allocator built without statistics */
+    return count;
+}
+
+static void gauge_look_up(struct memory_gauge *gauge)
+{
+    gauge->used = memory_used();
+    if (gauge->taken == NULL)
+        return;
+    gauge->taken_before = *gauge->taken;
+    gauge->freed_before = *gauge->freed;
+}
+
+void memory_gauge_init(struct memory_gauge *gauge)
+{
+    *gauge = (struct memory_gauge){.taken = thread_count("thread.allocatedp"),
+                                   .freed = thread_count("thread.deallocatedp")};
+    if (gauge->freed == NULL)
+        gauge->taken = NULL;
+    gauge_look_up(gauge);
+}
+
+size_t memory_gauge_read(struct memory_gauge *gauge)
+{
+    uint64_t taken = 0, freed = 0;
+    if (LIKELY(gauge->taken != NULL)) {
+        taken = *gauge->taken - gauge->taken_before;
+        freed = *gauge->freed - gauge->freed_before;
+    }
+    if (UNLIKELY(taken + freed >= MEMORY_GAUGE_STALE_MAX || gauge->taken == NULL)) {
+        gauge_look_up(gauge);
+        return gauge->used;
+    }
+    /* Less than nothing is left if this thread freed what others took since. */
+    return gauge->used + taken > freed ? gauge->used + (size_t)taken - (size_t)freed : 0;
 }
 
 void memory_read_statistics(struct memory_statistics *out)

@@ -38,9 +38,20 @@ struct memory_statistics {
     size_t metadata;
 };
 
-/* Cheap enough for one call a command: a count kept by the allocator's thread caches, bytes.
- * May lag by what the thread caches hold. */
+/* Bytes in live blocks. Asks every arena of the allocator: some microseconds. */
 size_t memory_used(void);
+
+/* The same for a thread that asks often: nanoseconds. Its own blocks count at once; what other
+ * threads took and freed is looked up each MEMORY_GAUGE_STALE_MAX bytes that this thread moves. */
+#define MEMORY_GAUGE_STALE_MAX (256 * 1024)
+struct memory_gauge {
+    const uint64_t *taken, *freed;       /* bytes, in all: the allocator's counts of this thread */
+    uint64_t taken_before, freed_before; /* when everything was looked up last, */
+    size_t used;                         /* which gave this */
+};
+/* `gauge` is for this thread alone. */
+void memory_gauge_init(struct memory_gauge *gauge);
+size_t memory_gauge_read(struct memory_gauge *gauge);
 
 /* Exact, a few microseconds. */
 void memory_read_statistics(struct memory_statistics *out);

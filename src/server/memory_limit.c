@@ -18,6 +18,7 @@ struct memory_limit {
     struct server *server;
     const struct memory_limit_settings *settings;
     struct memory_limit_statistics statistics;
+    struct memory_gauge gauge;
     bool unfinished; /* the last slice ended before memory was below the limit */
 };
 
@@ -27,6 +28,7 @@ struct memory_limit *memory_limit_create(struct server *server,
     struct memory_limit *memory_limit = memory_allocate_zeroed(sizeof *memory_limit);
     memory_limit->server = server;
     memory_limit->settings = settings;
+    memory_gauge_init(&memory_limit->gauge);
     keyspace_set_eviction(server->keyspace, &settings->eviction);
     return memory_limit;
 }
@@ -62,9 +64,9 @@ static enum eviction_result evict_slice(struct memory_limit *memory_limit)
     int64_t budget_us = slice_usec(settings->tenacity);
     enum eviction_result result;
     do {
-        result =
-            eviction_step(server->keyspace, &settings->eviction, memory_used(),
-                          (size_t)settings->bytes_max, random_next_u64(server->random), STEP_KEYS);
+        result = eviction_step(server->keyspace, &settings->eviction,
+                               memory_gauge_read(&memory_limit->gauge), (size_t)settings->bytes_max,
+                               random_next_u64(server->random), STEP_KEYS);
         now_us = clock_monotonic_us(server->clock);
     } while (result == EVICTION_MORE && now_us - begin_us < budget_us);
     observe_latency(server->observe, "eviction-cycle", (now_us - begin_us) * 1000);
@@ -86,7 +88,7 @@ static void note_exceeded(struct memory_limit *memory_limit, bool exceeded)
 bool memory_limit_is_short(struct memory_limit *memory_limit)
 {
     uint64_t limit = memory_limit->settings->bytes_max;
-    if (limit == 0 || memory_used() <= limit) {
+    if (limit == 0 || memory_gauge_read(&memory_limit->gauge) <= limit) {
         memory_limit->unfinished = false;
         if (UNLIKELY(memory_limit->statistics.exceeded_since_ms != 0))
             note_exceeded(memory_limit, false);
