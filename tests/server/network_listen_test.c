@@ -15,6 +15,7 @@
 #include "support/wire.h"
 
 #define OUTSIDE "10.77.0.1"
+#define UNIX_TRIES_MAX 500 /* of 10 ms */
 #define DENIED "-DENIED Redis is running in protected mode"
 
 static bool set_interface(const char *name, const char *address)
@@ -152,11 +153,13 @@ static void the_unix_socket_has_its_mode_and_goes_with_the_server(void **state)
     snprintf(path, sizeof path, "%s/holdfast-%d.sock", folder == NULL ? "/tmp" : folder,
              (int)getpid());
     start(&process, (const char *const[]){"--unixsocket", path, "--unixsocketperm", "700", NULL});
+    int client, tries = 0;
+    while ((client = wire_connect_unix(path)) < 0 && tries++ < UNIX_TRIES_MAX)
+        usleep(10000); /* it comes after the port that start() waits for */
+    assert_true(client >= 0);
     assert_int_equal(stat(path, &status), 0);
     assert_true(S_ISSOCK(status.st_mode));
     assert_int_equal(status.st_mode & 0777, 0700);
-    int client = wire_connect_unix(path);
-    assert_true(client >= 0);
     wire_say(client, "CLIENT INFO\r\nQUIT\r\n");
     wire_read_to_end(client, text, sizeof text);
     snprintf(expected, sizeof expected, " addr=%s:0 laddr=%s:0 ", path, path);

@@ -9,6 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "support/watched.h"
 #include "system/socket.h"
 
 /* A peer that came through a listener. */
@@ -146,6 +147,7 @@ static void a_missing_address_matters_unless_it_is_optional(void **state)
 
 static void when_descriptors_are_out_it_waits_for_better_times(void **state)
 {
+    SKIP_UNDER_VALGRIND("valgrind keeps a limit of descriptors of its own");
     struct network_fixture *fixture = *state;
     struct peer peer;
     struct rlimit before;

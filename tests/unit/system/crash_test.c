@@ -16,6 +16,7 @@
 
 #include "base/assertion.h"
 #include "base/log.h"
+#include "support/watched.h"
 #include "system/crash.h"
 
 static void report(void *context)
@@ -82,6 +83,7 @@ static int crash_in_child(void (*crash)(void), void (*tell)(void *context), char
 
 static void a_crash_says_where_and_reports(void **state)
 {
+    SKIP_UNDER_VALGRIND("crashes are what valgrind reports");
     (void)state;
     static char text[65536];
     assert_int_equal(crash_in_child(write_where_nothing_is, report, text, sizeof text), SIGSEGV);
@@ -93,6 +95,7 @@ static void a_crash_says_where_and_reports(void **state)
 
 static void a_failed_assertion_is_a_crash_too(void **state)
 {
+    SKIP_UNDER_VALGRIND("crashes are what valgrind reports");
     (void)state;
     static char text[65536];
     assert_int_equal(crash_in_child(fail_assertion, report, text, sizeof text), SIGABRT);
@@ -103,6 +106,7 @@ static void a_failed_assertion_is_a_crash_too(void **state)
 
 static void a_full_stack_is_reported(void **state)
 {
+    SKIP_UNDER_VALGRIND("crashes are what valgrind reports");
     (void)state;
     static char text[65536];
     assert_int_equal(crash_in_child(overflow_the_stack, report, text, sizeof text), SIGSEGV);
@@ -112,6 +116,7 @@ static void a_full_stack_is_reported(void **state)
 
 static void a_report_that_crashes_ends_the_process_all_the_same(void **state)
 {
+    SKIP_UNDER_VALGRIND("crashes are what valgrind reports");
     (void)state;
     static char text[65536];
     assert_int_equal(crash_in_child(fail_assertion, report_crashes, text, sizeof text), SIGSEGV);
