@@ -301,7 +301,10 @@ static void policies_change_while_it_runs_and_nothing_is_lost(void **state)
             break;
         nanosleep(&(struct timespec){0, 10000000}, NULL);
     }
-    assert_says(stage->writer, ":8", "INCR a");
+    write_held(stage, "INCR a"); /* the new log holds replies, too */
+    assert_silent(stage->writer);
+    held_disk_release(&stage->held);
+    assert_reads(stage->writer, ":8");
     conversation_send(stage->writer, "SHUTDOWN NOSAVE");
     assert_int_equal(held_server_wait(&stage->server), 0);
     conversation_end(stage->writer);
@@ -311,6 +314,31 @@ static void policies_change_while_it_runs_and_nothing_is_lost(void **state)
     held_server_start(&stage->server, &stage->held, folder);
     connect_clients(stage);
     assert_says(stage->reader, "$8", "GET a");
+}
+
+static void the_log_may_end_and_begin_in_a_transaction(void **state)
+{
+    struct stage *stage = *state;
+    static const char *const switches[] = {"no", "yes"};
+    for (int i = 0; i < 2; i++) {
+        assert_says(stage->writer, "+OK", "MULTI");
+        assert_says(stage->writer, "+QUEUED", "INCR a");
+        assert_says(stage->writer, "+QUEUED", "INCR a");
+        assert_says(stage->writer, "+QUEUED", "CONFIG SET appendonly %s", switches[i]);
+        assert_says(stage->writer, "+QUEUED", "INCR a");
+        assert_int_equal(conversation_say(stage->writer, "EXEC")[0], '[');
+    }
+    assert_says(stage->writer, "$6", "GET a");
+    for (int i = 0; i < 500; i++) {
+        const char *info = conversation_say(stage->writer, "INFO persistence");
+        if (strstr(info, "aof_rewrite_in_progress:0") && strstr(info, "aof_rewrite_scheduled:0"))
+            break;
+        nanosleep(&(struct timespec){0, 10000000}, NULL);
+    }
+    write_held(stage, "INCR a");
+    assert_silent(stage->writer);
+    held_disk_release(&stage->held);
+    assert_reads(stage->writer, ":7");
 }
 
 static void P4_after_a_failed_sync_nothing_is_answered_and_the_server_stops(void **state)
@@ -379,6 +407,7 @@ int main(void)
         TEST(who_wants_to_is_answered_at_once),
         TEST(waitaof_is_never_ahead_of_the_sync),
         TEST(policies_change_while_it_runs_and_nothing_is_lost),
+        TEST(the_log_may_end_and_begin_in_a_transaction),
         TEST(P4_after_a_failed_sync_nothing_is_answered_and_the_server_stops),
         TEST(P4_a_full_disk_refuses_writes_until_there_is_room),
         TEST(without_gates_the_checks_would_fail),

@@ -20,7 +20,12 @@ struct durable_wait {
 
 static bool is_durable(const struct persistence *persistence, uint64_t offset)
 {
-    return persistence->log != NULL && log_writer_durable_offset(persistence->log) >= offset;
+    const struct log_writer *log = persistence->log;
+    if (log == NULL)
+        return false;
+    if (offset > log_writer_offset(log))
+        offset = log_writer_offset(log); /* it was written to a log before this one */
+    return log_writer_durable_offset(log) >= offset;
 }
 
 static void reply(struct client *client)

@@ -25,6 +25,8 @@ void effects_destroy(struct effects *effects)
 void effects_set_log(struct effects *effects, struct log_writer *log)
 {
     effects->log = log;
+    effects->depth = 0; /* what runs now began with another log, or without one */
+    effects->transaction_log = NULL;
     keyspace_track_writes(effects->server->keyspace, log != NULL);
     dispatch_set_effect(effects->server->dispatch, log != NULL ? effects_add : NULL);
 }
@@ -95,6 +97,8 @@ void effects_end_command(struct effects *effects, struct client *client,
     } else {
         gate = gate_of_reading(effects, context);
     }
+    if (effects->depth == 0)
+        return; /* EXEC that ran CONFIG SET appendonly */
     if (--effects->depth > 0) {
         if (gate > effects->inner_gate)
             effects->inner_gate = gate;
@@ -116,14 +120,17 @@ void effects_shows_a_change(struct effects *effects)
 
 void effects_begin_transaction(struct effects *effects)
 {
-    if (effects->log != NULL)
-        log_writer_begin_transaction(effects->log);
+    if (effects->log == NULL)
+        return;
+    log_writer_begin_transaction(effects->log);
+    effects->transaction_log = effects->log;
 }
 
 void effects_end_transaction(struct effects *effects)
 {
-    if (effects->log != NULL)
-        log_writer_end_transaction(effects->log);
+    if (effects->transaction_log != NULL)
+        log_writer_end_transaction(effects->transaction_log);
+    effects->transaction_log = NULL;
 }
 
 void effects_add(struct command_context *context, struct database *database,

@@ -28,10 +28,11 @@ struct effects {
     struct log_writer *log; /* NULL: there is none, nothing is done */
 
     /* --- private --- */
-    unsigned depth;         /* of commands: EXEC runs others */
-    uint64_t inner_gate;    /* highest of the commands that EXEC ran */
-    uint64_t message_gate;  /* of messages that are sent now */
-    bool transaction_wrote; /* something was changed since EXEC began */
+    unsigned depth;                     /* of commands: EXEC runs others */
+    struct log_writer *transaction_log; /* in which EXEC began a transaction; NULL: none is open */
+    uint64_t inner_gate;                /* highest of the commands that EXEC ran */
+    uint64_t message_gate;              /* of messages that are sent now */
+    bool transaction_wrote;             /* something was changed since EXEC began */
 };
 
 struct effects *effects_create(struct server *server);
@@ -58,6 +59,7 @@ void effects_end_command(struct effects *effects, struct client *client,
  * not run because of WATCH. */
 void effects_shows_a_change(struct effects *effects);
 void effects_begin_transaction(struct effects *effects);
+/* Nothing happens if none is open: the log may have ended in it. */
 void effects_end_transaction(struct effects *effects);
 
 /* command_services.effect. */

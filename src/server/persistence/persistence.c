@@ -151,6 +151,7 @@ static bool end_log(struct persistence *persistence)
         return true;
     saving_forget_log(persistence->saving);
     struct log_writer *log = persistence->log;
+    effects_end_transaction(persistence->server->effects); /* it may be EXEC that ends the log */
     bool failed = log_writer_has_failed(log);
     enum error error = log_writer_close(log);
     persistence->log = NULL;
