@@ -425,6 +425,11 @@ static bool garbage_free_some(void *context)
     return true;
 }
 
+void database_reserve(struct database *database, size_t count)
+{
+    table_reserve(&database->table, count);
+}
+
 size_t database_clear(struct database *database)
 {
     size_t count = database->table.count;

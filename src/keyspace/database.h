@@ -97,6 +97,10 @@ size_t database_table_memory(const struct database *database);  /* directory and
 size_t database_expiry_memory(const struct database *database); /* of the expiry index, bytes */
 size_t database_table_slots(const struct database *database);   /* slots of all segments */
 
+/* About so many keys will be put in: room for them is made at once, if the database was never used.
+ */
+void database_reserve(struct database *database, size_t count);
+
 /* FLUSHDB: empty at once; the memory goes to the keyspace's discard hook. Returns how many keys
  * there were. */
 size_t database_clear(struct database *database);

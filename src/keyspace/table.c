@@ -418,6 +418,23 @@ void table_init(struct table *table, const struct hash_seed *seed)
     *table = (struct table){.seed = *seed};
 }
 
+void table_reserve(struct table *table, size_t count)
+{
+    unsigned depth = 0;
+    while (depth < DEPTH_MAX && (count >> depth) > load_limit(SEGMENT_SIZE_LAST, LOAD_AFTER_SPLIT))
+        depth++;
+    if (table->directory != NULL || depth == 0)
+        return; /* it grows by itself soon enough */
+    unsigned size = size_for(count >> depth);
+    size_t segments = (size_t)1 << depth;
+    table->directory = memory_allocate(segments * sizeof *table->directory);
+    for (size_t i = 0; i < segments; i++)
+        table->directory[i] = segment_word(segment_create(depth, size));
+    table->depth = depth;
+    table->segments_at_depth = segments;
+    table->buckets = segments * segment_sizes[size];
+}
+
 void table_insert(struct table *table, uint64_t hash, struct entry *entry)
 {
     if (table->directory == NULL) {

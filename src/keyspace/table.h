@@ -46,6 +46,10 @@ void table_deinit(struct table *table); /* frees directory and segments, not the
 
 struct entry *table_find(const struct table *table, uint64_t hash, struct slice key);
 
+/* Makes room at once for about `count` entries, in a table in which nothing was ever put; else
+ * nothing happens. For loading: growing would place every entry some ten times. */
+void table_reserve(struct table *table, size_t count);
+
 /* The key of `entry` must not be in the table. */
 void table_insert(struct table *table, uint64_t hash, struct entry *entry);
 /* `entry` must be in the table. The second form puts another entry of the same key in its place. */

@@ -19,7 +19,8 @@
 #define VALKEY_VERSION_MIN 80 /* Valkey 9's; its files were REDIS before */
 #define VALKEY_VERSION_MAX 89
 #define DUMP_FOOTER (2 + RDB_CHECKSUM_SIZE)
-#define BATCH_MAX 32 /* keys put in together, so that their cache misses overlap */
+#define KEY_SIZE_MIN 3 /* bytes of the smallest key and value */
+#define BATCH_MAX 32   /* keys put in together, so that their cache misses overlap */
 #define ERROR_SIZE 256
 
 /* A key that waits to be put in: its strings stand in the piece, or in buffers of its own. */
@@ -187,6 +188,17 @@ static bool read_deadline(struct rdb_reader *reader, struct rdb_cursor *cursor, 
     return true;
 }
 
+/* How many keys follow: a hint. */
+static bool read_sizes(struct rdb_reader *reader, struct rdb_cursor *cursor)
+{
+    uint64_t keys, with_deadline;
+    if (!rdb_cursor_length(cursor, &keys) || !rdb_cursor_length(cursor, &with_deadline))
+        return false;
+    if (keys <= reader->settings.file_size / KEY_SIZE_MIN)
+        database_reserve(reader->database, (size_t)keys);
+    return true;
+}
+
 /* One element; false when it is not whole, or bad. */
 static bool read_element(struct rdb_reader *reader, struct rdb_cursor *cursor, bool *ended)
 {
@@ -201,7 +213,7 @@ static bool read_element(struct rdb_reader *reader, struct rdb_cursor *cursor, b
     case RDB_OPCODE_DATABASE:
         return select_database(reader, cursor);
     case RDB_OPCODE_SIZES:
-        return rdb_cursor_length(cursor, &number) && rdb_cursor_length(cursor, &number);
+        return read_sizes(reader, cursor);
     case RDB_OPCODE_DEADLINE_MS:
         return read_deadline(reader, cursor, 8, 1);
     case RDB_OPCODE_DEADLINE_S:

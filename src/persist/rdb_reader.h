@@ -25,7 +25,9 @@ struct rdb_reader_settings {
     bool verify_checksum; /* a file that says 0 has none */
     int64_t now_ms;       /* keys due before it are dropped, as Redis does; INT64_MIN: all are kept
                              (the base of a log: its increments decide) */
-    uint64_t length_max;  /* bytes of one string: proto-max-bulk-len */
+    uint64_t file_size;  /* bytes: what the file says of its keys is believed up to what fits in it;
+                            0: not at all */
+    uint64_t length_max; /* bytes of one string: proto-max-bulk-len */
 };
 
 /* Keys go into `keyspace` (database numbers beyond its count are refused); a key that is there

@@ -177,6 +177,7 @@ static bool begin_rdb(struct recovery *recovery)
         .verify_checksum = recovery->settings.verify_checksums,
         .now_ms = INT64_MIN,
         .length_max = STRING_MAX,
+        .file_size = recovery->file_size,
     };
     recovery->rdb = rdb_reader_create(recovery->keyspace, &settings);
     recovery->part = PART_RDB;

@@ -226,6 +226,20 @@ void snapshot_finish(struct snapshot *snapshot)
 
 /* --- life --- */
 
+/* How many keys each database has: who loads the file makes room at once. */
+static void write_sizes(struct snapshot *snapshot)
+{
+    for (int i = 0; i < keyspace_database_count(snapshot->keyspace); i++) {
+        const struct database *database = keyspace_database(snapshot->keyspace, i);
+        if (database_size(database) == 0)
+            continue;
+        rdb_write_database(&snapshot->encoded, i);
+        rdb_write_sizes(&snapshot->encoded, database_size(database),
+                        database_count_with_deadline(database));
+        snapshot->database = i;
+    }
+}
+
 struct snapshot *snapshot_begin(struct event_loop *loop, struct clock *clock,
                                 const struct disk *disk, struct keyspace *keyspace,
                                 struct worker *worker, const struct snapshot_settings *settings,
@@ -250,6 +264,7 @@ struct snapshot *snapshot_begin(struct event_loop *loop, struct clock *clock,
     snapshot->file = snapshot_file_create(disk, settings);
     snapshot->progress.keys_total = keyspace_size(keyspace);
     rdb_write_header(&snapshot->encoded, clock_now_ms(clock), memory_used(), settings->aof_base);
+    write_sizes(snapshot);
     event_loop_turn_again(loop);
     return snapshot;
 }

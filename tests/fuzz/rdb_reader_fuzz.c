@@ -18,7 +18,7 @@ static enum rdb_status read_all(struct slice file, size_t piece_size, size_t *ke
     static const struct hash_seed seed = {1, 2};
     static const struct keyspace_hooks no_hooks;
     struct keyspace *keyspace = keyspace_create(16, &seed, &no_hooks);
-    struct rdb_reader_settings settings = {true, INT64_MIN, STRING_MAX};
+    struct rdb_reader_settings settings = {true, INT64_MIN, file.length, STRING_MAX};
     struct rdb_reader *reader = rdb_reader_create(keyspace, &settings);
     enum rdb_status status = RDB_MORE;
     size_t at = 0;

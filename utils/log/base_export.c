@@ -77,7 +77,7 @@ bool base_export(const char *path, FILE *out, char *why, size_t why_size)
 {
     static const struct hash_seed seed = {1, 2};
     static const struct keyspace_hooks no_hooks;
-    struct rdb_reader_settings settings = {true, INT64_MIN, UINT32_MAX};
+    struct rdb_reader_settings settings = {true, INT64_MIN, 0, UINT32_MAX};
     struct disk_file file;
     if (disk_open(disk_real(), path, DISK_READ, &file) != OK) {
         snprintf(why, why_size, "cannot be opened: %s", strerror(errno));

@@ -110,6 +110,7 @@ static void begin_snapshot(struct loading *loading)
         .verify_checksum = loading->persistence->settings->checksum,
         .now_ms = clock_now_ms(server->clock),
         .length_max = UINT32_MAX,
+        .file_size = loading->file_size,
     };
     loading->rdb = rdb_reader_create(server->keyspace, &settings);
 }

@@ -273,9 +273,34 @@ static void an_empty_table_answers(void **state)
     table_deinit(&table);
 }
 
+static void room_made_before_is_used_and_given_back(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {100, 5000, 60000};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        struct model *model = model_create(sizes[i]);
+        table_reserve(&model->table, sizes[i]);
+        size_t reserved = model->table.buckets;
+        for (size_t number = 0; number < sizes[i]; number++)
+            model_insert(model, number);
+        table_check(&model->table);
+        assert_true(sizes[i] < 5000 || model->table.buckets < reserved + reserved / 4);
+        table_reserve(&model->table, 10 * sizes[i]); /* too late: nothing happens */
+        table_check(&model->table);
+        for (size_t number = 0; number < sizes[i]; number++) {
+            model_remove(model, number);
+            if (number % 1000 == 0)
+                table_check(&model->table);
+        }
+        assert_int_equal(model->table.count, 0);
+        model_destroy(model);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(room_made_before_is_used_and_given_back),
         cmocka_unit_test(random_changes_leave_what_a_plain_model_has),
         cmocka_unit_test(a_table_that_empties_gives_its_memory_back),
         cmocka_unit_test(a_growing_table_stays_three_quarters_full),

@@ -88,7 +88,7 @@ static void write_all(struct keyspace *keyspace, struct buffer *out, bool checke
 static enum rdb_status read_all(struct keyspace *keyspace, struct slice file, size_t piece_size,
                                 int64_t now_ms)
 {
-    struct rdb_reader_settings settings = {true, now_ms, 1 << 20};
+    struct rdb_reader_settings settings = {true, now_ms, file.length, 1 << 20};
     struct rdb_reader *reader = rdb_reader_create(keyspace, &settings);
     enum rdb_status status = RDB_MORE;
     size_t at = 0, end = 0;
