@@ -326,6 +326,11 @@ uint64_t log_writer_durable_group(const struct log_writer *writer)
     return early > writer->written_group ? early : writer->written_group;
 }
 
+bool log_writer_hides_the_undurable(const struct log_writer *writer)
+{
+    return writer->settings.sync == LOG_SYNC_ALWAYS;
+}
+
 void log_writer_expect(struct log_writer *writer, uint64_t group)
 {
     ASSERT(group <= writer->group);

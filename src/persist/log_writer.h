@@ -103,6 +103,9 @@ uint64_t log_writer_durable_group(const struct log_writer *writer);
  * called for each gate on the group being collected. Cheap. */
 void log_writer_expect(struct log_writer *writer, uint64_t group);
 
+/* True with LOG_SYNC_ALWAYS: what is not durable must not be shown either. */
+bool log_writer_hides_the_undurable(const struct log_writer *writer);
+
 uint64_t log_writer_offset(const struct log_writer *writer);         /* end of what is collected */
 uint64_t log_writer_durable_offset(const struct log_writer *writer); /* really synced */
 size_t log_writer_backlog(const struct log_writer *writer); /* bytes collected and not written */

@@ -11,6 +11,7 @@
 #define KEYS 4000000
 #define KEY_AT 22
 #define POLL_US 50000
+#define SETTLE_US 4000000
 
 static const char *const arguments[] = {
     "--appendonly", "yes", "--appendfsync", "everysec", "--auto-aof-rewrite-percentage", "0", NULL};
@@ -73,6 +74,7 @@ static void measure(const struct bench *bench, enum side side, struct report_row
     wire_open(&wire, contender.port);
     load_run(&wire, 0, keys, write_set, NULL);
     wire_close(&wire);
+    bench_sleep_us(SETTLE_US);  /* Redis holds writes back while it syncs, and would lose them */
     contender_stop(&contender); /* SIGKILL */
     report_add_value(raw, side, start_seconds(&contender, bench, side, folder, keys));
     compact(&contender);

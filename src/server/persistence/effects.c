@@ -50,7 +50,7 @@ static void gate_output(struct effects *effects, struct client *client, size_t p
 
 void effects_gate_message(struct effects *effects, struct client *client, size_t position)
 {
-    if (effects->log != NULL)
+    if (effects->log != NULL && log_writer_hides_the_undurable(effects->log))
         gate_output(effects, client, position, effects->message_gate);
 }
 
@@ -94,8 +94,10 @@ void effects_end_command(struct effects *effects, struct client *client,
         effects->transaction_wrote = true;
         client->log_offset = log_writer_offset(effects->log);
         gate = log_writer_group(effects->log);
-    } else {
+    } else if (log_writer_hides_the_undurable(effects->log)) {
         gate = gate_of_reading(effects, context);
+    } else {
+        gate = 0;
     }
     if (effects->depth == 0)
         return; /* EXEC that ran CONFIG SET appendonly */

@@ -4,9 +4,9 @@
  * collected. Its reply waits for that group (P1). A reply that shows keys waits for the group of
  * their last change (P2, keyspace/write_marks.h), one that shows the whole keyspace for the last
  * change of all. Messages - keyspace events, invalidations, MONITOR, what a transaction that wrote
- * publishes - wait for the change that caused them. With everysec and no all of these wait until
- * the kernel has the write, not the disk. Where there is no log nothing here costs more than a
- * comparison.
+ * publishes - wait for the change that caused them. With everysec and no only the reply of a write
+ * waits, for the kernel to have it, not for the disk. Where there is no log nothing here costs more
+ * than a comparison.
  */
 #ifndef HOLDFAST_SERVER_PERSISTENCE_EFFECTS_H
 #define HOLDFAST_SERVER_PERSISTENCE_EFFECTS_H
