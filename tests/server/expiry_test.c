@@ -60,8 +60,9 @@ static void a_storm_of_expiries_does_not_hold_the_loop(void **state)
         for (int k = i; k < i + BATCH; k++)
             assert_reads(clients[0], "+OK");
     }
+    int slowness = getenv("HOLDFAST_WATCHED") == NULL ? 1 : 10; /* of a watched build */
     int64_t longest_ms = 0, gone_ms = 0;
-    while (gone_ms == 0 && now_ms(CLOCK_REALTIME) < deadline + 5000) {
+    while (gone_ms == 0 && now_ms(CLOCK_REALTIME) < deadline + 5000 * slowness) {
         int64_t begin = now_ms(CLOCK_MONOTONIC);
         const char *size = conversation_say(clients[1], "DBSIZE");
         int64_t took = now_ms(CLOCK_MONOTONIC) - begin;
@@ -72,8 +73,8 @@ static void a_storm_of_expiries_does_not_hold_the_loop(void **state)
     }
     printf("# all gone %lld ms after the deadline, longest reply %lld ms\n",
            (long long)(gone_ms - deadline), (long long)longest_ms);
-    assert_in_range(gone_ms, deadline, deadline + 2000);
-    assert_true(longest_ms < 100); /* generous: the machine may be busy */
+    assert_in_range(gone_ms, deadline, deadline + 2000 * slowness);
+    assert_true(longest_ms < 100 * slowness); /* generous: the machine may be busy */
 }
 
 int main(void)
