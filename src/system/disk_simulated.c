@@ -1,6 +1,7 @@
 #include "system/disk_simulated.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "base/assertion.h"
@@ -42,6 +43,7 @@ struct open_file {
 
 struct disk_simulated {
     struct disk disk;
+    pthread_mutex_t mutex; /* recursive: a worker and the loop use the disk at the same time */
     uint64_t random;
     struct directory now, durable;
     struct change *changes; /* since the last sync of a directory, in order */
@@ -52,6 +54,20 @@ struct disk_simulated {
     bool for_good, lies, off;
     uint64_t limit;
 };
+
+static pthread_mutex_t *hold(struct disk_simulated *simulated)
+{
+    pthread_mutex_lock(&simulated->mutex);
+    return &simulated->mutex;
+}
+
+static void let_go(pthread_mutex_t **mutex)
+{
+    pthread_mutex_unlock(*mutex);
+}
+
+/* For this thread alone until the end of the block, on each way out of it. */
+#define HOLD(simulated) pthread_mutex_t *held __attribute__((cleanup(let_go))) = hold(simulated)
 
 /* Knuth's linear congruential generator; the high bits are good. */
 static uint64_t next_random(struct disk_simulated *simulated)
@@ -223,6 +239,7 @@ static bool is_locked(const struct disk_simulated *simulated, const struct inode
 static int simulated_open(void *context, const char *path, enum disk_open_mode mode)
 {
     struct disk_simulated *simulated = context;
+    HOLD(simulated);
     if (call_fails(simulated, mode >= DISK_CREATE, true))
         return -1;
     struct name *name = find_name(&simulated->now, path);
@@ -250,6 +267,7 @@ static int simulated_open(void *context, const char *path, enum disk_open_mode m
 static int simulated_close(void *context, int file)
 {
     struct disk_simulated *simulated = context;
+    HOLD(simulated);
     struct open_file *open = file_at(simulated, file);
     release(open->inode);
     *open = (struct open_file){NULL, false};
@@ -259,6 +277,7 @@ static int simulated_close(void *context, int file)
 static ssize_t simulated_read(void *context, int file, void *data, size_t length, uint64_t offset)
 {
     struct disk_simulated *simulated = context;
+    HOLD(simulated);
     const struct buffer *bytes = &file_at(simulated, file)->inode->now;
     bool is_short = simulated->fault == DISK_FAULT_SHORT &&
                     simulated->calls + 1 >= simulated->fail_at &&
@@ -294,6 +313,7 @@ static ssize_t simulated_write(void *context, int file, const struct iovec *vect
                                uint64_t offset)
 {
     struct disk_simulated *simulated = context;
+    HOLD(simulated);
     struct buffer *bytes = &file_at(simulated, file)->inode->now;
     size_t length = 0, left;
     for (int i = 0; i < count; i++)
@@ -330,6 +350,7 @@ static ssize_t simulated_write(void *context, int file, const struct iovec *vect
 static int simulated_sync(void *context, int file)
 {
     struct disk_simulated *simulated = context;
+    HOLD(simulated);
     struct inode *inode = file_at(simulated, file)->inode;
     if (call_fails(simulated, false, true)) {
         inode->spoiled = inode->spoiled || (errno == EIO && !simulated->off);
@@ -343,6 +364,7 @@ static int simulated_sync(void *context, int file)
 static int simulated_truncate(void *context, int file, uint64_t length)
 {
     struct disk_simulated *simulated = context;
+    HOLD(simulated);
     struct inode *inode = file_at(simulated, file)->inode;
     if (call_fails(simulated, false, true))
         return -1;
@@ -354,6 +376,7 @@ static int simulated_truncate(void *context, int file, uint64_t length)
 static int64_t simulated_size(void *context, int file)
 {
     struct disk_simulated *simulated = context;
+    HOLD(simulated);
     if (call_fails(simulated, false, false))
         return -1;
     return (int64_t)file_at(simulated, file)->inode->now.length;
@@ -362,6 +385,7 @@ static int64_t simulated_size(void *context, int file)
 static int simulated_rename(void *context, const char *from, const char *to)
 {
     struct disk_simulated *simulated = context;
+    HOLD(simulated);
     if (call_fails(simulated, true, false))
         return -1;
     struct name *name = find_name(&simulated->now, from);
@@ -378,6 +402,7 @@ static int simulated_rename(void *context, const char *from, const char *to)
 static int simulated_remove(void *context, const char *path)
 {
     struct disk_simulated *simulated = context;
+    HOLD(simulated);
     if (call_fails(simulated, false, false))
         return -1;
     if (find_name(&simulated->now, path) == NULL) {
@@ -391,6 +416,7 @@ static int simulated_remove(void *context, const char *path)
 static int simulated_link(void *context, const char *from, const char *to)
 {
     struct disk_simulated *simulated = context;
+    HOLD(simulated);
     if (call_fails(simulated, true, false))
         return -1;
     struct name *name = find_name(&simulated->now, from);
@@ -411,6 +437,7 @@ static int simulated_make_directory(void *context, const char *path)
 static int simulated_sync_directory(void *context, const char *path)
 {
     struct disk_simulated *simulated = context;
+    HOLD(simulated);
     (void)path;
     if (call_fails(simulated, false, true))
         return -1;
@@ -423,6 +450,7 @@ static int simulated_list(void *context, const char *path,
                           void (*found)(void *found_context, const char *name), void *found_context)
 {
     struct disk_simulated *simulated = context;
+    HOLD(simulated);
     size_t length = strlen(path);
     if (call_fails(simulated, false, false))
         return -1;
@@ -456,6 +484,11 @@ struct disk_simulated *disk_simulated_create(uint64_t seed)
     struct disk_simulated *simulated = memory_allocate_zeroed(sizeof *simulated);
     simulated->disk = (struct disk){&operations, simulated};
     simulated->random = seed;
+    pthread_mutexattr_t recursive;
+    pthread_mutexattr_init(&recursive);
+    pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(&simulated->mutex, &recursive);
+    pthread_mutexattr_destroy(&recursive);
     return simulated;
 }
 
@@ -479,6 +512,7 @@ void disk_simulated_destroy(struct disk_simulated *simulated)
     forget_names(&simulated->now);
     forget_names(&simulated->durable);
     memory_free(simulated->changes);
+    pthread_mutex_destroy(&simulated->mutex);
     memory_free(simulated);
 }
 
@@ -490,6 +524,7 @@ const struct disk *disk_simulated_disk(const struct disk_simulated *simulated)
 void disk_simulated_fail(struct disk_simulated *simulated, uint64_t call, enum disk_fault fault,
                          bool for_good)
 {
+    HOLD(simulated);
     simulated->calls = 0;
     simulated->fail_at = call;
     simulated->fault = fault;
@@ -503,16 +538,19 @@ uint64_t disk_simulated_calls(const struct disk_simulated *simulated)
 
 void disk_simulated_lie(struct disk_simulated *simulated, bool lies)
 {
+    HOLD(simulated);
     simulated->lies = lies;
 }
 
 void disk_simulated_limit(struct disk_simulated *simulated, uint64_t bytes)
 {
+    HOLD(simulated);
     simulated->limit = bytes;
 }
 
 void disk_simulated_power_off(struct disk_simulated *simulated)
 {
+    HOLD(simulated);
     simulated->off = true;
 }
 

@@ -3,7 +3,7 @@
  * It remembers what was synced. A crash keeps that, and of the rest what chance wants: some of the
  * unsynced sectors (others read as zeros), a length in between, the first so many of the unsynced
  * changes of the directory. Any call can be made to fail. One directory tree without levels: names
- * are paths as they are given. One thread at a time. */
+ * are paths as they are given. Operations may come from any thread. */
 #ifndef HOLDFAST_SYSTEM_DISK_SIMULATED_H
 #define HOLDFAST_SYSTEM_DISK_SIMULATED_H
 
