@@ -67,7 +67,8 @@ static void let_go(pthread_mutex_t **mutex)
 }
 
 /* For this thread alone until the end of the block, on each way out of it. */
-#define HOLD(simulated) pthread_mutex_t *held __attribute__((cleanup(let_go))) = hold(simulated)
+#define HOLD(simulated)                                                                            \
+    pthread_mutex_t *held __attribute__((cleanup(let_go), unused)) = hold(simulated)
 
 /* Knuth's linear congruential generator; the high bits are good. */
 static uint64_t next_random(struct disk_simulated *simulated)
