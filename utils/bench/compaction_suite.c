@@ -1,4 +1,6 @@
 /* Compaction under full-speed overwrites: memory, what a reader feels, how long it takes. */
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,7 +17,8 @@
 #define BEFORE_US INT64_C(4000000)
 #define DURING_US_MAX INT64_C(240000000)
 #define SETTLE_US 3000000 /* for the disk to be done with the load */
-#define LOOK_EVERY 50     /* calls of `between`, about a millisecond each */
+#define LOOK_US 200000
+#define BEGIN_US 20000 /* until INFO says that it has begun */
 
 static const char *const arguments[] = {
     "--appendonly", "yes", "--appendfsync", "everysec", "--auto-aof-rewrite-percentage", "0", NULL};
@@ -32,44 +35,60 @@ static size_t write_set(char *out, size_t number, const void *context)
     return (size_t)head + VALUE_SIZE + 2;
 }
 
+/* Looks at memory and at INFO from a thread of its own: reading the memory of a large process takes
+ * milliseconds, which must not count as the server's. */
 struct watch {
     const struct contender *contender;
     struct wire wire;
-    size_t peak_bytes;
-    int calls;
-    bool waits_for_end;
+    pthread_t thread;
+    atomic_bool stops, compacted;
+    atomic_size_t peak_bytes;
 };
 
-static bool is_compacting(struct watch *watch)
+static bool is_compacting(struct wire *wire)
 {
-    struct wire_reply info = wire_command(&watch->wire, "INFO persistence");
+    struct wire_reply info = wire_command(wire, "INFO persistence");
     char text[8192];
     snprintf(text, sizeof text, "%.*s", (int)info.text.length, info.text.data);
     return strstr(text, "aof_rewrite_in_progress:0") == NULL ||
            strstr(text, "aof_rewrite_scheduled:0") == NULL;
 }
 
-static int look(void *context)
+static void *look(void *context)
 {
     struct watch *watch = context;
-    if (++watch->calls % LOOK_EVERY != 0)
-        return 1;
-    size_t bytes = contender_pss_bytes(watch->contender);
-    if (bytes > watch->peak_bytes)
-        watch->peak_bytes = bytes;
-    return !watch->waits_for_end || is_compacting(watch);
+    while (!atomic_load(&watch->stops)) {
+        size_t bytes = contender_pss_bytes(watch->contender);
+        if (bytes > atomic_load(&watch->peak_bytes))
+            atomic_store(&watch->peak_bytes, bytes);
+        if (!is_compacting(&watch->wire))
+            atomic_store(&watch->compacted, true);
+        bench_sleep_us(LOOK_US);
+    }
+    return NULL;
+}
+
+static int goes_on(void *context)
+{
+    return !atomic_load(&((struct watch *)context)->compacted);
 }
 
 struct rows {
     struct report_row *memory, *tail_before, *tail, *tail_ratio, *longest, *seconds;
 };
 
-static void run_clients(const struct contender *contender, struct watch *watch, size_t keys,
-                        int64_t duration_us)
+/* `duration_us`, or until the compaction has ended. */
+static void run_clients(struct watch *watch, size_t keys, int64_t duration_us, bool until_compacted)
 {
     groups[0] = (struct closed_loop_group){WRITERS, VALUE_SIZE, 0, keys, 0, {0}, 0};
     groups[1] = (struct closed_loop_group){1, 0, 0, keys, 0, {0}, 0};
-    closed_loop_run(contender->port, groups, 2, duration_us, look, watch);
+    watch->stops = watch->compacted = false;
+    watch->peak_bytes = 0;
+    pthread_create(&watch->thread, NULL, look, watch);
+    closed_loop_run(watch->contender->port, groups, 2, duration_us,
+                    until_compacted ? goes_on : NULL, watch);
+    atomic_store(&watch->stops, true);
+    pthread_join(watch->thread, NULL);
 }
 
 static void measure(const struct bench *bench, enum side side, const struct rows *rows)
@@ -83,13 +102,12 @@ static void measure(const struct bench *bench, enum side side, const struct rows
     wire_open(&watch.wire, contender.port);
     load_run(&watch.wire, 0, keys, write_set, NULL);
     bench_sleep_us(SETTLE_US);
-    run_clients(&contender, &watch, keys, BEFORE_US);
+    run_clients(&watch, keys, BEFORE_US, false);
     double before = (double)watch.peak_bytes, tail = closed_loop_quantile(&groups[1], 0.999);
-    watch.peak_bytes = 0;
-    watch.waits_for_end = true;
     int64_t begin_ns = bench_monotonic_ns();
     wire_command(&watch.wire, "BGREWRITEAOF");
-    run_clients(&contender, &watch, keys, DURING_US_MAX); /* ends when the compaction does */
+    bench_sleep_us(BEGIN_US);
+    run_clients(&watch, keys, DURING_US_MAX, true);
     double seconds = (double)(bench_monotonic_ns() - begin_ns) / 1e9;
     report_add_value(rows->memory, side, (double)watch.peak_bytes / before);
     report_add_value(rows->tail_before, side, tail);
