@@ -21,8 +21,8 @@
  * Behind the last group of the file being written stands filler, '#' up to a newline: Redis skips
  * that, too, and what it appends stands behind.
  * Numbers are decimal without leading zeros. A group begins with SELECT, so that a reader can begin
- * at any group; a transaction is never split over two groups. Golden file:
- * tests/unit/persist/golden/. Pure functions, any thread. */
+ * at any group; a transaction is never split over two groups. Golden bytes: log_group_test.c. Pure
+ * functions, any thread. */
 #ifndef HOLDFAST_PERSIST_LOG_GROUP_H
 #define HOLDFAST_PERSIST_LOG_GROUP_H
 

@@ -84,8 +84,10 @@ static void save_done(void *context, int error_number)
         saving->last_save_ms = saving->begun_ms;
         saving->changes_saved = saving->changes_begun;
     }
-    bool wanted = error_number == ECANCELED && !saving->cancelled;
-    saving->save.scheduled = saving->save.scheduled || wanted; /* a FLUSHALL came between */
+    /* A FLUSHALL came between; or it failed, and writes may be refused until one succeeds. */
+    bool points = saving->persistence->settings->save_point_count > 0;
+    bool again = error_number == ECANCELED ? !saving->cancelled : error_number != 0 && points;
+    saving->save.scheduled = saving->save.scheduled || again;
     end_task(saving, &saving->save, error_number);
 }
 

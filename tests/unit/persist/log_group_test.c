@@ -125,6 +125,31 @@ static void the_checksum_covers_everything(void **state)
     assert_int_equal(in_pieces, crc);
 }
 
+/* The format of version 1: what was written once must be read for ever. */
+static void golden_bytes_are_written_and_read(void **state)
+{
+    (void)state;
+    static const char golden[] = "#HF-LOG 1 000102030405060708090a0b0c0d0eff 1000 b81d203a\r\n"
+                                 "#HF 1000 14 990 0df94e43\r\n*1\r\n$4\r\nPING\r\n";
+    char bytes[256];
+    struct log_file_header file = {some_id, 1000}, read_file;
+    struct log_group_header group = {1000, 14, 990, 0}, read_group;
+    struct slice commands = SLICE("*1\r\n$4\r\nPING\r\n");
+    size_t length = log_group_write_file_header(bytes, &file), head;
+    group.crc = log_group_crc(&some_id, &group, commands);
+    length += log_group_write_header(bytes + length, &group);
+    memcpy(bytes + length, commands.data, commands.length);
+    length += commands.length;
+    assert_int_equal(length, sizeof golden - 1);
+    assert_memory_equal(bytes, golden, length);
+    struct slice rest = SLICE(golden);
+    assert_int_equal(log_group_read_line(rest, &read_file, &read_group, &head), LOG_LINE_FILE);
+    assert_int_equal(read_file.offset, 1000);
+    rest = slice_of(golden + head, sizeof golden - 1 - head);
+    assert_int_equal(log_group_read_line(rest, &read_file, &read_group, &head), LOG_LINE_GROUP);
+    assert_int_equal(read_group.crc, group.crc);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -133,6 +158,7 @@ int main(void)
         cmocka_unit_test(a_line_is_whole_or_incomplete_at_every_cut),
         cmocka_unit_test(what_is_not_quite_a_group_is_bad),
         cmocka_unit_test(the_checksum_covers_everything),
+        cmocka_unit_test(golden_bytes_are_written_and_read),
     };
     return cmocka_run_group_tests_name("persist/log_group", tests, NULL, NULL);
 }
