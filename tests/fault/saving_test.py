@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Snapshots: SAVE, BGSAVE, save points and SHUTDOWN, loaded again here and in redis-server, and what
+"""Snapshots: SAVE, BGSAVE, save points and SHUTDOWN, loaded again here and in redis-server; what
 happens when they cannot be written; compaction that begins by itself.
 
 test-options: timeout=200
