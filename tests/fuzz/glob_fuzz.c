@@ -8,7 +8,7 @@
 #include "base/assertion.h"
 #include "base/glob.h"
 
-#define REFERENCE_MAX 24 /* bytes: the reference takes exponential time */
+#define REFERENCE_MAX 9 /* bytes: the reference takes exponential time */
 
 /* The obvious way, for '*' and letters. */
 static bool reference(struct slice pattern, struct slice text)

@@ -206,7 +206,7 @@ const struct setting_inert setting_inert_table[] = {
 const char *setting_inert_reason(enum inert_reason reason)
 {
     static const char *const reasons[INERT_REASONS] = {
-        [INERT_NOT_KEPT] = "nothing is kept on disk in this version",
+        [INERT_NOT_KEPT] = "the log and snapshots have no use for it",
         [INERT_REPLICATION] = "there is no replication in this version",
         [INERT_CLUSTER] = "there is no cluster mode in this version",
         [INERT_TLS] = "there is no TLS in this version",

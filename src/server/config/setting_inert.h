@@ -14,7 +14,7 @@
 struct setting_problem;
 
 enum inert_reason {
-    INERT_NOT_KEPT,    /* nothing is kept on disk yet */
+    INERT_NOT_KEPT,    /* the log and snapshots have no use for it */
     INERT_REPLICATION, /* no replicas yet */
     INERT_CLUSTER,
     INERT_TLS,
