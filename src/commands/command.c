@@ -1,10 +1,12 @@
 #include "commands/command.h"
 
 #include <limits.h>
+#include <math.h>
 
 #include "base/number.h"
 
-#define NAME_SIZE_MAX 64 /* bytes of a command's name in an error, the rest is cut */
+#define TIMEOUT_SECONDS_MAX 9.0e15L /* beyond it milliseconds leave 64 bits */
+#define NAME_SIZE_MAX 64            /* bytes of a command's name in an error, the rest is cut */
 
 /* --- what a command did --- */
 
@@ -45,6 +47,18 @@ void command_effect_key(struct command_context *context, struct database *databa
 {
     struct slice words[] = {slice_of_string(name), key};
     command_effect(context, database, words, 2);
+}
+
+/* --- waiting --- */
+
+bool command_await(struct command_context *context, const struct command_await *await)
+{
+    return context->services->await != NULL && context->services->await(context, await);
+}
+
+bool command_may_look_at(const struct command_context *context, struct slice key)
+{
+    return context->woken_by == NULL || slice_equals(*context->woken_by, key);
 }
 
 /* --- shared replies --- */
@@ -153,6 +167,22 @@ bool command_int(struct command_context *context, size_t index, int *out)
     }
     *out = (int)value;
     return true;
+}
+
+bool command_timeout(struct command_context *context, size_t index, int64_t *timeout_ms)
+{
+    long double seconds;
+    if (!number_parse_long_double(context->arguments[index], &seconds)) {
+        resp_writer_error(context->reply, "ERR timeout is not a float or out of range");
+    } else if (seconds < 0) {
+        resp_writer_error(context->reply, "ERR timeout is negative");
+    } else if (seconds > TIMEOUT_SECONDS_MAX) {
+        resp_writer_error(context->reply, "ERR timeout is out of range");
+    } else {
+        *timeout_ms = (int64_t)ceill(seconds * 1000);
+        return true;
+    }
+    return false;
 }
 
 bool command_is_string(struct command_context *context, const struct entry *entry)

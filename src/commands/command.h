@@ -132,6 +132,14 @@ struct command {
 /* Every table of commands of this layer, NULL at the end (catalogue.c). */
 extern const struct command *const command_catalogue[];
 
+/* What a command waits for that found nothing to do: BLPOP and its like. */
+struct command_await {
+    size_t first, count, step; /* its keys: indexes of arguments */
+    int64_t timeout_ms;        /* 0: for ever */
+    /* What is answered when the time is over. */
+    enum command_timeout_reply { TIMEOUT_NULL_ARRAY, TIMEOUT_NULL, TIMEOUT_INTEGER_0 } reply;
+};
+
 /* What the server does for commands. One instance a server. */
 struct command_services {
     /* A key changed: WATCH and client-side caching. */
@@ -154,6 +162,8 @@ struct command_services {
     void (*flushing)(struct command_context *context, struct database *database);
     /* SWAPDB: called before the two change places. */
     void (*swapping)(struct command_context *context, struct database *a, struct database *b);
+    /* See command_await. NULL: nothing can wait here. */
+    bool (*await)(struct command_context *context, const struct command_await *await);
     /* proto-max-bulk-len: no command makes a string longer than this, bytes. 0:
      * COMMAND_STRING_SIZE_MAX. */
     uint64_t string_size_max;
@@ -190,6 +200,9 @@ struct command_context {
     const struct command_services *services;
     void *session; /* the server's client; commands of this layer pass it through */
     bool no_touch; /* CLIENT NO-TOUCH */
+    /* The command waited and runs anew because of a change of this key: it looks at no other of its
+     * keys. NULL: it runs for the first time. */
+    const struct slice *woken_by;
     bool effect_replaced;
     uint64_t changes; /* counted by command_changed: what INFO calls rdb_changes_since_last_save */
 };
@@ -229,6 +242,17 @@ void command_effect(struct command_context *context, struct database *database,
 /* The same for a name and a key, the commonest effects: DEL key, PERSIST key. */
 void command_effect_key(struct command_context *context, struct database *database,
                         const char *name, struct slice key);
+
+/* The command found nothing to do and has replied nothing: the client is to wait until one of the
+ * keys of `await` changes in any way; then (after the transaction or command that changed it) the
+ * whole command runs anew, with `woken_by` set, oldest waiter first, and may wait on, keeping its
+ * place. False: it may not wait (in MULTI, in the log): the caller replies what a timeout would
+ * give. */
+bool command_await(struct command_context *context, const struct command_await *await);
+/* True unless the command was woken by another key. */
+bool command_may_look_at(const struct command_context *context, struct slice key);
+/* Parses argument `index` as seconds with a fraction, as BLPOP has it; replies Redis's errors. */
+bool command_timeout(struct command_context *context, size_t index, int64_t *timeout_ms);
 
 /* What a string of this server may not exceed, bytes. */
 static inline uint64_t command_string_size_max(const struct command_context *context)

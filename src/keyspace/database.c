@@ -60,12 +60,40 @@ static void attach(struct database *database, uint64_t hash, struct entry *old, 
     index_add(database, entry);
 }
 
+struct unlinked {
+    enum value_type type;
+    void *value;
+};
+
+static bool unlinked_free_some(void *garbage)
+{
+    struct unlinked *unlinked = garbage;
+    if (!value_kind(unlinked->type)->free_some(unlinked->value))
+        return false;
+    memory_free(unlinked);
+    return true;
+}
+
+/* Frees an entry that is not in the table any more: a large collection off the loop. */
+static void dispose(struct database *database, struct entry *entry)
+{
+    if (LIKELY(entry->type == TYPE_STRING) ||
+        value_kind(entry->type)->length(entry_collection(entry)) <= VALUE_FREE_AT_ONCE_MAX) {
+        entry_free(entry);
+        return;
+    }
+    struct unlinked *unlinked = memory_allocate(sizeof *unlinked);
+    *unlinked = (struct unlinked){entry->type, entry_collection(entry)};
+    entry_free_shell(entry);
+    keyspace_discard(database->keyspace, unlinked, unlinked_free_some);
+}
+
 void database_remove(struct database *database, uint64_t hash, struct entry *entry,
                      enum removal reason)
 {
     keyspace_tell_removed(database->keyspace, database, entry_key(entry), reason);
     detach(database, hash, entry);
-    entry_free(entry);
+    dispose(database, entry);
 }
 
 void database_remove_due(struct database *database, struct entry *entry)
@@ -76,7 +104,7 @@ void database_remove_due(struct database *database, struct entry *entry)
     leave_to_walk(database, entry);
     mark_changed(database, hash);
     table_remove(&database->table, hash, entry); /* it has left the index already */
-    entry_free(entry);
+    dispose(database, entry);
 }
 
 void database_evict(struct database *database, struct entry *entry)
@@ -177,7 +205,7 @@ static struct entry *settle(struct database *database, const struct key *key, st
     if (entry != old) {
         attach(database, key->hash, old, entry);
         if (old != NULL)
-            entry_free(old);
+            dispose(database, old);
     }
     return entry;
 }
@@ -327,6 +355,28 @@ struct entry *database_resize_string(struct database *database, const struct key
     return new;
 }
 
+/* --- collections --- */
+
+struct entry *database_set_collection(struct database *database, const struct key *key,
+                                      enum value_type type, void *value, int64_t deadline_ms)
+{
+    struct entry *old = database_find(database, key);
+    struct entry *entry = entry_create(key->name, deadline_ms, sizeof value);
+    if (entry == NULL)
+        return NULL;
+    entry_set_collection(entry, type, value);
+    keyspace_touch_new(database->keyspace, old, entry);
+    return settle(database, key, old, entry);
+}
+
+void database_changing(struct database *database, const struct key *key, struct entry *entry)
+{
+    ASSERT(entry->type != TYPE_STRING);
+    leave_to_walk(database, entry);
+    mark_changed(database, key->hash);
+    keyspace_touch(database->keyspace, entry);
+}
+
 /* --- keys --- */
 
 bool database_delete(struct database *database, const struct key *key)
@@ -335,7 +385,7 @@ bool database_delete(struct database *database, const struct key *key)
     if (entry == NULL)
         return false;
     detach(database, key->hash, entry);
-    entry_free(entry);
+    dispose(database, entry);
     return true;
 }
 
@@ -365,7 +415,7 @@ static struct entry *put(struct database *database, const struct key *key, struc
     struct entry *old = database_find(database, key);
     attach(database, key->hash, old, entry);
     if (old != NULL)
-        entry_free(old);
+        dispose(database, old);
     return entry;
 }
 

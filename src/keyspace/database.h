@@ -69,6 +69,17 @@ struct entry *database_set_integer(struct database *database, const struct key *
 struct entry *database_resize_string(struct database *database, const struct key *key,
                                      struct entry *entry, size_t length, char **bytes);
 
+/* --- collections --- */
+
+/* Makes `key` this collection, whatever it was before: taken over on success. NULL when memory is
+ * out. */
+struct entry *database_set_collection(struct database *database, const struct key *key,
+                                      enum value_type type, void *value, int64_t deadline_ms);
+
+/* The collection of `entry` is about to change in place: to be called before that, by every change
+ * of a turn. A snapshot that has not seen it takes it as it was. */
+void database_changing(struct database *database, const struct key *key, struct entry *entry);
+
 /* --- keys --- */
 
 /* Removes the key; true if it was there (and not expired). */

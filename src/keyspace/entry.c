@@ -27,9 +27,10 @@ static size_t entry_size(const struct entry *entry)
 
 size_t entry_value_size(const struct entry *entry)
 {
-    ASSERT(entry->type == TYPE_STRING);
     if (entry->flags & ENTRY_EMBEDDED)
         return entry->value_length;
+    if (entry->type != TYPE_STRING)
+        return sizeof(void *);
     return entry->encoding == ENCODING_INT ? sizeof(int64_t) : sizeof(struct entry_blob);
 }
 
@@ -76,6 +77,8 @@ void entry_free(struct entry *entry)
 {
     if (entry_has_blob(entry))
         memory_free(entry_blob(entry).data);
+    else if (entry->type != TYPE_STRING)
+        value_free(entry->type, entry_collection(entry));
     entry_free_shell(entry);
 }
 
@@ -111,6 +114,16 @@ void entry_set_blob(struct entry *entry, const struct entry_blob *blob)
     memcpy(entry_value_room(entry), blob, sizeof *blob);
 }
 
+void entry_set_collection(struct entry *entry, enum value_type type, void *value)
+{
+    ASSERT(type != TYPE_STRING && value != NULL);
+    entry->type = (unsigned)type & 0xf;
+    entry->encoding = 0;
+    entry->flags &= (uint8_t)~ENTRY_EMBEDDED;
+    entry->value_length = 0;
+    memcpy(entry_value_room(entry), &value, sizeof value);
+}
+
 bool entry_fits(const struct entry *entry, size_t value_size)
 {
     bool has_deadline = (entry->flags & ENTRY_HAS_DEADLINE) != 0;
@@ -143,7 +156,17 @@ struct entry *entry_renamed(const struct entry *entry, struct slice key, int64_t
 struct entry *entry_copied(const struct entry *entry, struct slice key)
 {
     struct entry *copy = entry_renamed(entry, key, entry_deadline_ms(entry));
-    if (copy == NULL || !entry_has_blob(entry))
+    if (copy == NULL)
+        return NULL;
+    if (entry->type != TYPE_STRING) {
+        void *value = value_kind(entry->type)->copy(entry_collection(entry));
+        if (value == NULL) {
+            entry_free_shell(copy);
+            return NULL;
+        }
+        entry_set_collection(copy, entry->type, value);
+    }
+    if (!entry_has_blob(entry))
         return copy;
     struct entry_blob blob = entry_blob(entry);
     char *data = memory_try_allocate(blob.length);
@@ -185,20 +208,23 @@ size_t entry_string_length(const struct entry *entry)
 
 const char *entry_type_name(const struct entry *entry)
 {
-    static const char *const names[] = {"string", "list", "set", "zset", "hash", "stream"};
-    return names[entry->type];
+    return entry->type == TYPE_STRING ? "string" : value_kind(entry->type)->name;
 }
 
 const char *entry_encoding_name(const struct entry *entry)
 {
     static const char *const names[] = {"int", "embstr", "raw"};
+    if (entry->type != TYPE_STRING)
+        return value_kind(entry->type)->encoding(entry_collection(entry));
     return names[entry->encoding];
 }
 
-size_t entry_memory(const struct entry *entry)
+size_t entry_memory(const struct entry *entry, size_t samples)
 {
     size_t memory = memory_good_size(entry_size(entry));
     if (entry_has_blob(entry))
         memory += memory_good_size(entry_blob(entry).capacity);
+    else if (entry->type != TYPE_STRING)
+        memory += value_kind(entry->type)->memory(entry_collection(entry), samples);
     return memory;
 }

@@ -2,8 +2,9 @@
  *
  *   header (8 bytes) | deadline (8, optional) | long key length (4, optional) | key | value
  *
- * The value is, by encoding and flags: an int64; the bytes of a string (ENTRY_EMBEDDED); or a
- * struct entry_blob that points to them. Fields behind the header are unaligned: only the functions
+ * The value is, by encoding and flags: an int64; the bytes of a string (ENTRY_EMBEDDED); a struct
+ * entry_blob that points to them; or, if the type is not TYPE_STRING, a pointer to a collection
+ * (values/). Fields behind the header are unaligned: only the functions
  * here touch them. The keyspace owns entries; everything else borrows them until the next change of
  * the key. */
 #ifndef HOLDFAST_KEYSPACE_ENTRY_H
@@ -15,11 +16,10 @@
 
 #include "base/assertion.h"
 #include "base/slice.h"
+#include "values/value.h"
 
-enum value_type { TYPE_STRING, TYPE_LIST, TYPE_SET, TYPE_ZSET, TYPE_HASH, TYPE_STREAM };
-
-/* What OBJECT ENCODING answers. For strings it is also a promise to users (embstr becomes raw when
- * it is changed in place), not only a layout. */
+/* What OBJECT ENCODING answers for strings (collections know their own). It is also a promise to
+ * users (embstr becomes raw when it is changed in place), not only a layout. */
 enum value_encoding { ENCODING_INT, ENCODING_EMBSTR, ENCODING_RAW };
 
 #define ENTRY_STRING_EMBSTR_MAX 44 /* bytes: longer strings report "raw", as in Redis */
@@ -96,6 +96,15 @@ static inline struct entry_blob entry_blob(const struct entry *entry)
     return blob;
 }
 
+/* The collection of an entry that is no string: a struct list, struct hash ... by its type. */
+static inline void *entry_collection(const struct entry *entry)
+{
+    ASSERT(entry->type != TYPE_STRING);
+    void *value;
+    memcpy(&value, entry_value_position(entry), sizeof value);
+    return value;
+}
+
 /* The bytes of a string. An integer is written to `scratch` (at least NUMBER_INTEGER_TEXT_MAX
  * bytes) and the slice points there; else it points into the entry or its blob. */
 struct slice entry_string(const struct entry *entry, char *scratch);
@@ -104,10 +113,11 @@ struct slice entry_string(const struct entry *entry, char *scratch);
 size_t entry_string_length(const struct entry *entry);
 
 const char *entry_type_name(const struct entry *entry);     /* "string" */
-const char *entry_encoding_name(const struct entry *entry); /* "int", "embstr", "raw" */
+const char *entry_encoding_name(const struct entry *entry); /* "int", "listpack" */
 
-/* Bytes of memory it holds, allocator rounding included. */
-size_t entry_memory(const struct entry *entry);
+/* Bytes of memory it holds, allocator rounding included; a large collection is guessed from
+ * `samples` elements, 0: from all. */
+size_t entry_memory(const struct entry *entry, size_t samples);
 
 /* --- for the keyspace: making and changing entries --- */
 
@@ -118,7 +128,7 @@ struct entry *entry_create(struct slice key, int64_t deadline_ms, size_t value_s
 /* The bytes of value an entry of this form has behind its key. */
 size_t entry_value_size(const struct entry *entry);
 
-/* Frees a string's blob too. */
+/* Frees a string's blob or the collection too: all of it now. */
 void entry_free(struct entry *entry);
 
 /* Fill the room behind the key. The room must be of the size asked for (8, `length`, sizeof(struct
@@ -126,15 +136,17 @@ void entry_free(struct entry *entry);
 void entry_set_integer(struct entry *entry, int64_t value);
 void entry_set_embedded(struct entry *entry, struct slice value, enum value_encoding encoding);
 void entry_set_blob(struct entry *entry, const struct entry_blob *blob);
+/* Room: sizeof(void *). The entry owns `value` from now on. */
+void entry_set_collection(struct entry *entry, enum value_type type, void *value);
 
 /* True if the entry's block is what the allocator would give for the same key and deadline with
  * `value_size` bytes of value: then the value can be changed in place. */
 bool entry_fits(const struct entry *entry, size_t value_size);
 
-/* A copy under another name and deadline; a blob is not copied but moved: the old entry must then
- * be freed with entry_free_shell. NULL when memory is out. */
+/* A copy under another name and deadline; a blob or collection is not copied but moved: the old
+ * entry must then be freed with entry_free_shell. NULL when memory is out. */
 struct entry *entry_renamed(const struct entry *entry, struct slice key, int64_t deadline_ms);
-/* A copy with a blob of its own. */
+/* A copy with a blob or collection of its own. */
 struct entry *entry_copied(const struct entry *entry, struct slice key);
 void entry_free_shell(struct entry *entry);
 

@@ -7,6 +7,7 @@
 #include "keyspace/database_private.h"
 #include "keyspace/keyspace_private.h"
 
+#define MEMORY_SAMPLES 5 /* elements looked at to guess what a collection frees */
 #define POOL_CANDIDATES 16
 #define CHOICE_ROUNDS_MAX (4 * POOL_CANDIDATES) /* of refilling the pool for one victim */
 #define LFU_COUNTER_FIRST 5                     /* so that a new key is not the first to go */
@@ -310,7 +311,7 @@ enum eviction_result eviction_step(struct keyspace *keyspace,
         struct choice choice = choose(keyspace, settings, &random);
         if (choice.entry == NULL)
             return EVICTION_IMPOSSIBLE;
-        freed += entry_memory(choice.entry);
+        freed += entry_memory(choice.entry, MEMORY_SAMPLES);
         database_evict(choice.database, choice.entry);
         if (freed >= used - limit)
             return EVICTION_DONE;

@@ -13,10 +13,12 @@
 #include "server/session/client.h"
 #include "system/process.h"
 
+#define USAGE_SAMPLES_DEFAULT 5 /* elements, as in Redis */
+
 static void command_usage(struct command_context *context)
 {
+    int64_t samples = USAGE_SAMPLES_DEFAULT;
     if (context->count != 3) {
-        int64_t samples;
         if (context->count != 5 || !slice_is_word(context->arguments[3], "samples")) {
             command_reply_syntax_error(context);
             return;
@@ -37,7 +39,7 @@ static void command_usage(struct command_context *context)
     }
     /* Its share of the table: a tag and a reference, by how full the table is. */
     size_t share = database_table_memory(context->database) / database_size(context->database);
-    resp_writer_integer(context->reply, (int64_t)(entry_memory(entry) + share));
+    resp_writer_integer(context->reply, (int64_t)(entry_memory(entry, (size_t)samples) + share));
 }
 
 static void reply_count(struct resp_writer *reply, const char *name, size_t value)

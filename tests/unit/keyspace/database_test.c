@@ -148,9 +148,9 @@ static void a_small_key_and_value_with_a_deadline_fill_one_cache_line(void **sta
     struct key key = key_named(fixture, "0123456789abcdef");
     struct slice value = SLICE("0123456789abcdefghijklmnopqrstuv");
     struct entry *entry = database_set_string(fixture->database, &key, value, DEADLINE_SET, 99999);
-    assert_int_equal(entry_memory(entry), 64);
+    assert_int_equal(entry_memory(entry, 0), 64);
     entry = database_set_string(fixture->database, &key, SLICE("123456"), DEADLINE_CLEAR, 0);
-    assert_int_equal(entry_memory(entry), 32);
+    assert_int_equal(entry_memory(entry, 0), 32);
 }
 
 static void an_expired_key_is_gone_and_the_hook_told(void **state)

@@ -131,7 +131,7 @@ static void a_step_stops_at_its_budget_and_when_enough_is_freed(void **state)
     open_fixture(&fixture, EVICTION_ALLKEYS_LRU);
     for (int i = 0; i < 1000; i++)
         set(&fixture, i, ENTRY_NO_DEADLINE);
-    size_t entry = entry_memory(get(&fixture, 500));
+    size_t entry = entry_memory(get(&fixture, 500), 0);
     assert_int_equal(eviction_step(fixture.keyspace, &fixture.settings, 1 << 30, 1, 7, 25),
                      EVICTION_MORE);
     assert_int_equal(fixture.evicted, 25);

@@ -1,0 +1,21 @@
+#include "values/value.h"
+
+#include "base/assertion.h"
+
+/* A type is here once its file is. */
+static const struct value_kind *const kinds[TYPE_COUNT] = {
+    [TYPE_STRING] = NULL,
+};
+
+const struct value_kind *value_kind(enum value_type type)
+{
+    ASSERT(type < TYPE_COUNT && kinds[type] != NULL);
+    return kinds[type];
+}
+
+void value_free(enum value_type type, void *value)
+{
+    const struct value_kind *kind = value_kind(type);
+    while (!kind->free_some(value))
+        ;
+}
