@@ -26,6 +26,14 @@ static inline bool list_is_empty(const struct list *head)
     return head->next == head;
 }
 
+static inline void list_add_first(struct list *head, struct list *node)
+{
+    node->previous = head;
+    node->next = head->next;
+    head->next->previous = node;
+    head->next = node;
+}
+
 static inline void list_add_last(struct list *head, struct list *node)
 {
     node->next = head;

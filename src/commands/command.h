@@ -135,6 +135,7 @@ extern const struct command *const command_catalogue[];
 /* What a command waits for that found nothing to do: BLPOP and its like. */
 struct command_await {
     size_t first, count, step; /* its keys: indexes of arguments */
+    enum value_type type;      /* nothing else at a key can help it */
     int64_t timeout_ms;        /* 0: for ever */
     /* What is answered when the time is over. */
     enum command_timeout_reply { TIMEOUT_NULL_ARRAY, TIMEOUT_NULL, TIMEOUT_INTEGER_0 } reply;

@@ -10,6 +10,7 @@
 #include "server/pubsub/tracking.h"
 #include "server/server.h"
 #include "server/session/client.h"
+#include "server/session/key_waits.h"
 #include "server/session/sessions.h"
 #include "server/settings.h"
 #include "server/transactions/transaction.h"
@@ -229,6 +230,39 @@ static void end_command(struct client *client, const struct dispatch_entry *entr
         client_send_deferred(client);
 }
 
+void dispatch_execute_woken(struct dispatch *dispatch, struct client *client,
+                            const struct dispatch_entry *entry, struct slice *arguments,
+                            size_t count, const struct slice *key)
+{
+    struct server *server = dispatch->server;
+    struct command_context context = {
+        .command = entry->command,
+        .arguments = arguments,
+        .count = count,
+        .reply = client->reply,
+        .keyspace = server->keyspace,
+        .database = client->database,
+        .services = &dispatch->services,
+        .session = client,
+        .no_touch = (client->flags & CLIENT_NO_TOUCH) != 0,
+        .woken_by = key,
+    };
+    size_t position = client->reply->out->length;
+    client->reply_start = position;
+    client->flags |= CLIENT_IN_COMMAND;
+    bool logged = effects_are_logged(server->effects);
+    if (logged)
+        effects_begin_command(server->effects, client, &context);
+    entry->command->run(&context);
+    if (logged)
+        effects_end_command(server->effects, client, &context, position);
+    dispatch->statistics.changes += context.changes;
+    if (UNLIKELY(client->reply->errors != 0))
+        dispatch_count_reply_errors(dispatch, client, position, NULL);
+    end_command(client, entry);
+    client->flags &= ~(unsigned)CLIENT_IN_COMMAND;
+}
+
 /* False: postponed, the command is to come again. */
 static bool run_one(struct dispatch *dispatch, struct client *client,
                     const struct resp_command *line, const struct dispatch_plan *plan)
@@ -255,6 +289,8 @@ static bool run_one(struct dispatch *dispatch, struct client *client,
         return false;
     }
     end_command(client, entry);
+    if (entry != NULL && !(entry->command->flags & COMMAND_READS))
+        key_waits_serve(dispatch->server->key_waits);
     return true;
 }
 

@@ -5,6 +5,7 @@
 #include "server/pubsub/tracking.h"
 #include "server/server.h"
 #include "server/session/client.h"
+#include "server/session/key_waits.h"
 #include "server/transactions/watches.h"
 #include "system/random.h"
 
@@ -13,6 +14,7 @@ static void key_changed(struct command_context *context, struct database *databa
 {
     struct client *client = client_of(context);
     watches_key_changed(client->server->watches, database, key);
+    key_waits_key_changed(client->server->key_waits, database, key);
     tracking_key_changed(client->server->tracking, client, key);
 }
 
@@ -34,7 +36,10 @@ static void flushing(struct command_context *context, struct database *database)
 
 static void swapping(struct command_context *context, struct database *a, struct database *b)
 {
-    watches_swapped(client_of(context)->server->watches, a, b);
+    struct server *server = client_of(context)->server;
+    watches_swapped(server->watches, a, b);
+    key_waits_database_changed(server->key_waits, a);
+    key_waits_database_changed(server->key_waits, b);
 }
 
 /* Only words that came from the socket just now have blocks of their own; queued ones are copies.
@@ -104,5 +109,6 @@ void dispatch_services_init(struct command_services *services)
         .random = random_bits,
         .flushing = flushing,
         .swapping = swapping,
+        .await = key_waits_begin,
     };
 }

@@ -19,6 +19,7 @@
 #include "server/pubsub/pubsub.h"
 #include "server/pubsub/tracking.h"
 #include "server/session/admission.h"
+#include "server/session/key_waits.h"
 #include "server/session/sessions.h"
 #include "server/settings.h"
 #include "server/transactions/watches.h"
@@ -127,6 +128,7 @@ static void create_modules(struct server *server, bool watches_signals)
     server->observe = observe_create(server, &settings->observe);
     server->admission = admission_create(server, &settings->admission);
     server->sessions = sessions_create(server, &settings->session);
+    server->key_waits = key_waits_create(server);
     server->watches = watches_create(server);
     server->pubsub = pubsub_create(server);
     server->tracking = tracking_create(server, &settings->tracking);
@@ -203,6 +205,7 @@ void server_destroy(struct server *server)
     tracking_destroy(server->tracking);
     pubsub_destroy(server->pubsub);
     watches_destroy(server->watches);
+    key_waits_destroy(server->key_waits);
     sessions_destroy(server->sessions);
     admission_destroy(server->admission);
     observe_destroy(server->observe);

@@ -28,6 +28,7 @@ struct server {
     struct dispatch *dispatch;           /* server/dispatch.h */
     struct sessions *sessions;           /* server/session/sessions.h */
     struct admission *admission;         /* server/session/admission.h */
+    struct key_waits *key_waits;         /* server/session/key_waits.h */
     struct watches *watches;             /* server/transactions/watches.h */
     struct pubsub *pubsub;               /* server/pubsub/pubsub.h */
     struct tracking *tracking;           /* server/pubsub/tracking.h */

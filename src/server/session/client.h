@@ -65,6 +65,7 @@ struct client {
     const struct dispatch_entry *last_command; /* NULL: none yet */
     struct blocking *blocking;                 /* while CLIENT_BLOCKED */
     struct durable_wait *durable_wait;         /* while WAITAOF waits */
+    struct key_wait *key_wait;                 /* while BLPOP and the like wait */
     uint64_t log_offset;                       /* end of its last write in the log */
 
     /* transactions */

@@ -1,0 +1,34 @@
+/* Clients that wait for a key: BLPOP, BZPOPMIN, XREAD BLOCK and their like (command_await).
+ *
+ * A change of a key that somebody waits for makes it ready; after the command or transaction that
+ * changed it, the commands of its waiters run anew, oldest first, until the key is gone. A waiter
+ * that found nothing waits on in its place. While nobody waits, a change costs one comparison. */
+#ifndef HOLDFAST_SERVER_SESSION_KEY_WAITS_H
+#define HOLDFAST_SERVER_SESSION_KEY_WAITS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/slice.h"
+
+struct client;
+struct command_await;
+struct command_context;
+struct database;
+struct key_waits;
+struct server;
+
+struct key_waits *key_waits_create(struct server *server);
+void key_waits_destroy(struct key_waits *waits);
+
+/* command_services.await. */
+bool key_waits_begin(struct command_context *context, const struct command_await *await);
+
+void key_waits_key_changed(struct key_waits *waits, struct database *database, struct slice key);
+/* What is at keys of this database has changed as a whole (SWAPDB). */
+void key_waits_database_changed(struct key_waits *waits, const struct database *database);
+
+/* Between two commands: runs the waiters of keys that are ready. */
+void key_waits_serve(struct key_waits *waits);
+
+#endif
