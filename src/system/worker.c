@@ -157,8 +157,8 @@ void worker_submit(struct worker *worker, struct worker_job *job)
     atomic_fetch_add_explicit(&worker->pending, 1, memory_order_relaxed);
     pthread_mutex_lock(&worker->lock);
     job_queue_add(&worker->submitted, job);
-    pthread_cond_signal(&worker->arrived);
     pthread_mutex_unlock(&worker->lock);
+    pthread_cond_signal(&worker->arrived); /* unlocked: the thread would wake up to wait for it */
 }
 
 void worker_wait(struct worker *worker)
