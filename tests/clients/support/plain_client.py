@@ -18,6 +18,14 @@ class Connection:
         self.socket.sendall(encode(*words))
 
     def read(self):
+        """One reply; an error is raised, but one inside an array is an element of it."""
+        reply = self.read_reply()
+        if isinstance(reply, AssertionError):
+            raise reply
+        return reply
+
+    def read_reply(self):
+        """One reply; an error is an AssertionError."""
         line = self.file.readline()
         if not line.endswith(b"\r\n"):
             raise ConnectionError("closed")
@@ -30,9 +38,9 @@ class Connection:
                 raise ConnectionError("closed")
             return data[:-2]
         if kind == b"*":
-            return [self.read() for _ in range(int(rest))]
+            return [self.read_reply() for _ in range(int(rest))]
         if kind == b"-":
-            raise AssertionError(line.decode())
+            return AssertionError(line.decode())
         return int(rest) if kind == b":" else rest
 
     def ask(self, *words):
