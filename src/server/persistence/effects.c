@@ -9,6 +9,7 @@
 #include "server/dispatch.h"
 #include "server/server.h"
 #include "server/session/client.h"
+#include "server/settings.h"
 
 struct effects *effects_create(struct server *server)
 {
@@ -42,7 +43,8 @@ void effects_release(struct effects *effects)
 static void gate_output(struct effects *effects, struct client *client, size_t position,
                         uint64_t gate)
 {
-    if (LIKELY(gate <= log_writer_durable_group(effects->log)))
+    if (LIKELY(gate <= log_writer_durable_group(effects->log)) ||
+        effects->server->settings->persistence.gates_off)
         return;
     log_writer_expect(effects->log, gate);
     connection_gate_output(client->connection, position, gate);

@@ -124,6 +124,7 @@ void held_server_start(struct held_server *out, struct held_disk *held, const ch
     out->settings.admission.port = server_process_free_port();
     settings_set_string(&out->settings.admission.bind, "127.0.0.1");
     out->settings.persistence.disk = &held->disk;
+    out->settings.persistence.gates_off = getenv(HELD_SERVER_WITHOUT_GATES) != NULL;
     out->settings.persistence.save_point_count = 0;
     if (server_create(&out->settings, out->configuration, false, &out->server) != OK) {
         fprintf(stderr, "the server could not be made\n");

@@ -27,6 +27,9 @@ void held_disk_wait_for_sync(struct held_disk *held); /* until one is held */
 void held_disk_fail_syncs(struct held_disk *held, int error_number);
 void held_disk_fill(struct held_disk *held, bool full);
 
+/* In the environment: the server answers before the disk does. For the control of a test. */
+#define HELD_SERVER_WITHOUT_GATES "HOLDFAST_TEST_WITHOUT_GATES"
+
 /* A server in a thread, in a folder of its own, with the log on this disk. */
 struct held_server {
     struct held_disk *held;
