@@ -22,7 +22,7 @@
 #include "system/event_loop.h"
 
 #define SLICE_US 20000        /* of loading in one turn: clients are only told to wait */
-#define FIRST_SLICE_US 500000 /* before the loop runs: small data is there at once */
+#define FIRST_SLICE_US 100000 /* before the loop runs: small data is there at once */
 #define PROGRESS_MS 5000      /* between two lines in the log */
 #define READ_SIZE ((size_t)1 << 20)
 

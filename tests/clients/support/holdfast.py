@@ -71,11 +71,7 @@ class Server:
         """Returns when the server answers. `port`: to come back where it was before."""
         for attempt in range(START_ATTEMPTS):
             self.port = port or free_port()
-            command = [self.program, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
-                       "--dir", self.folder] + self.config
-            with open(self.log_path, "ab") as log:
-                self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
-                                                stderr=subprocess.STDOUT, cwd=self.folder)
+            self.launch()
             if self.wait_until_answering():
                 return
             taken = "in use" in self.log()
@@ -83,6 +79,14 @@ class Server:
             if not taken:
                 break
         raise RuntimeError(f"{self.program} did not start; its log:\n{self.log()}")
+
+    def launch(self):
+        """Starts the process on self.port and does not wait for it."""
+        command = [self.program, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
+                   "--dir", self.folder] + self.config
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=subprocess.STDOUT, cwd=self.folder)
 
     def wait_until_answering(self):
         deadline = time.monotonic() + START_SECONDS_MAX
