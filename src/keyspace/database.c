@@ -480,6 +480,16 @@ void database_reserve(struct database *database, size_t count)
     table_reserve(&database->table, count);
 }
 
+void database_fill(struct database *database, bool on)
+{
+    table_fill(&database->table, on);
+}
+
+bool database_fit(struct database *database, size_t *position)
+{
+    return table_fit(&database->table, position);
+}
+
 size_t database_clear(struct database *database)
 {
     size_t count = database->table.count;
@@ -490,6 +500,7 @@ size_t database_clear(struct database *database)
     struct garbage *garbage = memory_allocate(sizeof *garbage);
     *garbage = (struct garbage){.table = database->table, .expiry = database->expiry};
     table_init(&database->table, &garbage->table.seed);
+    table_fill(&database->table, garbage->table.filling);
     database->expiry = expiry_index_create();
     keyspace_discard(database->keyspace, garbage, garbage_free_some);
     return count;

@@ -112,6 +112,10 @@ size_t database_table_slots(const struct database *database);   /* slots of all 
  */
 void database_reserve(struct database *database, size_t count);
 
+/* For loading: see table_fill and table_fit. */
+void database_fill(struct database *database, bool on);
+bool database_fit(struct database *database, size_t *position);
+
 /* FLUSHDB: empty at once; the memory goes to the keyspace's discard hook. Returns how many keys
  * there were. */
 size_t database_clear(struct database *database);

@@ -236,6 +236,11 @@ static unsigned size_for(size_t count)
     return size;
 }
 
+static unsigned size_of_half(const struct table *table, size_t count)
+{
+    return table->filling ? (unsigned)SEGMENT_SIZE_LAST : size_for(count);
+}
+
 static void segment_split(struct table *table, uint64_t hash, struct segment segment,
                           const struct segment_content *content)
 {
@@ -245,8 +250,8 @@ static void segment_split(struct table *table, uint64_t hash, struct segment seg
     size_t high_count = 0;
     for (size_t i = 0; i < content->count; i++)
         high_count += hash_goes_high(content->hashes[i], depth);
-    struct segment low = segment_create(depth, size_for(content->count - high_count));
-    struct segment high = segment_create(depth, size_for(high_count));
+    struct segment low = segment_create(depth, size_of_half(table, content->count - high_count));
+    struct segment high = segment_create(depth, size_of_half(table, high_count));
     for (size_t i = 0; i < content->count; i++) {
         bool goes_high = hash_goes_high(content->hashes[i], depth);
         segment_place(goes_high ? high : low, content->hashes[i], content->references[i]);
@@ -281,7 +286,34 @@ static void table_grow(struct table *table, uint64_t hash, struct segment segmen
     if (segment.size == SEGMENT_SIZE_LAST)
         segment_split(table, hash, segment, &content);
     else
-        segment_resize(table, hash, segment, &content, segment.size + 1);
+        segment_resize(table, hash, segment, &content,
+                       table->filling && segment.size >= SEGMENT_SIZE_SPLIT
+                           ? (unsigned)SEGMENT_SIZE_LAST
+                           : segment.size + 1);
+}
+
+void table_fill(struct table *table, bool on)
+{
+    table->filling = on;
+}
+
+bool table_fit(struct table *table, size_t *position)
+{
+    ASSERT(!table->filling);
+    if (table->directory == NULL || *position >= (size_t)1 << table->depth)
+        return false;
+    struct segment segment = segment_of_word(table->directory[*position]);
+    unsigned size = size_for(*segment_count(segment));
+    if (size < segment.size) {
+        struct segment_content content;
+        content.count = 0;
+        segment_collect(segment, &content);
+        content_hash(table, &content);
+        uint64_t hash = table->depth > 0 ? (uint64_t)*position << (64 - table->depth) : 0;
+        segment_resize(table, hash, segment, &content, size);
+    }
+    *position += (size_t)1 << (table->depth - segment.depth);
+    return true;
 }
 
 /* The other half of the split that made this segment, if it still is one segment; buckets NULL if

@@ -37,6 +37,7 @@ struct table {
     size_t count;             /* entries */
     size_t buckets;           /* of all segments */
     size_t drained;           /* by table_drain: directory words whose segments are gone */
+    bool filling;             /* see table_fill */
     uint64_t window;          /* of all references, see entry_reference.h */
     struct hash_seed seed;
 };
@@ -49,6 +50,12 @@ struct entry *table_find(const struct table *table, uint64_t hash, struct slice 
 /* Makes room at once for about `count` entries, in a table in which nothing was ever put; else
  * nothing happens. For loading: growing would place every entry some ten times. */
 void table_reserve(struct table *table, size_t count);
+
+/* While `on` the table grows by doubling segments, so that each entry is placed a quarter as often:
+ * for loading. Afterwards table_fit gives back what is too much, a segment a call, beginning at
+ * *position 0; false when it has been through. */
+void table_fill(struct table *table, bool on);
+bool table_fit(struct table *table, size_t *position);
 
 /* The key of `entry` must not be in the table. */
 void table_insert(struct table *table, uint64_t hash, struct entry *entry);

@@ -54,7 +54,7 @@ def launch(server):
 def while_it_loads(server):
     connection = launch(server)
     said = {words: ask(connection, *words) for words in (
-        (b"GET", b"key:1"), (b"PING",), (b"SET", b"a", b"1"), (b"DBSIZE",), (b"MULTI",),
+        (b"GET", b"key:1"), (b"PING",), (b"SET", b"a", b"1"), (b"DBSIZE",),
         (b"CONFIG", b"GET", b"appendonly"), (b"SELECT", b"1"), (b"BGREWRITEAOF",))}
     info = ask(connection, b"INFO", b"persistence")
     for words in said:
@@ -83,6 +83,7 @@ def main():
         until = time.monotonic() + 60
         while ask(connection, b"DBSIZE") == LOADING and time.monotonic() < until:
             time.sleep(0.01)
+        connection.ask(b"SELECT", b"0")
         report("then all keys are there", ask(connection, b"DBSIZE") == KEYS)
         report("and can be written", ask(connection, b"SET", b"a", b"1") == b"OK")
 

@@ -9,6 +9,7 @@
 #include "base/chain.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "keyspace/database.h"
 #include "keyspace/keyspace.h"
 #include "persist/log_directory.h"
 #include "persist/rdb_reader.h"
@@ -23,6 +24,7 @@
 
 #define SLICE_US 20000        /* of loading in one turn: clients are only told to wait */
 #define FIRST_SLICE_US 100000 /* before the loop runs: small data is there at once */
+#define FIT_STEPS 64          /* segments brought to size between two looks at the clock */
 #define PROGRESS_MS 5000      /* between two lines in the log */
 #define READ_SIZE ((size_t)1 << 20)
 
@@ -39,6 +41,11 @@ struct loading {
     struct chain_pool *pool;
     struct chain output;
     struct resp_writer reply;
+
+    /* all is loaded: the tables are brought to size */
+    bool fitting;
+    int fitted;      /* databases that are */
+    size_t position; /* of table_fit in the next one */
 
     int64_t begun_ms, told_ms;
 };
@@ -234,19 +241,56 @@ static void end_badly(struct persistence *persistence, const char *why)
     loading_destroy(persistence);
 }
 
+static void fill_tables(struct keyspace *keyspace, bool on)
+{
+    for (int i = 0; i < keyspace_database_count(keyspace); i++)
+        database_fill(keyspace_database(keyspace, i), on);
+}
+
+/* True when it is done. */
+static bool fit_some(struct loading *loading)
+{
+    struct keyspace *keyspace = loading->persistence->server->keyspace;
+    if (!loading->fitting)
+        fill_tables(keyspace, false);
+    loading->fitting = true;
+    for (int i = 0; i < FIT_STEPS; i++) {
+        if (database_fit(keyspace_database(keyspace, loading->fitted), &loading->position))
+            continue;
+        loading->position = 0;
+        if (++loading->fitted == keyspace_database_count(keyspace))
+            return true;
+    }
+    return false;
+}
+
+static void fit(struct persistence *persistence, int64_t until_us)
+{
+    bool done;
+    do
+        done = fit_some(persistence->loading);
+    while (!done && clock_monotonic_us(persistence->server->clock) < until_us);
+    if (done)
+        end_well(persistence);
+}
+
 static void slice(struct persistence *persistence, int64_t budget_us)
 {
     struct loading *loading = persistence->loading;
     struct clock *clock = persistence->server->clock;
+    int64_t until_us = clock_monotonic_us(clock) + budget_us;
+    if (loading->fitting) {
+        fit(persistence, until_us);
+        return;
+    }
     if (loading->recovery != NULL) {
         enum recovery_status status = recovery_step(loading->recovery, budget_us);
         if (status == RECOVERY_DONE)
-            end_well(persistence);
+            fit(persistence, until_us);
         else if (status == RECOVERY_REFUSED)
             end_badly(persistence, recovery_error(loading->recovery));
         return;
     }
-    int64_t until_us = clock_monotonic_us(clock) + budget_us;
     char why[512], problem[256];
     enum rdb_status status;
     do
@@ -255,7 +299,7 @@ static void slice(struct persistence *persistence, int64_t budget_us)
     snprintf(why, sizeof why, "The snapshot %s is damaged and is not loaded: %s",
              persistence->settings->snapshot_file, problem);
     if (status == RDB_DONE)
-        end_well(persistence);
+        fit(persistence, until_us);
     else if (status == RDB_REFUSED)
         end_badly(persistence, why);
 }
@@ -285,6 +329,7 @@ void loading_begin(struct persistence *persistence)
             persistence_loaded(persistence, NULL);
         return;
     }
+    fill_tables(server->keyspace, true);
     keyspace_freeze_expiry(server->keyspace, true);
     keyspace_set_time(server->keyspace, INT64_MIN); /* the log says what has expired */
     slice(persistence, FIRST_SLICE_US);

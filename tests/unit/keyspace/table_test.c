@@ -297,10 +297,39 @@ static void room_made_before_is_used_and_given_back(void **state)
     }
 }
 
+static void a_table_that_was_filled_is_fitted_to_the_size_of_one_that_grew(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {0, 5, 700, 3000, 60000};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        struct model *grown = model_create(sizes[i]), *filled = model_create(sizes[i]);
+        table_fill(&filled->table, true);
+        for (size_t number = 0; number < sizes[i]; number++) {
+            model_insert(grown, number);
+            model_insert(filled, number);
+        }
+        table_check(&filled->table);
+        size_t before = filled->table.buckets, position = 0;
+        table_fill(&filled->table, false);
+        while (table_fit(&filled->table, &position))
+            table_check(&filled->table);
+        assert_true(filled->table.buckets <= before);
+        assert_true(filled->table.buckets <= grown->table.buckets + grown->table.buckets / 4);
+        for (size_t number = 0; number < sizes[i]; number++) {
+            model_remove(filled, number);
+            model_remove(grown, number);
+        }
+        assert_int_equal(filled->table.count, 0);
+        model_destroy(filled);
+        model_destroy(grown);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(room_made_before_is_used_and_given_back),
+        cmocka_unit_test(a_table_that_was_filled_is_fitted_to_the_size_of_one_that_grew),
         cmocka_unit_test(random_changes_leave_what_a_plain_model_has),
         cmocka_unit_test(a_table_that_empties_gives_its_memory_back),
         cmocka_unit_test(a_growing_table_stays_three_quarters_full),
