@@ -18,6 +18,7 @@ struct report;
 struct bench {
     const char *server_path; /* of holdfast-server */
     const char *redis_path;
+    const char *memcached_path;
     const char *output_folder; /* where reports and the servers' logs go */
     int turns;                 /* how often each measurement is made; 0: as the suite likes */
     bool quick;                /* a tenth of the keys: to see that it works */
@@ -36,6 +37,7 @@ extern const struct suite durability_suite;
 extern const struct suite restart_suite;
 extern const struct suite compaction_suite;
 extern const struct suite publish_suite;
+extern const struct suite throughput_suite;
 
 /* How often to measure: what the user said, else `preferred`; once when quick. */
 int bench_turns(const struct bench *bench, int preferred);

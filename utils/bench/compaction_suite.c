@@ -132,7 +132,7 @@ static void run(const struct bench *bench, struct report *report)
     };
     int turns = bench_turns(bench, 1);
     for (int turn = 0; turn < turns; turn++) {
-        for (int side = 0; side < SIDES; side++) {
+        for (int side = 0; side < SIDES_OF_REDIS; side++) {
             if (!contender_is_there(bench, (enum side)side))
                 continue;
             bench_progress("%s: compaction", contender_name((enum side)side));

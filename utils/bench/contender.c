@@ -1,6 +1,7 @@
 #include "bench/contender.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "bench/bench.h"
+#include "bench/floor.h"
 #include "bench/wire.h"
 
 #define START_MS_MAX 10000
@@ -23,17 +25,20 @@
 
 const char *contender_name(enum side side)
 {
-    return side == SIDE_HOLDFAST ? "holdfast" : "redis";
+    static const char *const names[SIDES] = {"holdfast", "redis", "memcached", "floor"};
+    return names[side];
 }
 
 static const char *program(const struct bench *bench, enum side side)
 {
+    if (side == SIDE_MEMCACHED)
+        return bench->memcached_path;
     return side == SIDE_HOLDFAST ? bench->server_path : bench->redis_path;
 }
 
 bool contender_is_there(const struct bench *bench, enum side side)
 {
-    return access(program(bench, side), X_OK) == 0;
+    return side == SIDE_FLOOR || access(program(bench, side), X_OK) == 0;
 }
 
 static int free_port(void)
@@ -46,6 +51,13 @@ static int free_port(void)
         bench_fail("no free port on the loopback");
     close(descriptor);
     return ntohs(address.sin_port);
+}
+
+static _Noreturn void become_memcached(const struct bench *bench, const char *port)
+{
+    execl(bench->memcached_path, "memcached", "-u", "root", "-l", "127.0.0.1", "-U", "0", "-t", "1",
+          "-m", "4096", "-c", "16384", "-p", port, (char *)NULL);
+    _exit(127);
 }
 
 static _Noreturn void become(const struct bench *bench, enum side side, int port,
@@ -62,6 +74,10 @@ static _Noreturn void become(const struct bench *bench, enum side side, int port
         dup2(descriptor, STDOUT_FILENO);
         dup2(descriptor, STDERR_FILENO);
     }
+    if (side == SIDE_FLOOR)
+        floor_run(port);
+    if (side == SIDE_MEMCACHED)
+        become_memcached(bench, port_text);
     char here[PATH_MAX], path[2 * PATH_MAX]; /* absolute: the folder may change */
     const char *named = program(bench, side);
     snprintf(path, sizeof path, "%s%s%s", named[0] == '/' ? "" : getcwd(here, sizeof here),
@@ -95,7 +111,8 @@ void contender_start_in(struct contender *contender, const struct bench *bench, 
     for (int waited_ms = 0;; waited_ms += START_STEP_MS) {
         struct wire wire;
         if (wire_try_open(&wire, contender->port)) {
-            bool ready = wire_command(&wire, "PING").type == '+'; /* not -LOADING */
+            bool ready = side == SIDE_MEMCACHED ||
+                         wire_command(&wire, "PING").type == '+'; /* not -LOADING */
             wire_close(&wire);
             if (ready)
                 return;
@@ -151,6 +168,29 @@ int64_t contender_cpu_ns(const struct contender *contender)
     int64_t cpu_ns, queued_ns;
     read_schedule(contender, &cpu_ns, &queued_ns);
     return cpu_ns;
+}
+
+int64_t contender_all_cpu_ns(const struct contender *contender)
+{
+    char path[64];
+    int64_t sum = 0;
+    snprintf(path, sizeof path, "/proc/%d/task", (int)contender->pid);
+    DIR *tasks = opendir(path);
+    if (tasks == NULL)
+        bench_fail("%s is gone: see its log", contender_name(contender->side));
+    for (struct dirent *task; (task = readdir(tasks)) != NULL;) {
+        char name[512];
+        int64_t cpu_ns;
+        snprintf(name, sizeof name, "%s/%s/schedstat", path, task->d_name);
+        FILE *file = task->d_name[0] == '.' ? NULL : fopen(name, "r");
+        if (file == NULL)
+            continue;
+        if (fscanf(file, "%" SCNd64, &cpu_ns) == 1)
+            sum += cpu_ns;
+        fclose(file);
+    }
+    closedir(tasks);
+    return sum;
 }
 
 int64_t contender_queued_ns(const struct contender *contender)

@@ -1,4 +1,5 @@
-/* A server under measurement: Holdfast or Redis, started and stopped by the bench. */
+/* A server under measurement: Holdfast or what it is compared with, started and stopped by the
+ * bench. */
 #ifndef HOLDFAST_BENCH_CONTENDER_H
 #define HOLDFAST_BENCH_CONTENDER_H
 
@@ -9,8 +10,14 @@
 
 struct bench;
 
-enum side { SIDE_HOLDFAST, SIDE_REDIS };
-#define SIDES 2
+enum side {
+    SIDE_HOLDFAST,
+    SIDE_REDIS,
+    SIDE_MEMCACHED,
+    SIDE_FLOOR, /* floor.h: a part of the bench */
+};
+#define SIDES 4
+#define SIDES_OF_REDIS 2 /* that speak all of its protocol */
 
 struct contender {
     enum side side;
@@ -34,7 +41,8 @@ void contender_stop(struct contender *contender);
 
 /* What the system says of the process. */
 size_t contender_resident_bytes(const struct contender *contender);
-int64_t contender_cpu_ns(const struct contender *contender);
+int64_t contender_cpu_ns(const struct contender *contender); /* of its main thread */
+int64_t contender_all_cpu_ns(const struct contender *contender);
 /* Of the process and its children: memory that is shared counts by its share. */
 size_t contender_pss_bytes(const struct contender *contender);
 /* How long it has been ready to run while something else had the core: noise of the machine. */

@@ -90,7 +90,7 @@ static void measure_writers(const struct bench *bench, struct report *report, in
     struct report_row *both = report_add_row(report, label, "x", TARGET_VALUE, 1 / 0.9);
     int turns = bench_turns(bench, 3);
     for (int turn = 0; turn < turns; turn++) {
-        for (int side = 0; side < SIDES; side++) {
+        for (int side = 0; side < SIDES_OF_REDIS; side++) {
             if (!contender_is_there(bench, (enum side)side))
                 continue;
             bench_progress("%s: %d writers", contender_name((enum side)side), writers);
@@ -113,7 +113,7 @@ static void measure_reader(const struct bench *bench, struct report *report)
         report_add_row(report, "a reader: always beside no log", "x", TARGET_VALUE, 1.3);
     int turns = bench_turns(bench, 3);
     for (int turn = 0; turn < turns; turn++) {
-        for (int side = 0; side < SIDES; side++) {
+        for (int side = 0; side < SIDES_OF_REDIS; side++) {
             if (!contender_is_there(bench, (enum side)side))
                 continue;
             bench_progress("%s: a reader beside writers", contender_name((enum side)side));
@@ -137,7 +137,7 @@ static void measure_alone(const struct bench *bench, struct report *report)
     int turns = bench_turns(bench, 3);
     for (int turn = 0; turn < turns; turn++) {
         bench_progress("one writer");
-        for (int side = 0; side < SIDES; side++) {
+        for (int side = 0; side < SIDES_OF_REDIS; side++) {
             if (!contender_is_there(bench, (enum side)side))
                 continue;
             double with = run_clients(bench, (enum side)side, always, 1, 0).write_p50;

@@ -269,7 +269,7 @@ static void run(const struct bench *bench, struct report *report)
         report_add_row(report, "storm: lateness of events, p99", "ms", TARGET_NONE, 0),
         report_add_row(report, "storm: lateness of events, max", "ms", TARGET_NONE, 0),
     };
-    for (int side = 0; side < SIDES; side++) {
+    for (int side = 0; side < SIDES_OF_REDIS; side++) {
         if (!contender_is_there(bench, (enum side)side))
             continue;
         for (int turn = 0; turn < bench_turns(bench, 1); turn++) {

@@ -216,7 +216,7 @@ static void run(const struct bench *bench, struct report *report)
         struct outcome outcome = measure_in_child(count);
         add_outcome(&rows, &outcome, count);
     }
-    for (int side = 0; side < SIDES; side++) {
+    for (int side = 0; side < SIDES_OF_REDIS; side++) {
         if (!contender_is_there(bench, (enum side)side))
             continue;
         bench_progress("%s: %zu keys", contender_name((enum side)side), count);

@@ -13,8 +13,8 @@
 #define PATH_BYTES 512
 
 static const struct suite *const suites[] = {
-    &memory_suite,  &insert_latency_suite, &expiry_suite, &durability_suite,
-    &restart_suite, &compaction_suite,     &publish_suite};
+    &memory_suite,  &insert_latency_suite, &expiry_suite,  &durability_suite,
+    &restart_suite, &compaction_suite,     &publish_suite, &throughput_suite};
 #define SUITES (sizeof suites / sizeof suites[0])
 
 static void print_usage(FILE *out)
@@ -22,6 +22,7 @@ static void print_usage(FILE *out)
     fputs("holdfast-bench [OPTION]... [SUITE]...\n"
           "  --server PATH   of holdfast-server (default: beside this program)\n"
           "  --redis PATH    of redis-server (default: /usr/bin/redis-server)\n"
+          "  --memcached PATH (default: /usr/bin/memcached)\n"
           "  --output DIR    for JSON and logs (default: bench/ beside this program)\n"
           "  --turns N       measure each figure N times\n"
           "  --quick         a tenth of the keys, one turn\n"
@@ -71,17 +72,21 @@ static size_t run_suite(const struct bench *bench, const struct suite *suite)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"server", required_argument, NULL, 's'}, {"redis", required_argument, NULL, 'r'},
-        {"output", required_argument, NULL, 'o'}, {"turns", required_argument, NULL, 't'},
-        {"quick", no_argument, NULL, 'q'},        {"check", no_argument, NULL, 'c'},
-        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"server", required_argument, NULL, 's'},
+                                            {"redis", required_argument, NULL, 'r'},
+                                            {"memcached", required_argument, NULL, 'm'},
+                                            {"output", required_argument, NULL, 'o'},
+                                            {"turns", required_argument, NULL, 't'},
+                                            {"quick", no_argument, NULL, 'q'},
+                                            {"check", no_argument, NULL, 'c'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
     char self[PATH_BYTES], server[PATH_BYTES + 32], output[PATH_BYTES + 32];
     snprintf(self, sizeof self, "%s", argv[0]);
     const char *folder = dirname(self);
     snprintf(server, sizeof server, "%s/holdfast-server", folder);
     snprintf(output, sizeof output, "%s/bench", folder);
-    struct bench bench = {server, "/usr/bin/redis-server", output, 0, false};
+    struct bench bench = {server, "/usr/bin/redis-server", "/usr/bin/memcached", output, 0, false};
     bool check = false;
     for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
         switch (option) {
@@ -90,6 +95,9 @@ int main(int argc, char **argv)
             break;
         case 'r':
             bench.redis_path = optarg;
+            break;
+        case 'm':
+            bench.memcached_path = optarg;
             break;
         case 'o':
             bench.output_folder = optarg;

@@ -124,7 +124,7 @@ static void run(const struct bench *bench, struct report *report)
             report_add_row(report, label, "CPU ns/message", TARGET_RATIO, RATIO_MAX);
         int turns = bench_turns(bench, TURNS);
         for (int turn = 0; turn < turns; turn++)
-            for (int side = 0; side < SIDES; side++) {
+            for (int side = 0; side < SIDES_OF_REDIS; side++) {
                 if (!contender_is_there(bench, (enum side)side))
                     continue;
                 bench_progress("%s: %s", contender_name((enum side)side), label);

@@ -14,7 +14,7 @@
 #define TEXT_MAX 256 /* bytes of a label or note */
 
 struct report_row {
-    char label[TEXT_MAX], unit[16];
+    char label[TEXT_MAX], unit[32];
     enum report_target target;
     double bound;
     double values[SIDES][VALUES_MAX];
@@ -139,21 +139,34 @@ static void print_figure(FILE *out, double value)
         fprintf(out, " %12.*f", fabs(value) < 10 ? 3 : fabs(value) < 1000 ? 1 : 0, value);
 }
 
+/* Holdfast and Redis have a column always, the others where they have a figure. */
+static bool has_side(const struct report *report, enum side side)
+{
+    bool found = side < SIDES_OF_REDIS;
+    for (size_t i = 0; i < report->row_count && !found; i++)
+        found = report->rows[i]->counts[side] > 0;
+    return found;
+}
+
 void report_print(const struct report *report, FILE *out)
 {
     static const char *const verdicts[] = {"", "met", "NOT MET"};
-    fprintf(out, "\n%s: %s\n%-66s %12s %12s %12s %10s\n", report->name, report->summary, "",
-            "holdfast", "redis", "ratio", "target");
+    fprintf(out, "\n%s: %s\n%-66s", report->name, report->summary, "");
+    for (int side = 0; side < SIDES; side++)
+        if (has_side(report, (enum side)side))
+            fprintf(out, " %12s", contender_name((enum side)side));
+    fprintf(out, " %12s %10s\n", "ratio", "target");
     for (size_t i = 0; i < report->row_count; i++) {
         const struct report_row *row = report->rows[i];
-        char label[TEXT_MAX + 32], target[32] = "";
+        char label[TEXT_MAX + 64], target[32] = "";
         snprintf(label, sizeof label, "%s, %s", row->label, row->unit);
         if (row->target != TARGET_NONE)
             snprintf(target, sizeof target, "<= %g%s", row->bound,
                      row->target == TARGET_RATIO ? "x" : "");
         fprintf(out, "%-66s", label);
-        print_figure(out, report_median(row, SIDE_HOLDFAST));
-        print_figure(out, report_median(row, SIDE_REDIS));
+        for (int side = 0; side < SIDES; side++)
+            if (has_side(report, (enum side)side))
+                print_figure(out, report_median(row, (enum side)side));
         print_figure(out, row_ratio(row));
         fprintf(out, " %10s %s\n", target, verdicts[row_verdict(row)]);
     }
@@ -186,7 +199,7 @@ static void write_number(FILE *out, double value)
 
 static void write_side(FILE *out, const struct report_row *row, enum side side)
 {
-    fprintf(out, ", \"%s\": {\"median\": ", side == SIDE_HOLDFAST ? "holdfast" : "redis");
+    fprintf(out, ", \"%s\": {\"median\": ", contender_name(side));
     write_number(out, report_median(row, side));
     fputs(", \"values\": [", out);
     for (size_t i = 0; i < row->counts[side]; i++) {
@@ -204,8 +217,9 @@ static void write_row(FILE *out, const struct report_row *row)
     write_text(out, row->label);
     fputs(", \"unit\": ", out);
     write_text(out, row->unit);
-    write_side(out, row, SIDE_HOLDFAST);
-    write_side(out, row, SIDE_REDIS);
+    for (int side = 0; side < SIDES; side++)
+        if (side < SIDES_OF_REDIS || row->counts[side] > 0)
+            write_side(out, row, (enum side)side);
     fputs(", \"ratio\": ", out);
     write_number(out, row_ratio(row));
     fprintf(out, ", \"target\": \"%s\", \"bound\": ", targets[row->target]);

@@ -91,7 +91,7 @@ static void run(const struct bench *bench, struct report *report)
         report_add_row(report, "start, compacted log", "s", TARGET_RATIO, 0.5);
     int turns = bench_turns(bench, 1);
     for (int turn = 0; turn < turns; turn++) {
-        for (int side = 0; side < SIDES; side++) {
+        for (int side = 0; side < SIDES_OF_REDIS; side++) {
             if (!contender_is_there(bench, (enum side)side))
                 continue;
             bench_progress("%s: restart", contender_name((enum side)side));
