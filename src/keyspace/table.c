@@ -28,7 +28,8 @@ enum {
 #define LOAD_AFTER_SHRINK 70
 #define LOAD_AFTER_SPLIT 85
 
-#define PREFETCH_AHEAD 8 /* entries whose keys are on their way while one is placed */
+#define PREFETCH_BUCKETS 2 /* in which a key is looked for ahead of time */
+#define PREFETCH_AHEAD 8   /* entries whose keys are on their way while one is placed */
 
 /* --- directory words: address (48 bits), depth (8), index of size (8) --- */
 
@@ -429,7 +430,9 @@ void table_prefetch_bucket(const struct table *table, uint64_t hash)
     if (table->count == 0)
         return;
     struct segment segment = table_segment(table, hash);
-    __builtin_prefetch(&segment.buckets[home_bucket(segment, hash)]);
+    unsigned home = home_bucket(segment, hash);
+    __builtin_prefetch(&segment.buckets[home]);
+    __builtin_prefetch(&segment.buckets[next_bucket(segment, home)]); /* one in four is there */
 }
 
 void table_prefetch_entry(const struct table *table, uint64_t hash)
@@ -437,10 +440,20 @@ void table_prefetch_entry(const struct table *table, uint64_t hash)
     if (table->count == 0)
         return;
     struct segment segment = table_segment(table, hash);
-    const struct bucket *bucket = &segment.buckets[home_bucket(segment, hash)];
-    for (unsigned match = bucket_match(bucket, bucket_tag(hash)); match != 0; match &= match - 1)
-        __builtin_prefetch(entry_reference_entry(
-            bucket_reference(bucket, (unsigned)__builtin_ctz(match)), table->window));
+    unsigned index = home_bucket(segment, hash);
+    for (unsigned looked_at = 0; looked_at < PREFETCH_BUCKETS; looked_at++) {
+        const struct bucket *bucket = &segment.buckets[index];
+        for (unsigned match = bucket_match(bucket, bucket_tag(hash)); match != 0;
+             match &= match - 1) {
+            const char *entry = (const char *)entry_reference_entry(
+                bucket_reference(bucket, (unsigned)__builtin_ctz(match)), table->window);
+            __builtin_prefetch(entry);
+            __builtin_prefetch(entry + BUCKET_SIZE); /* the next line: a small value's bytes */
+        }
+        if (bucket->overflow == 0)
+            break;
+        index = next_bucket(segment, index);
+    }
 }
 
 /* --- changing --- */

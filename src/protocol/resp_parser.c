@@ -7,10 +7,12 @@
 #include "base/memory.h"
 #include "base/number.h"
 
-#define CHUNK_ARGUMENTS 192  /* of the first chunk of a batch */
-#define PARTIAL_KEPT_MAX 4   /* arguments whose room is kept between batches */
-#define PARTIAL_BELIEVED 64  /* arguments for which there is room before they have come */
-#define ERROR_LENGTH_MAX 128 /* bytes */
+#define CHUNK_ARGUMENTS 192      /* of the first chunk of a batch */
+#define WHOLE_ARGUMENTS_MAX 1024 /* of a command parsed at once */
+#define WHOLE_LINE_MAX 8         /* bytes of a line there: a sign, six digits, CR */
+#define PARTIAL_KEPT_MAX 4       /* arguments whose room is kept between batches */
+#define PARTIAL_BELIEVED 64      /* arguments for which there is room before they have come */
+#define ERROR_LENGTH_MAX 128     /* bytes */
 
 enum state {
     STATE_START,        /* before a command */
@@ -374,6 +376,60 @@ static enum resp_status read_step(struct resp_parser *parser, struct slice input
     return RESP_ERROR;
 }
 
+/* --- the fast path: a command that is there as a whole --- */
+
+/* A sign and up to six digits; NULL if it is anything else, or not all there. */
+static inline const char *read_short_line(const char *at, const char *end, char sign,
+                                          size_t *number)
+{
+    if (UNLIKELY(end - at < 4 || at[0] != sign || !is_digit(at[1])))
+        return NULL;
+    size_t value = (size_t)(at[1] - '0');
+    if (LIKELY(at[2] == '\r')) {
+        *number = value;
+        return at + 4;
+    }
+    if (value == 0)
+        return NULL;
+    const char *last = end - at > WHOLE_LINE_MAX ? at + WHOLE_LINE_MAX : end - 1;
+    for (at += 2; at < last && is_digit(*at); at++)
+        value = value * 10 + (size_t)(*at - '0');
+    if (UNLIKELY(at >= last || *at != '\r'))
+        return NULL;
+    *number = value;
+    return at + 2;
+}
+
+/* What nearly all input is: an array of bulk strings within the limits, all there. False: it is
+ * not, nothing has happened, and the state machine finds out what it is. */
+static bool parse_whole(struct resp_parser *parser, struct slice input,
+                        const struct resp_limits *limits, struct resp_command *command,
+                        size_t *consumed)
+{
+    const char *end = input.data + input.length;
+    size_t count, length;
+    const char *at = read_short_line(input.data, end, '*', &count);
+    if (at == NULL || count == 0 || count > WHOLE_ARGUMENTS_MAX ||
+        (int64_t)count > limits->argument_count_max)
+        return false;
+    struct slice *arguments = batch_room(parser, count);
+    if (arguments == NULL)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        at = read_short_line(at, end, '$', &length);
+        if (UNLIKELY(at == NULL || (int64_t)length > limits->bulk_length_max ||
+                     end - at < (ptrdiff_t)length + 2)) {
+            parser->chunks->used -= count;
+            return false;
+        }
+        arguments[i] = slice_of(at, length);
+        at += length + 2;
+    }
+    *consumed = (size_t)(at - input.data);
+    *command = (struct resp_command){arguments, count, *consumed};
+    return true;
+}
+
 enum resp_status resp_parser_next(struct resp_parser *parser, struct slice input,
                                   const struct resp_limits *limits, struct resp_command *command,
                                   size_t *consumed)
@@ -381,6 +437,12 @@ enum resp_status resp_parser_next(struct resp_parser *parser, struct slice input
     *consumed = 0;
     if (input.length == 0)
         return RESP_INCOMPLETE;
+    if (LIKELY(parser->state == STATE_START && parser->position == 0)) {
+        if (LIKELY(input.data[0] == '*') && parse_whole(parser, input, limits, command, consumed)) {
+            parser->searched = 0;
+            return RESP_COMMAND;
+        }
+    }
     if (parser->state == STATE_START && input.data[0] != '*')
         return parse_inline(parser, input, command, consumed);
     do {
