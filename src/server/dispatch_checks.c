@@ -10,6 +10,7 @@
 #include "server/server.h"
 #include "server/session/client.h"
 #include "server/session/sessions.h"
+#include "server/settings.h"
 #include "server/transactions/transaction.h"
 
 #define PREVIEW_MAX 128 /* bytes of a command or its arguments shown in an error */
@@ -186,7 +187,8 @@ enum verdict dispatch_check(struct dispatch *dispatch, struct client *client,
         dispatch_reject(dispatch, client, entry, "ERR Command not allowed inside a transaction");
         return VERDICT_REFUSED;
     }
-    if (UNLIKELY(memory_limit_is_short(dispatch->server->memory_limit)) &&
+    if (UNLIKELY(dispatch->server->settings->memory.bytes_max != 0) &&
+        memory_limit_is_short(dispatch->server->memory_limit) &&
         ((flags & COMMAND_GROWS) || (in_multi && !(traits & TRAIT_OOM_IN_MULTI)))) {
         dispatch->statistics.evicted_refusals++;
         dispatch_reject(dispatch, client, entry,

@@ -106,7 +106,8 @@ bool memory_limit_is_short(struct memory_limit *memory_limit)
 
 void memory_limit_end_turn(struct memory_limit *memory_limit)
 {
-    if (memory_limit->unfinished && !memory_limit_is_short(memory_limit) &&
-        memory_limit->unfinished)
+    bool stands_still =
+        !memory_limit->unfinished && memory_limit->statistics.exceeded_since_ms == 0;
+    if (!stands_still && !memory_limit_is_short(memory_limit) && memory_limit->unfinished)
         event_loop_turn_again(memory_limit->server->loop);
 }

@@ -18,7 +18,7 @@ struct awaited_key {
     struct database *database;
     uint64_t hash;       /* the key's own */
     struct list waiters; /* of struct waiter, oldest first */
-    struct list ready;   /* in key_waits.ready, or in no list */
+    struct list ready;   /* in key_waits_head.ready, or in no list */
     char name[];
 };
 
@@ -43,9 +43,9 @@ struct key_wait {
 };
 
 struct key_waits {
+    struct key_waits_head head; /* first */
     struct server *server;
     struct name_table keys;
-    struct list ready; /* of struct awaited_key, in the order they became so */
     bool serving;
 };
 
@@ -53,7 +53,7 @@ struct key_waits *key_waits_create(struct server *server)
 {
     struct key_waits *waits = memory_allocate_zeroed(sizeof *waits);
     waits->server = server;
-    list_init(&waits->ready);
+    list_init(&waits->head.ready);
     return waits;
 }
 
@@ -112,7 +112,7 @@ static void drop_if_unawaited(struct key_waits *waits, struct awaited_key *await
 static void make_ready(struct key_waits *waits, struct awaited_key *awaited)
 {
     if (list_is_empty(&awaited->ready))
-        list_add_last(&waits->ready, &awaited->ready);
+        list_add_last(&waits->head.ready, &awaited->ready);
 }
 
 void key_waits_key_changed(struct key_waits *waits, struct database *database, struct slice name)
@@ -264,13 +264,13 @@ static void serve_key(struct key_waits *waits, struct awaited_key *awaited)
     drop_if_unawaited(waits, awaited);
 }
 
-void key_waits_serve(struct key_waits *waits)
+void key_waits_serve_ready(struct key_waits *waits)
 {
-    if (LIKELY(list_is_empty(&waits->ready)) || waits->serving)
+    if (waits->serving)
         return;
     waits->serving = true;
-    while (!list_is_empty(&waits->ready)) {
-        struct awaited_key *awaited = LIST_ENTRY(waits->ready.next, struct awaited_key, ready);
+    while (!list_is_empty(&waits->head.ready)) {
+        struct awaited_key *awaited = LIST_ENTRY(waits->head.ready.next, struct awaited_key, ready);
         list_remove(&awaited->ready);
         serve_key(waits, awaited);
     }

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/assertion.h"
+#include "base/list.h"
 #include "base/slice.h"
 
 struct client;
@@ -29,6 +31,18 @@ void key_waits_key_changed(struct key_waits *waits, struct database *database, s
 void key_waits_database_changed(struct key_waits *waits, const struct database *database);
 
 /* Between two commands: runs the waiters of keys that are ready. */
-void key_waits_serve(struct key_waits *waits);
+void key_waits_serve_ready(struct key_waits *waits);
+
+/* The public head of the module, for the check that every command makes. */
+struct key_waits_head {
+    struct list ready; /* of keys, in the order they became so */
+};
+
+static inline void key_waits_serve(struct key_waits *waits)
+{
+    const struct key_waits_head *head = (const struct key_waits_head *)(const void *)waits;
+    if (UNLIKELY(!list_is_empty(&head->ready)))
+        key_waits_serve_ready(waits);
+}
 
 #endif
