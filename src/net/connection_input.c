@@ -163,39 +163,58 @@ static struct slice begin_big_argument(struct connection *connection, struct sli
     return slice_of(input.data, start);
 }
 
-/* Runs commands of `input` until it is used up, or the connection must stop, or has had its
- * share of the turn. Returns the rest that is to be kept. */
-static struct slice run_input(struct connection *connection, struct slice input)
+/* The commands of a batch were parsed, but the connection may not run them now. */
+static struct slice leave_batch(struct connection *connection, const struct batch *batch,
+                                struct slice input)
 {
-    struct batch batch;
+    if (connection_is_closing(connection))
+        return input;
+    if (batch->count > 0)
+        return hold_back(connection, batch, 0, input);
+    if (batch->ended != RESP_INCOMPLETE)
+        parse_anew(connection);
+    return input;
+}
+
+/* Runs commands of `input` until it is used up, or the connection must stop, or has had its
+ * share of the turn. Returns the rest that is to be kept. `limits`: not NULL if `batch` has been
+ * parsed already, by these. */
+static struct slice run_input(struct connection *connection, struct slice input,
+                              struct batch *batch, const struct connection_limits *limits)
+{
     begin_share_of_turn(connection);
     while (input.length > 0 && connection_may_run(connection) &&
            connection->turn_commands < CONNECTION_TURN_COMMANDS_MAX) {
-        const struct connection_limits *limits = connection->limits;
-        parse_batch(connection, input, &batch);
+        if (limits == NULL) {
+            limits = connection->limits;
+            parse_batch(connection, input, batch);
+        }
         size_t consumed;
-        size_t done = run_batch(connection, &batch, &consumed);
+        size_t done = run_batch(connection, batch, &consumed);
         input = slice_of(input.data + consumed, input.length - consumed);
         if (connection_is_closing(connection))
             return input;
-        if (done < batch.count)
-            return hold_back(connection, &batch, done, input);
+        if (done < batch->count)
+            return hold_back(connection, batch, done, input);
         resp_parser_reset_batch(connection->parser);
-        if (batch.ended == RESP_COMMAND)
-            continue;
         /* What comes behind AUTH is judged by the limits that hold then. */
         bool may_differ = limits != connection->limits ||
-                          (connection->stop != 0 && batch.ended != RESP_INCOMPLETE);
-        if (batch.count > 0 && may_differ) {
+                          (connection->stop != 0 && batch->ended != RESP_INCOMPLETE);
+        limits = NULL;
+        if (batch->ended == RESP_COMMAND)
+            continue;
+        if (batch->count > 0 && may_differ) {
             parse_anew(connection);
             continue;
         }
-        if (batch.ended == RESP_ERROR)
+        if (batch->ended == RESP_ERROR)
             protocol_error(connection, input);
-        if (batch.ended == RESP_BIG_ARGUMENT)
+        if (batch->ended == RESP_BIG_ARGUMENT)
             return begin_big_argument(connection, input);
         return input;
     }
+    if (limits != NULL)
+        return leave_batch(connection, batch, input);
     if (input.length > 0 && connection->stop == 0)
         connection_go_on_next_turn(connection);
     return input;
@@ -267,9 +286,76 @@ static void after_input(struct connection *connection)
 
 void connection_input_go_on(struct connection *connection)
 {
+    struct batch batch;
     if (connection->big_block == NULL)
-        keep_rest(connection, run_input(connection, buffer_slice(&connection->input)));
+        keep_rest(connection,
+                  run_input(connection, buffer_slice(&connection->input), &batch, NULL));
     after_input(connection);
+}
+
+/* --- one connection ahead: while the next one is read, the keys of this one come --- */
+
+struct ahead {
+    struct connection *connection;
+    struct slice input;
+    const struct connection_limits *limits; /* by which it was parsed */
+    struct batch batch;
+};
+
+struct connection_ahead {
+    struct ahead slots[2];
+    int waiting; /* the slot that waits; -1: none does */
+};
+
+struct connection_ahead *connection_ahead_create(void)
+{
+    struct connection_ahead *ahead = memory_allocate_zeroed(sizeof *ahead);
+    ahead->waiting = -1;
+    return ahead;
+}
+
+static void run_slot(struct ahead *slot)
+{
+    struct connection *connection = slot->connection;
+    if (connection_is_closing(connection))
+        return;
+    keep_rest(connection, run_input(connection, slot->input, &slot->batch, slot->limits));
+    after_input(connection);
+}
+
+void connection_input_run_ahead(struct network *network)
+{
+    struct connection_ahead *ahead = network->ahead;
+    if (ahead->waiting < 0)
+        return;
+    struct ahead *slot = &ahead->slots[ahead->waiting];
+    ahead->waiting = -1;
+    run_slot(slot);
+}
+
+/* Parses the first commands of `input`, has them prepared, and puts them aside; then runs what was
+ * put aside before. False: they must be run in the usual way. */
+static bool put_ahead(struct connection *connection, struct slice input)
+{
+    struct network *network = connection->network;
+    struct connection_ahead *ahead = network->ahead;
+    begin_share_of_turn(connection);
+    if (network->handlers.prepare == NULL || !connection_may_run(connection) ||
+        connection->turn_commands >= CONNECTION_TURN_COMMANDS_MAX)
+        return false;
+    int index = ahead->waiting == 0 ? 1 : 0;
+    struct ahead *slot = &ahead->slots[index];
+    slot->connection = connection;
+    slot->input = input;
+    slot->limits = connection->limits;
+    parse_batch(connection, input, &slot->batch);
+    if (slot->batch.count > 0)
+        network->handlers.prepare(network->context, connection, slot->batch.commands,
+                                  slot->batch.count);
+    connection_input_run_ahead(network);
+    ahead->waiting = index;
+    network->read_buffer ^= 1;
+    return true;
 }
 
 /* --- reading --- */
@@ -303,7 +389,9 @@ struct room {
 static bool make_room(struct connection *connection, struct room *room)
 {
     struct buffer *input = &connection->input;
-    *room = (struct room){.base = connection->network->read_buffer, .kept = input->length};
+    *room =
+        (struct room){.base = connection->network->read_buffers[connection->network->read_buffer],
+                      .kept = input->length};
     if (connection->big_block != NULL) {
         if (!grow_big_block(connection))
             return false;
@@ -329,14 +417,15 @@ static bool make_room(struct connection *connection, struct room *room)
     return true;
 }
 
-static void take_received(struct connection *connection, struct room *room, size_t received)
+/* False: it was put aside, to be run later in this turn. */
+static bool take_received(struct connection *connection, struct room *room, size_t received)
 {
     if (connection->big_block != NULL) {
         size_t part = received < room->vectors[0].iov_len ? received : room->vectors[0].iov_len;
         connection->big_filled += part;
         received -= part;
         if (connection->big_filled < connection->big_length)
-            return;
+            return true;
         resp_parser_supply(connection->parser, connection->big_block, connection->big_length);
         connection->big_block = NULL;
         connection->big_length = connection->big_filled = connection->big_capacity = 0;
@@ -344,13 +433,23 @@ static void take_received(struct connection *connection, struct room *room, size
     if (room->base == connection->input.data)
         connection->input.length += received;
     struct slice input = slice_of(room->base, room->kept + received);
-    keep_rest(connection, run_input(connection, input));
+    if (put_ahead(connection, input))
+        return false;
+    struct batch batch;
+    keep_rest(connection, run_input(connection, input, &batch, NULL));
+    return true;
 }
 
 void connection_input_read(struct connection *connection)
 {
     struct network *network = connection->network;
     struct room room;
+    if (network->ahead->waiting >= 0) {
+        if (network->ahead->slots[network->ahead->waiting].connection == connection)
+            connection_input_run_ahead(network);
+        else
+            network->handlers.fetch(network->context);
+    }
     if (!make_room(connection, &room)) {
         connection_close_for(connection, CONNECTION_CLOSED_OUT_OF_MEMORY);
         return;
@@ -373,7 +472,8 @@ void connection_input_read(struct connection *connection)
         connection->last_interaction_ms = clock_cached_ms(network->clock);
         connection->input_bytes += (uint64_t)received;
         network->statistics.input_bytes += (uint64_t)received;
-        take_received(connection, &room, (size_t)received);
+        if (!take_received(connection, &room, (size_t)received))
+            return;
     }
     after_input(connection);
 }

@@ -11,7 +11,9 @@ struct network {
     struct network_handlers handlers;
     void *context;
     struct chain_pool *pool;
-    char *read_buffer;                 /* NETWORK_READ_SIZE bytes, shared by all connections */
+    char *read_buffers[2];             /* NETWORK_READ_SIZE bytes each, shared by all connections */
+    int read_buffer;                   /* the one to read into: the other may hold `ahead` */
+    struct connection_ahead *ahead;    /* input that is parsed and not run yet */
     struct list all;                   /* open connections, in order of id */
     struct list closed;                /* to be freed at the end of the turn */
     struct list dying;                 /* `closed` was told; much of their output is still there */
@@ -59,6 +61,9 @@ int64_t connection_now_ms(const struct connection *connection);
 void connection_input_read(struct connection *connection);
 /* Runs what its input holds already. */
 void connection_input_go_on(struct connection *connection);
+/* Runs what was read and put aside. */
+void connection_input_run_ahead(struct network *network);
+struct connection_ahead *connection_ahead_create(void); /* freed with memory_free */
 
 /* --- connection_output.c --- */
 

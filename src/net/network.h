@@ -38,6 +38,12 @@ struct network_handlers {
      * them. Those not done come again later. Arguments are valid until it returns. */
     size_t (*run)(void *context, struct connection *connection, struct resp_command *commands,
                   size_t count);
+    /* NULL, or told of commands that will be given to `run` later in this turn, when the next
+     * connection has been read: its keys can be fetched from memory meanwhile. `fetch`: a good
+     * while has passed since the last `prepare`. */
+    void (*prepare)(void *context, struct connection *connection,
+                    const struct resp_command *commands, size_t count);
+    void (*fetch)(void *context);
     /* The client broke the protocol: the error reply is written already. `input`: where it
      * happened, for a log line. */
     void (*protocol_error)(void *context, struct connection *connection, const char *text,
@@ -57,6 +63,9 @@ void network_destroy(struct network *network);
 
 /* Connections that were not finished in the last turn, or were resumed, go on. */
 void network_turn_begin(struct network *network);
+/* Runs what was read in this turn and not run yet: to be called before everything that belongs to
+ * the end of a turn. */
+void network_run_input(struct network *network);
 /* Sends all output written in this turn, then frees what was closed. */
 void network_turn_end(struct network *network);
 

@@ -51,86 +51,6 @@ void dispatch_set_effect(struct dispatch *dispatch,
     dispatch->services.effect = effect;
 }
 
-/* --- preparing a batch: look-ups and hashes, so that the misses of all its keys overlap --- */
-
-/* Hashes of the keys of one command, at the indexes of the arguments. Returns how many keys there
- * are, 0 also when they are too many to prepare. */
-static size_t hash_keys(struct dispatch *dispatch, const struct command *command,
-                        const struct resp_command *line, uint64_t *hashes,
-                        struct key_position *positions, size_t positions_max)
-{
-    const struct keyspace *keyspace = dispatch->server->keyspace;
-    const struct key_spec *spec = &command->keys[0];
-    if (LIKELY(spec->find == KEY_FIND_RANGE && spec->last == 0 &&
-               command->keys[1].find == KEY_FIND_NONE)) {
-        size_t index = (size_t)spec->first;
-        if (line->count <= index || positions_max == 0)
-            return 0;
-        hashes[index] = keyspace_hash(keyspace, line->arguments[index]);
-        positions[0].index = index;
-        return 1;
-    }
-    size_t count =
-        command_key_positions(command, line->arguments, line->count, positions, positions_max);
-    if (count == COMMAND_KEYS_ERROR || count > positions_max)
-        return 0;
-    for (size_t i = 0; i < count; i++)
-        hashes[positions[i].index] = keyspace_hash(keyspace, line->arguments[positions[i].index]);
-    return count;
-}
-
-static bool names_keys(const struct command *command)
-{
-    return command->keys[0].find != KEY_FIND_NONE && !(command->keys[0].flags & KEY_NOT_KEY);
-}
-
-void dispatch_prepare(struct dispatch *dispatch, const struct client *client,
-                      const struct resp_command *commands, size_t count)
-{
-    struct slice last_name = {NULL, 0};
-    struct dispatch_entry *last = NULL;
-    size_t arguments_used = 0, keys = 0;
-    bool hashing = (client->flags & CLIENT_IN_MULTI) == 0;
-
-    for (size_t i = 0; i < count; i++) {
-        const struct resp_command *line = &commands[i];
-        struct dispatch_plan *plan = &dispatch->plans[i];
-        *plan = (struct dispatch_plan){NULL, NULL};
-        if (line->count == 0)
-            continue;
-        /* Pipelines repeat themselves. */
-        if (last != NULL && slice_equals(line->arguments[0], last_name)) {
-            plan->entry = last;
-        } else {
-            plan->entry = dispatch_find(dispatch, line->arguments, line->count);
-            bool reusable = plan->entry != NULL && plan->entry->container == NULL &&
-                            plan->entry->command->subcommands == NULL;
-            last = reusable ? plan->entry : NULL;
-            last_name = line->arguments[0];
-        }
-        if (plan->entry == NULL || !hashing || !names_keys(plan->entry->command) ||
-            line->count > DISPATCH_BATCH_ARGUMENTS_MAX - arguments_used)
-            continue;
-        uint64_t *hashes = dispatch->hashes + arguments_used;
-        struct key_position *positions = dispatch->positions + keys;
-        size_t found = hash_keys(dispatch, plan->entry->command, line, hashes, positions,
-                                 DISPATCH_BATCH_KEYS_MAX - keys);
-        if (found == 0)
-            continue;
-        plan->hashes = hashes;
-        for (size_t k = 0; k < found; k++)
-            dispatch->key_hashes[keys + k] = hashes[positions[k].index];
-        arguments_used += line->count;
-        keys += found;
-    }
-    if (keys < 2)
-        return;
-    for (size_t k = 0; k < keys; k++)
-        database_prefetch_bucket(client->database, dispatch->key_hashes[k]);
-    for (size_t k = 0; k < keys; k++)
-        database_prefetch_entry(client->database, dispatch->key_hashes[k]);
-}
-
 /* --- running --- */
 
 static void record_latency(struct dispatch_entry *entry, uint64_t nsec)
@@ -304,12 +224,13 @@ size_t dispatch_run(struct dispatch *dispatch, struct client *client, struct res
     dispatch->services.string_size_max = dispatch->server->settings->admission.bulk_length_max;
     while (running && done < count) {
         size_t prepared = count - done < DISPATCH_BATCH_MAX ? count - done : DISPATCH_BATCH_MAX;
-        dispatch_prepare(dispatch, client, commands + done, prepared);
+        struct dispatch_batch *batch =
+            dispatch_prepared(dispatch, client, commands + done, prepared);
         dispatch->ticks = cycles_read(&dispatch->cycles);
         for (size_t i = 0; i < prepared && running; i++) {
             const struct resp_command *line = &commands[done];
             if (!connection_may_run(connection) ||
-                (line->count > 0 && !run_one(dispatch, client, line, &dispatch->plans[i])))
+                (line->count > 0 && !run_one(dispatch, client, line, &batch->plans[i])))
                 running = false;
             else
                 done++;

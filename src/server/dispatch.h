@@ -103,6 +103,13 @@ size_t dispatch_count_commands(const struct dispatch *dispatch);
 size_t dispatch_run(struct dispatch *dispatch, struct client *client, struct resp_command *commands,
                     size_t count);
 
+/* These commands (at most 64, the array stays where it is) will be given to dispatch_run later in
+ * this turn: their keys are fetched from memory meanwhile. dispatch_fetch_ahead: once, a while
+ * after that. */
+void dispatch_prepare_ahead(struct dispatch *dispatch, const struct client *client,
+                            const struct resp_command *commands, size_t count);
+void dispatch_fetch_ahead(struct dispatch *dispatch);
+
 /* Runs one command that passed its checks: from EXEC (and later from scripts). Counts, measures,
  * observes as any. */
 void dispatch_execute(struct dispatch *dispatch, struct client *client,

@@ -42,6 +42,17 @@ struct dispatch_plan {
     const uint64_t *hashes;       /* NULL: not computed */
 };
 
+/* Commands of one client that are prepared together. */
+struct dispatch_batch {
+    const struct resp_command *commands;
+    size_t count;
+    struct database *database; /* of the keys */
+    struct dispatch_plan plans[DISPATCH_BATCH_MAX];
+    uint64_t hashes[DISPATCH_BATCH_ARGUMENTS_MAX];
+    uint64_t key_hashes[DISPATCH_BATCH_KEYS_MAX]; /* of all keys of all commands */
+    size_t keys;
+};
+
 struct dispatch {
     struct server *server;
     const struct dispatch_settings *settings;
@@ -59,10 +70,9 @@ struct dispatch {
     uint64_t http_refused; /* clients that were taken for a browser */
     struct error_count error_codes[DISPATCH_ERROR_CODES_MAX];
 
-    struct dispatch_plan plans[DISPATCH_BATCH_MAX];
-    uint64_t hashes[DISPATCH_BATCH_ARGUMENTS_MAX];
     struct key_position positions[DISPATCH_BATCH_KEYS_MAX];
-    uint64_t key_hashes[DISPATCH_BATCH_KEYS_MAX]; /* of `positions`, all commands of the batch */
+    struct dispatch_batch batches[2]; /* one runs, one may be prepared for later */
+    struct dispatch_batch *prepared;  /* by dispatch_prepare_ahead; NULL: none is */
 };
 
 enum verdict { VERDICT_RUN, VERDICT_QUEUE, VERDICT_REFUSED, VERDICT_POSTPONED };
@@ -83,9 +93,16 @@ void dispatch_reject(struct dispatch *dispatch, struct client *client, struct di
 void dispatch_count_reply_errors(struct dispatch *dispatch, struct client *client, size_t position,
                                  uint64_t *of_entry);
 
-/* dispatch.c: looks up, hashes and prefetches what dispatch->plans then tells of. */
-void dispatch_prepare(struct dispatch *dispatch, const struct client *client,
-                      const struct resp_command *commands, size_t count);
+/* dispatch_prepare.c: looks up and hashes, and begins to fetch the buckets of the keys. At most
+ * DISPATCH_BATCH_MAX commands. */
+void dispatch_prepare(struct dispatch *dispatch, struct dispatch_batch *batch,
+                      const struct client *client, const struct resp_command *commands,
+                      size_t count);
+/* Begins to fetch the entries: after a while, for it reads the buckets. */
+void dispatch_prepare_entries(const struct dispatch_batch *batch);
+/* The batch that was prepared ahead for these commands; if there is none, it is prepared now. */
+struct dispatch_batch *dispatch_prepared(struct dispatch *dispatch, const struct client *client,
+                                         const struct resp_command *commands, size_t count);
 
 /* dispatch_services.c. The second: for commands of the log, which nobody is told of. */
 void dispatch_services_init(struct command_services *services);

@@ -31,17 +31,17 @@ bool dispatch_replay(struct dispatch *dispatch, struct client *client,
     struct command_services services;
     ASSERT(count <= DISPATCH_BATCH_MAX);
     dispatch_services_init_silent(&services);
-    dispatch_prepare(dispatch, client, commands, count);
+    struct dispatch_batch *batch = dispatch_prepared(dispatch, client, commands, count);
     for (size_t i = 0; i < count; i++) {
         const struct resp_command *line = &commands[i];
-        const struct dispatch_entry *entry = dispatch->plans[i].entry;
+        const struct dispatch_entry *entry = batch->plans[i].entry;
         if (!check(entry, line, why))
             return false;
         struct command_context context = {
             .command = entry->command,
             .arguments = line->arguments,
             .count = line->count,
-            .hashes = dispatch->plans[i].hashes,
+            .hashes = batch->plans[i].hashes,
             .reply = client->reply,
             .keyspace = dispatch->server->keyspace,
             .database = client->database,

@@ -71,6 +71,7 @@ static void begin_turn(void *context)
 static void end_turn(void *context)
 {
     struct server *server = context;
+    network_run_input(server->network);
     housekeeping_end_turn(server->housekeeping);
     memory_limit_end_turn(server->memory_limit);
     effects_end_turn(server->effects);

@@ -135,7 +135,22 @@ static void protocol_error(void *context, struct connection *connection, const c
              (unsigned long long)client->id, client_address(client), shown);
 }
 
+static void prepare(void *context, struct connection *connection,
+                    const struct resp_command *commands, size_t count)
+{
+    struct sessions *sessions = context;
+    dispatch_prepare_ahead(sessions->server->dispatch, connection->session, commands, count);
+}
+
+static void fetch(void *context)
+{
+    struct sessions *sessions = context;
+    dispatch_fetch_ahead(sessions->server->dispatch);
+}
+
 const struct network_handlers sessions_handlers = {
+    .prepare = prepare,
+    .fetch = fetch,
     .admit = admit,
     .opened = opened,
     .run = run,

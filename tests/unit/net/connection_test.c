@@ -305,6 +305,7 @@ static void a_push_to_another_leaves_in_the_same_turn(void **state)
     peer_begin(*state, &listener);
     peer_say(&speaker, "TELL 2 hello\r\n");
     network_fixture_turn(*state);
+    network_run_input(((struct network_fixture *)*state)->network);
     network_turn_end(((struct network_fixture *)*state)->network);
     peer_take(&listener);
     assert_int_equal(listener.received.length, 5);

@@ -137,7 +137,29 @@ static size_t run(void *context, struct connection *connection, struct resp_comm
     return done;
 }
 
-static const struct network_handlers handlers = {admit, opened, run, protocol_error, closed};
+/* What is prepared is run later in the turn: nothing may depend on it. */
+static void prepare(void *context, struct connection *connection,
+                    const struct resp_command *commands, size_t count)
+{
+    struct network_fixture *fixture = context;
+    (void)connection, (void)commands;
+    fixture->prepared += count;
+}
+
+static void fetch(void *context)
+{
+    (void)context;
+}
+
+static const struct network_handlers handlers = {
+    .admit = admit,
+    .opened = opened,
+    .run = run,
+    .prepare = prepare,
+    .fetch = fetch,
+    .protocol_error = protocol_error,
+    .closed = closed,
+};
 
 static void begin_turn(void *context)
 {
@@ -150,6 +172,7 @@ static void begin_turn(void *context)
 static void end_turn(void *context)
 {
     struct network_fixture *fixture = context;
+    network_run_input(fixture->network);
     network_turn_end(fixture->network);
 }
 

@@ -29,7 +29,7 @@ struct network_fixture {
     const char *refusal;             /* what admit answers */
     bool hold;
     size_t opened, closed, protocol_errors, taken, output_peak;
-    size_t run_in_turn;
+    size_t run_in_turn, prepared;
     enum connection_close_reason last_reason;
 };
 

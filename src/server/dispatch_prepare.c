@@ -1,0 +1,129 @@
+/* What is found out about commands before they run: look-ups and hashes, so that the misses of all
+ * keys of a batch overlap, and those of the next batch with the reading of its connection. */
+#include "keyspace/keyspace.h"
+#include "server/dispatch_private.h"
+#include "server/server.h"
+#include "server/session/client.h"
+
+/* Hashes of the keys of one command, at the indexes of the arguments. Returns how many keys there
+ * are, 0 also when they are too many to prepare. */
+static size_t hash_keys(struct dispatch *dispatch, const struct command *command,
+                        const struct resp_command *line, uint64_t *hashes,
+                        struct key_position *positions, size_t positions_max)
+{
+    const struct keyspace *keyspace = dispatch->server->keyspace;
+    const struct key_spec *spec = &command->keys[0];
+    if (LIKELY(spec->find == KEY_FIND_RANGE && spec->last == 0 &&
+               command->keys[1].find == KEY_FIND_NONE)) {
+        size_t index = (size_t)spec->first;
+        if (line->count <= index || positions_max == 0)
+            return 0;
+        hashes[index] = keyspace_hash(keyspace, line->arguments[index]);
+        positions[0].index = index;
+        return 1;
+    }
+    size_t count =
+        command_key_positions(command, line->arguments, line->count, positions, positions_max);
+    if (count == COMMAND_KEYS_ERROR || count > positions_max)
+        return 0;
+    for (size_t i = 0; i < count; i++)
+        hashes[positions[i].index] = keyspace_hash(keyspace, line->arguments[positions[i].index]);
+    return count;
+}
+
+static bool names_keys(const struct command *command)
+{
+    return command->keys[0].find != KEY_FIND_NONE && !(command->keys[0].flags & KEY_NOT_KEY);
+}
+
+void dispatch_prepare(struct dispatch *dispatch, struct dispatch_batch *batch,
+                      const struct client *client, const struct resp_command *commands,
+                      size_t count)
+{
+    struct slice last_name = {NULL, 0};
+    struct dispatch_entry *last = NULL;
+    size_t arguments_used = 0, keys = 0;
+    bool hashing = (client->flags & CLIENT_IN_MULTI) == 0;
+    batch->commands = commands;
+    batch->count = count;
+    batch->database = client->database;
+
+    for (size_t i = 0; i < count; i++) {
+        const struct resp_command *line = &commands[i];
+        struct dispatch_plan *plan = &batch->plans[i];
+        *plan = (struct dispatch_plan){NULL, NULL};
+        if (line->count == 0)
+            continue;
+        /* Pipelines repeat themselves. */
+        if (last != NULL && slice_equals(line->arguments[0], last_name)) {
+            plan->entry = last;
+        } else {
+            plan->entry = dispatch_find(dispatch, line->arguments, line->count);
+            bool reusable = plan->entry != NULL && plan->entry->container == NULL &&
+                            plan->entry->command->subcommands == NULL;
+            last = reusable ? plan->entry : NULL;
+            last_name = line->arguments[0];
+        }
+        if (plan->entry == NULL || !hashing || !names_keys(plan->entry->command) ||
+            line->count > DISPATCH_BATCH_ARGUMENTS_MAX - arguments_used)
+            continue;
+        uint64_t *hashes = batch->hashes + arguments_used;
+        struct key_position *positions = dispatch->positions;
+        size_t found = hash_keys(dispatch, plan->entry->command, line, hashes, positions,
+                                 DISPATCH_BATCH_KEYS_MAX - keys);
+        if (found == 0)
+            continue;
+        plan->hashes = hashes;
+        for (size_t k = 0; k < found; k++)
+            batch->key_hashes[keys + k] = hashes[positions[k].index];
+        arguments_used += line->count;
+        keys += found;
+    }
+    batch->keys = keys;
+    for (size_t k = 0; k < keys; k++)
+        database_prefetch_bucket(batch->database, batch->key_hashes[k]);
+}
+
+void dispatch_prepare_entries(const struct dispatch_batch *batch)
+{
+    for (size_t k = 0; k < batch->keys; k++)
+        database_prefetch_entry(batch->database, batch->key_hashes[k]);
+}
+
+struct dispatch_batch *dispatch_prepared(struct dispatch *dispatch, const struct client *client,
+                                         const struct resp_command *commands, size_t count)
+{
+    struct dispatch_batch *ahead = dispatch->prepared;
+    for (size_t i = 0; i < 2; i++) {
+        struct dispatch_batch *batch = &dispatch->batches[i];
+        if (batch->commands == commands && batch->count == count) {
+            batch->commands = NULL; /* once: the array is used for others, too */
+            if (batch == ahead)     /* nothing came between */
+                dispatch_prepare_entries(batch);
+            return batch;
+        }
+    }
+    struct dispatch_batch *batch = &dispatch->batches[ahead == &dispatch->batches[0] ? 1 : 0];
+    dispatch_prepare(dispatch, batch, client, commands, count);
+    batch->commands = NULL;
+    if (batch->keys > 1)
+        dispatch_prepare_entries(batch);
+    return batch;
+}
+
+void dispatch_prepare_ahead(struct dispatch *dispatch, const struct client *client,
+                            const struct resp_command *commands, size_t count)
+{
+    struct dispatch_batch *batch =
+        &dispatch->batches[dispatch->prepared == &dispatch->batches[0] ? 1 : 0];
+    if (count > DISPATCH_BATCH_MAX)
+        return;
+    dispatch_prepare(dispatch, batch, client, commands, count);
+    dispatch->prepared = batch;
+}
+
+void dispatch_fetch_ahead(struct dispatch *dispatch)
+{
+    if (dispatch->prepared != NULL)
+        dispatch_prepare_entries(dispatch->prepared);
+}
