@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What a client meets while a large log is loaded: -LOADING for data, answers for what needs none."""
+"""What a client meets while a large log is loaded: -LOADING for data, answers for the rest."""
 import os
 import signal
 import sys

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""P6 with random commands: what they left here, redis-server 7.0 finds in the log, and the other way.
+"""P6 with random commands: what they left here redis-server 7.0 finds in the log, and back.
 
 Every command that writes, of the difference test's grammar and beyond (those that redis-server 7.0
 does not know must be in the log as commands that it knows), in transactions too, with a compaction

@@ -44,7 +44,7 @@ static char value[VALUE_SIZE + 1];
 
 static size_t resp_word(char *out, const char *word, size_t length)
 {
-    int head = sprintf(out, "$%zu\r\n", length);
+    int head = snprintf(out, LOAD_COMMAND_SIZE, "$%zu\r\n", length);
     memcpy(out + head, word, length);
     memcpy(out + head + length, "\r\n", 2);
     return (size_t)head + length + 2;
@@ -56,7 +56,7 @@ static size_t write_resp(char *out, enum operation operation, uint64_t random, b
     static const size_t words[OPERATIONS] = {2, 3, 2, 1 + 2 * MULTIPLE};
     size_t keys = operation == MSET ? MULTIPLE : 1;
     char key[LOAD_KEY_SIZE + 1];
-    size_t length = (size_t)sprintf(out, "*%zu\r\n", words[operation]);
+    size_t length = (size_t)snprintf(out, LOAD_COMMAND_SIZE, "*%zu\r\n", words[operation]);
     length += resp_word(out + length, names[operation], strlen(names[operation]));
     for (size_t i = 0; i < keys; i++) {
         load_write_key(key, load_scatter(random + (i << 32)) % KEYS);
@@ -74,8 +74,9 @@ static size_t write_memcached(char *out, enum operation operation, uint64_t rand
     char key[LOAD_KEY_SIZE + 1];
     load_write_key(key, load_scatter(random) % KEYS);
     if (operation == GET)
-        return (size_t)sprintf(out, "get %.*s\r\n", LOAD_KEY_SIZE, key);
-    return (size_t)sprintf(out, "set %.*s 0 0 %d\r\n%s\r\n", LOAD_KEY_SIZE, key, VALUE_SIZE, value);
+        return (size_t)snprintf(out, LOAD_COMMAND_SIZE, "get %.*s\r\n", LOAD_KEY_SIZE, key);
+    return (size_t)snprintf(out, LOAD_COMMAND_SIZE, "set %.*s 0 0 %d\r\n%s\r\n", LOAD_KEY_SIZE, key,
+                            VALUE_SIZE, value);
 }
 
 static bool can_do(enum side side, enum operation operation)
@@ -119,11 +120,12 @@ static void fill(const struct contender *contender)
     for (size_t i = 0; i < KEYS; i++) {
         char *out = traffic_requests_begin(&requests), key[LOAD_KEY_SIZE + 1];
         load_write_key(key, i * 7919 % KEYS); /* a prime: each comes once */
-        int length =
-            contender->side == SIDE_MEMCACHED
-                ? sprintf(out, "set %.*s 0 0 %d\r\n%s\r\n", LOAD_KEY_SIZE, key, VALUE_SIZE, value)
-                : sprintf(out, "*3\r\n$3\r\nSET\r\n$%d\r\n%.*s\r\n$%d\r\n%s\r\n", LOAD_KEY_SIZE,
-                          LOAD_KEY_SIZE, key, VALUE_SIZE, value);
+        int length = contender->side == SIDE_MEMCACHED
+                         ? snprintf(out, LOAD_COMMAND_SIZE, "set %.*s 0 0 %d\r\n%s\r\n",
+                                    LOAD_KEY_SIZE, key, VALUE_SIZE, value)
+                         : snprintf(out, LOAD_COMMAND_SIZE,
+                                    "*3\r\n$3\r\nSET\r\n$%d\r\n%.*s\r\n$%d\r\n%s\r\n",
+                                    LOAD_KEY_SIZE, LOAD_KEY_SIZE, key, VALUE_SIZE, value);
         traffic_requests_end(&requests, (size_t)length);
     }
     requests.reply_size = reply_size(contender->side, SET);
