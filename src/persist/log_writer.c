@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/assertion.h"
@@ -74,7 +73,6 @@ static void submit(struct log_writer *writer)
         .switch_path = writer->switch_asked ? writer->switch_path : NULL,
         .switch_sequence = writer->switch_sequence,
     };
-    writer->grows_since_us = 0;
     writer->switch_asked = false;
     writer->sealed = NULL;
     writer->sealed_end = &writer->sealed;
@@ -83,27 +81,10 @@ static void submit(struct log_writer *writer)
     worker_submit(writer->worker, &job->worker_job);
 }
 
-static bool still_grows(struct log_writer *writer)
-{
-    if (writer->settings.sync != LOG_SYNC_ALWAYS || writer->sealed != NULL ||
-        writer->offset == writer->looked_offset)
-        return false;
-    int64_t now_us = clock_monotonic_us(writer->clock);
-    if (writer->grows_since_us == 0)
-        writer->grows_since_us = now_us;
-    if (now_us - writer->grows_since_us > (getenv("GROW") ? atoi(getenv("GROW")) : 100))
-        return false;
-    writer->looked_offset = writer->offset;
-    event_loop_turn_again(writer->loop);
-    return true;
-}
-
 void log_writer_end_turn(struct log_writer *writer)
 {
     ASSERT(!writer->in_transaction);
     if (writer->busy || writer->failed || writer->full || writer->closing)
-        return;
-    if (still_grows(writer))
         return;
     if (must_seal(writer))
         seal(writer);
@@ -254,7 +235,6 @@ enum error log_writer_create(struct event_loop *loop, struct clock *clock,
         return error;
     struct log_writer *writer = memory_allocate_zeroed(sizeof *writer);
     writer->clock = clock;
-    writer->loop = loop;
     writer->worker = worker;
     writer->files = files;
     writer->settings = *settings;

@@ -44,9 +44,6 @@ struct log_job {
 };
 
 struct log_writer {
-    struct event_loop *loop;
-    uint64_t looked_offset;
-    int64_t grows_since_us;
     struct clock *clock;
     struct worker *worker;
     struct log_files *files; /* the worker's while `busy` */
