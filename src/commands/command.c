@@ -12,13 +12,15 @@
 
 void command_touched(struct command_context *context, struct database *database, struct slice key)
 {
-    context->services->key_changed(context, database, key);
+    if (!context->services->unheard)
+        context->services->key_changed(context, database, key);
 }
 
 void command_event(struct command_context *context, struct database *database, struct slice key,
                    enum event_class event_class, const char *event)
 {
-    context->services->key_event(context, database, event_class, event, key);
+    if (!context->services->unheard)
+        context->services->key_event(context, database, event_class, event, key);
 }
 
 void command_created(struct command_context *context, struct database *database, struct slice key)
@@ -30,6 +32,8 @@ void command_changed(struct command_context *context, struct database *database,
                      enum event_class event_class, const char *event)
 {
     context->changes++;
+    if (LIKELY(context->services->unheard))
+        return;
     command_touched(context, database, key);
     command_event(context, database, key, event_class, event);
 }

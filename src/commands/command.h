@@ -143,6 +143,8 @@ struct command_await {
 
 /* What the server does for commands. One instance a server. */
 struct command_services {
+    /* Nobody listens to changes and events: the next two need not be called. */
+    bool unheard;
     /* A key changed: WATCH and client-side caching. */
     void (*key_changed)(struct command_context *context, struct database *database,
                         struct slice key);

@@ -168,12 +168,13 @@ static bool stays_in_place(const struct entry *old, size_t value_size, int64_t d
     return old != NULL && old->type == TYPE_STRING &&
            (old->encoding == ENCODING_INT || (old->flags & ENTRY_EMBEDDED)) &&
            ((old->flags & ENTRY_HAS_DEADLINE) != 0) == (deadline_ms != ENTRY_NO_DEADLINE) &&
-           entry_fits(old, value_size);
+           (entry_value_size(old) == value_size || entry_fits(old, value_size));
 }
 
-static void change_deadline(struct database *database, struct entry *entry, int64_t deadline_ms)
+static inline void change_deadline(struct database *database, struct entry *entry,
+                                   int64_t deadline_ms)
 {
-    if (entry_deadline_ms(entry) == deadline_ms)
+    if (LIKELY(entry_deadline_ms(entry) == deadline_ms))
         return;
     index_remove(database, entry);
     entry_set_deadline_value(entry, deadline_ms);

@@ -372,10 +372,26 @@ static void table_shrink(struct table *table, uint64_t hash, struct segment segm
 
 /* --- finding --- */
 
+/* Keys of 8 to 32 bytes, which most are, word by word: calling memcmp costs more. */
+static inline bool same_bytes(const char *a, const char *b, size_t length)
+{
+    if (UNLIKELY(length < 8 || length > 32))
+        return memcmp(a, b, length) == 0;
+    uint64_t x, y, differing = 0;
+    for (size_t at = 0; at + 8 < length; at += 8) {
+        memcpy(&x, a + at, sizeof x);
+        memcpy(&y, b + at, sizeof y);
+        differing |= x ^ y;
+    }
+    memcpy(&x, a + length - 8, sizeof x);
+    memcpy(&y, b + length - 8, sizeof y);
+    return (differing | (x ^ y)) == 0;
+}
+
 static bool entry_has_key(const struct entry *entry, struct slice key)
 {
     struct slice own = entry_key(entry);
-    return own.length == key.length && memcmp(own.data, key.data, key.length) == 0;
+    return own.length == key.length && same_bytes(own.data, key.data, key.length);
 }
 
 struct entry *table_find(const struct table *table, uint64_t hash, struct slice key)

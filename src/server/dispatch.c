@@ -85,6 +85,9 @@ static void execute(struct dispatch *dispatch, struct client *client, struct dis
     if (logged)
         effects_begin_command(server->effects, client, &context);
     entry->command->run(&context);
+    if (UNLIKELY(!(entry->command->flags & (COMMAND_READS | COMMAND_WRITES)) ||
+                 (entry->command->flags & COMMAND_BLOCKS)))
+        dispatch_listen(dispatch); /* WATCH, CLIENT TRACKING, CONFIG SET, BLPOP ... */
     if (logged && effects_are_logged(server->effects)) /* it may have been CONFIG SET */
         effects_end_command(server->effects, client, &context, position);
 
@@ -221,6 +224,7 @@ size_t dispatch_run(struct dispatch *dispatch, struct client *client, struct res
     size_t done = 0;
     bool running = true;
     client->flags |= CLIENT_IN_COMMAND;
+    dispatch_listen(dispatch);
     dispatch->services.string_size_max = dispatch->server->settings->admission.bulk_length_max;
     while (running && done < count) {
         size_t prepared = count - done < DISPATCH_BATCH_MAX ? count - done : DISPATCH_BATCH_MAX;

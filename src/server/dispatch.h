@@ -56,8 +56,9 @@ struct dispatch_statistics {
 };
 
 struct dispatch *dispatch_create(struct server *server, const struct dispatch_settings *settings);
-/* Why commands may not run now: set by persistence, looked at before each. */
+/* Why commands may not run now: set by persistence and sessions, looked at before each. */
 struct dispatch_obstacles {
+    bool paused;                /* CLIENT PAUSE, of any kind: sessions_paused */
     bool loading;               /* -LOADING, but for commands that need no data */
     bool hold_writers;          /* writers wait: sessions_resume_postponed when it is over */
     const char *refuse_writers; /* NULL, or the error that writers get, with its code */

@@ -164,13 +164,31 @@ static bool check_obstacles(struct dispatch *dispatch, struct client *client,
 
 static bool has_obstacles(const struct dispatch_obstacles *obstacles)
 {
-    return obstacles->loading || obstacles->hold_writers || obstacles->refuse_writers != NULL;
+    return obstacles->loading || obstacles->paused || obstacles->hold_writers ||
+           obstacles->refuse_writers != NULL;
+}
+
+/* Nothing of what is looked for below can be: nearly every command. */
+static bool is_plain(const struct dispatch *dispatch, const struct client *client,
+                     const struct dispatch_entry *entry, size_t count)
+{
+    const unsigned telling = CLIENT_AUTHENTICATED | CLIENT_IN_MULTI | CLIENT_PUBSUB;
+    if (UNLIKELY(entry == NULL || (client->flags & telling) != CLIENT_AUTHENTICATED))
+        return false;
+    const struct command *command = entry->command;
+    bool right =
+        command->arity > 0 ? count == (size_t)command->arity : count >= (size_t)-command->arity;
+    return right && command->run != NULL && !(command->flags & COMMAND_PROTECTED) &&
+           dispatch_traits(entry) == 0 && !has_obstacles(&dispatch->obstacles) &&
+           dispatch->server->settings->memory.bytes_max == 0;
 }
 
 enum verdict dispatch_check(struct dispatch *dispatch, struct client *client,
                             struct dispatch_entry *entry, const struct slice *arguments,
                             size_t count)
 {
+    if (LIKELY(is_plain(dispatch, client, entry, count)))
+        return VERDICT_RUN;
     if (!check_form(dispatch, client, entry, arguments, count))
         return VERDICT_REFUSED;
     unsigned flags = flags_of(client, entry);

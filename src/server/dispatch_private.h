@@ -104,6 +104,10 @@ void dispatch_prepare_entries(const struct dispatch_batch *batch);
 struct dispatch_batch *dispatch_prepared(struct dispatch *dispatch, const struct client *client,
                                          const struct resp_command *commands, size_t count);
 
+/* dispatch_services.c: finds out anew whether anybody listens to changes: after whatever may have
+ * made somebody listen. */
+void dispatch_listen(struct dispatch *dispatch);
+
 /* dispatch_services.c. The second: for commands of the log, which nobody is told of. */
 void dispatch_services_init(struct command_services *services);
 void dispatch_services_init_silent(struct command_services *services);

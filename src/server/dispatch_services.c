@@ -6,6 +6,7 @@
 #include "server/server.h"
 #include "server/session/client.h"
 #include "server/session/key_waits.h"
+#include "server/settings.h"
 #include "server/transactions/watches.h"
 #include "system/random.h"
 
@@ -40,6 +41,14 @@ static void swapping(struct command_context *context, struct database *a, struct
     watches_swapped(server->watches, a, b);
     key_waits_database_changed(server->key_waits, a);
     key_waits_database_changed(server->key_waits, b);
+}
+
+void dispatch_listen(struct dispatch *dispatch)
+{
+    const struct server *server = dispatch->server;
+    dispatch->services.unheard =
+        !watches_exist(server->watches) && !key_waits_exist(server->key_waits) &&
+        !tracking_exists(server->tracking) && server->settings->notification.events == 0;
 }
 
 /* Only words that came from the socket just now have blocks of their own; queued ones are copies.

@@ -280,6 +280,11 @@ static void invalidate_key(struct tracking *tracking, struct client *by,
     drop_key(tracking, tracked);
 }
 
+bool tracking_exists(const struct tracking *tracking)
+{
+    return tracking->clients > 0 || tracking->keys.count > 0 || tracking->prefixes.count > 0;
+}
+
 void tracking_key_changed(struct tracking *tracking, struct client *by, struct slice name)
 {
     if (tracking->prefixes.count > 0)

@@ -47,6 +47,9 @@ void tracking_command_ends(struct client *client);
 
 /* --- events --- */
 
+/* A client is tracked, or was and keys of it are remembered. */
+bool tracking_exists(const struct tracking *tracking);
+
 /* A read-only command of a tracking client ran: remembers its keys. */
 void tracking_remember(struct tracking *tracking, struct client *client,
                        const struct command *command, const struct slice *arguments, size_t count);

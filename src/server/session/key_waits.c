@@ -115,6 +115,11 @@ static void make_ready(struct key_waits *waits, struct awaited_key *awaited)
         list_add_last(&waits->head.ready, &awaited->ready);
 }
 
+bool key_waits_exist(const struct key_waits *waits)
+{
+    return waits->keys.count > 0;
+}
+
 void key_waits_key_changed(struct key_waits *waits, struct database *database, struct slice name)
 {
     if (LIKELY(waits->keys.count == 0))

@@ -26,6 +26,8 @@ void key_waits_destroy(struct key_waits *waits);
 /* command_services.await. */
 bool key_waits_begin(struct command_context *context, const struct command_await *await);
 
+bool key_waits_exist(const struct key_waits *waits);
+
 void key_waits_key_changed(struct key_waits *waits, struct database *database, struct slice key);
 /* What is at keys of this database has changed as a whole (SWAPDB). */
 void key_waits_database_changed(struct key_waits *waits, const struct database *database);

@@ -236,6 +236,7 @@ void sessions_pause(struct sessions *sessions, enum pause pause, int64_t until_m
 {
     if (pause > sessions->pause)
         sessions->pause = pause;
+    dispatch_obstacles(sessions->server->dispatch)->paused = sessions->pause != PAUSE_NONE;
     if (until_ms > sessions->pause_until_ms)
         sessions->pause_until_ms = until_ms;
     keyspace_freeze_expiry(sessions->server->keyspace, true);
@@ -248,6 +249,7 @@ void sessions_unpause(struct sessions *sessions)
     if (sessions->pause == PAUSE_NONE)
         return;
     sessions->pause = PAUSE_NONE;
+    dispatch_obstacles(sessions->server->dispatch)->paused = false;
     sessions->pause_until_ms = 0;
     event_timer_stop(&sessions->pause_timer);
     keyspace_freeze_expiry(sessions->server->keyspace, false);

@@ -131,6 +131,11 @@ void watches_forget_client(struct watches *watches, struct client *client)
     statistics->watching_clients--;
 }
 
+bool watches_exist(const struct watches *watches)
+{
+    return watches->keys.count > 0;
+}
+
 static struct watched_key *find_name(const struct watches *watches, struct database *database,
                                      struct slice name)
 {

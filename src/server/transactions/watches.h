@@ -23,6 +23,8 @@ void watches_add(struct watches *watches, struct client *client, struct database
 /* UNWATCH, EXEC, DISCARD, the client goes. */
 void watches_forget_client(struct watches *watches, struct client *client);
 
+bool watches_exist(const struct watches *watches);
+
 /* A key changed: marks its watchers. Cheap when nobody watches anything. */
 void watches_key_changed(struct watches *watches, struct database *database, struct slice key);
 /* A key expired or was evicted: marks the watchers that saw it alive. */
