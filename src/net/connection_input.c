@@ -293,69 +293,78 @@ void connection_input_go_on(struct connection *connection)
     after_input(connection);
 }
 
-/* --- one connection ahead: while the next one is read, the keys of this one come --- */
+/* --- several connections at once: read first, then run --- */
 
-struct ahead {
+/* What one connection has sent, put aside until some more have been read or the turn ends: the
+ * commands of all are parsed, then all their keys fetched from memory, then they run. The misses of
+ * many keys overlap, and the processor keeps one kind of code at hand at a time. */
+struct put_aside {
     struct connection *connection;
     struct slice input;
-    const struct connection_limits *limits; /* by which it was parsed */
+    const struct connection_limits *limits; /* by which it was parsed; NULL: not yet */
     struct batch batch;
 };
 
-struct connection_ahead {
-    struct ahead slots[2];
-    int waiting; /* the slot that waits; -1: none does */
+struct connection_gathering {
+    size_t count;
+    struct put_aside inputs[NETWORK_GATHER_MAX];
 };
 
-struct connection_ahead *connection_ahead_create(void)
+struct connection_gathering *connection_gathering_create(void)
 {
-    struct connection_ahead *ahead = memory_allocate_zeroed(sizeof *ahead);
-    ahead->waiting = -1;
-    return ahead;
+    return memory_allocate_zeroed(sizeof(struct connection_gathering));
 }
 
-static void run_slot(struct ahead *slot)
+static void prepare(struct put_aside *aside)
 {
-    struct connection *connection = slot->connection;
-    if (connection_is_closing(connection))
-        return;
-    keep_rest(connection, run_input(connection, slot->input, &slot->batch, slot->limits));
-    after_input(connection);
-}
-
-void connection_input_run_ahead(struct network *network)
-{
-    struct connection_ahead *ahead = network->ahead;
-    if (ahead->waiting < 0)
-        return;
-    struct ahead *slot = &ahead->slots[ahead->waiting];
-    ahead->waiting = -1;
-    run_slot(slot);
-}
-
-/* Parses the first commands of `input`, has them prepared, and puts them aside; then runs what was
- * put aside before. False: they must be run in the usual way. */
-static bool put_ahead(struct connection *connection, struct slice input)
-{
+    struct connection *connection = aside->connection;
     struct network *network = connection->network;
-    struct connection_ahead *ahead = network->ahead;
-    begin_share_of_turn(connection);
-    if (network->handlers.prepare == NULL || !connection_may_run(connection) ||
-        connection->turn_commands >= CONNECTION_TURN_COMMANDS_MAX)
-        return false;
-    int index = ahead->waiting == 0 ? 1 : 0;
-    struct ahead *slot = &ahead->slots[index];
-    slot->connection = connection;
-    slot->input = input;
-    slot->limits = connection->limits;
-    parse_batch(connection, input, &slot->batch);
-    if (slot->batch.count > 0)
-        network->handlers.prepare(network->context, connection, slot->batch.commands,
-                                  slot->batch.count);
-    connection_input_run_ahead(network);
-    ahead->waiting = index;
-    network->read_buffer ^= 1;
-    return true;
+    aside->limits = NULL;
+    if (connection_is_closing(connection) || !connection_may_run(connection))
+        return;
+    aside->limits = connection->limits;
+    parse_batch(connection, aside->input, &aside->batch);
+    if (aside->batch.count > 0 && network->handlers.prepare != NULL)
+        network->handlers.prepare(network->context, connection, aside->batch.commands,
+                                  aside->batch.count);
+}
+
+void connection_input_run_gathered(struct network *network)
+{
+    struct connection_gathering *gathering = network->gathering;
+    size_t count = gathering->count;
+    if (count == 0)
+        return;
+    for (size_t i = 0; i < count; i++)
+        prepare(&gathering->inputs[i]);
+    if (network->handlers.fetch != NULL)
+        network->handlers.fetch(network->context);
+    for (size_t i = 0; i < count; i++) {
+        struct put_aside *aside = &gathering->inputs[i];
+        struct connection *connection = aside->connection;
+        if (connection_is_closing(connection))
+            continue;
+        keep_rest(connection, run_input(connection, aside->input, &aside->batch, aside->limits));
+        after_input(connection);
+    }
+    gathering->count = 0;
+}
+
+static bool is_put_aside(const struct connection *connection)
+{
+    const struct connection_gathering *gathering = connection->network->gathering;
+    for (size_t i = 0; i < gathering->count; i++)
+        if (gathering->inputs[i].connection == connection)
+            return true;
+    return false;
+}
+
+static void put_aside(struct connection *connection, struct slice input)
+{
+    struct connection_gathering *gathering = connection->network->gathering;
+    struct put_aside *aside = &gathering->inputs[gathering->count++];
+    aside->connection = connection;
+    aside->input = input;
 }
 
 /* --- reading --- */
@@ -389,9 +398,11 @@ struct room {
 static bool make_room(struct connection *connection, struct room *room)
 {
     struct buffer *input = &connection->input;
-    *room =
-        (struct room){.base = connection->network->read_buffers[connection->network->read_buffer],
-                      .kept = input->length};
+    struct network *network = connection->network;
+    *room = (struct room){
+        .base = network->read_buffers[network->gathering->count],
+        .kept = input->length,
+    };
     if (connection->big_block != NULL) {
         if (!grow_big_block(connection))
             return false;
@@ -433,23 +444,16 @@ static bool take_received(struct connection *connection, struct room *room, size
     if (room->base == connection->input.data)
         connection->input.length += received;
     struct slice input = slice_of(room->base, room->kept + received);
-    if (put_ahead(connection, input))
-        return false;
-    struct batch batch;
-    keep_rest(connection, run_input(connection, input, &batch, NULL));
-    return true;
+    put_aside(connection, input);
+    return false;
 }
 
 void connection_input_read(struct connection *connection)
 {
     struct network *network = connection->network;
     struct room room;
-    if (network->ahead->waiting >= 0) {
-        if (network->ahead->slots[network->ahead->waiting].connection == connection)
-            connection_input_run_ahead(network);
-        else
-            network->handlers.fetch(network->context);
-    }
+    if (network->gathering->count == NETWORK_GATHER_MAX || is_put_aside(connection))
+        connection_input_run_gathered(network);
     if (!make_room(connection, &room)) {
         connection_close_for(connection, CONNECTION_CLOSED_OUT_OF_MEMORY);
         return;

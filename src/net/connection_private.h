@@ -11,11 +11,12 @@ struct network {
     struct network_handlers handlers;
     void *context;
     struct chain_pool *pool;
-    char *read_buffers[2];             /* NETWORK_READ_SIZE bytes each, shared by all connections */
-    int read_buffer;                   /* the one to read into: the other may hold `ahead` */
-    struct connection_ahead *ahead;    /* input that is parsed and not run yet */
-    struct list all;                   /* open connections, in order of id */
-    struct list closed;                /* to be freed at the end of the turn */
+    /* NETWORK_READ_SIZE bytes each, shared by all connections. Those of what is put aside come
+     * first, the next is for reading. */
+    char *read_buffers[NETWORK_GATHER_MAX];
+    struct connection_gathering *gathering; /* input that was read and not run yet */
+    struct list all;                        /* open connections, in order of id */
+    struct list closed;                     /* to be freed at the end of the turn */
     struct list dying;                 /* `closed` was told; much of their output is still there */
     struct list outputs;               /* with output to be sent at the end of the turn */
     struct list gated;                 /* with output that waits for a gate */
@@ -62,8 +63,8 @@ void connection_input_read(struct connection *connection);
 /* Runs what its input holds already. */
 void connection_input_go_on(struct connection *connection);
 /* Runs what was read and put aside. */
-void connection_input_run_ahead(struct network *network);
-struct connection_ahead *connection_ahead_create(void); /* freed with memory_free */
+void connection_input_run_gathered(struct network *network);
+struct connection_gathering *connection_gathering_create(void); /* freed with memory_free */
 
 /* --- connection_output.c --- */
 

@@ -37,9 +37,9 @@ struct network *network_create(struct event_loop *loop, struct clock *clock,
     network->handlers = *handlers;
     network->context = context;
     network->pool = chain_pool_create(NETWORK_BLOCKS_KEPT_MAX);
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < NETWORK_GATHER_MAX; i++)
         network->read_buffers[i] = memory_allocate(NETWORK_READ_SIZE);
-    network->ahead = connection_ahead_create();
+    network->gathering = connection_gathering_create();
     network->connections_max = SIZE_MAX;
     list_init(&network->all);
     list_init(&network->closed);
@@ -93,9 +93,9 @@ void network_destroy(struct network *network)
     free_dying(network, SIZE_MAX);
     event_timer_stop(&network->deadline_timer);
     chain_pool_destroy(network->pool);
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < NETWORK_GATHER_MAX; i++)
         memory_free(network->read_buffers[i]);
-    memory_free(network->ahead);
+    memory_free(network->gathering);
     memory_free(network->by_id);
     memory_free(network);
 }
@@ -142,7 +142,7 @@ void network_release(struct network *network, uint64_t gate)
 
 void network_run_input(struct network *network)
 {
-    connection_input_run_ahead(network);
+    connection_input_run_gathered(network);
 }
 
 void network_turn_end(struct network *network)

@@ -19,7 +19,8 @@ struct clock;
 struct event_loop;
 struct network; /* opaque */
 
-#define NETWORK_READ_SIZE (64 * 1024)   /* bytes of the shared read buffer */
+#define NETWORK_READ_SIZE (64 * 1024)   /* bytes of a shared read buffer */
+#define NETWORK_GATHER_MAX 8            /* connections read before the first of them runs */
 #define NETWORK_ACCEPTS_PER_TURN_MAX 64 /* of one listener */
 #define NETWORK_BLOCKS_KEPT_MAX 1024    /* free output blocks that are kept warm */
 #define NETWORK_LISTENERS_MAX 32
@@ -38,9 +39,9 @@ struct network_handlers {
      * them. Those not done come again later. Arguments are valid until it returns. */
     size_t (*run)(void *context, struct connection *connection, struct resp_command *commands,
                   size_t count);
-    /* NULL, or told of commands that will be given to `run` later in this turn, when the next
-     * connection has been read: its keys can be fetched from memory meanwhile. `fetch`: a good
-     * while has passed since the last `prepare`. */
+    /* NULL, or told of commands that will be given to `run` soon, those of at most
+     * NETWORK_GATHER_MAX connections one after the other; then `fetch`, then they run. So what they
+     * need can be fetched from memory in two steps, that of all at once. */
     void (*prepare)(void *context, struct connection *connection,
                     const struct resp_command *commands, size_t count);
     void (*fetch)(void *context);

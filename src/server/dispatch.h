@@ -104,9 +104,9 @@ size_t dispatch_count_commands(const struct dispatch *dispatch);
 size_t dispatch_run(struct dispatch *dispatch, struct client *client, struct resp_command *commands,
                     size_t count);
 
-/* These commands (at most 64, the array stays where it is) will be given to dispatch_run later in
- * this turn: their keys are fetched from memory meanwhile. dispatch_fetch_ahead: once, a while
- * after that. */
+/* These commands (at most 64, the array stays where it is) will be given to dispatch_run soon, in
+ * the order of these calls: their keys are fetched from memory. dispatch_fetch_ahead: once, after
+ * the last of these calls and before the first run. */
 void dispatch_prepare_ahead(struct dispatch *dispatch, const struct client *client,
                             const struct resp_command *commands, size_t count);
 void dispatch_fetch_ahead(struct dispatch *dispatch);

@@ -93,37 +93,34 @@ void dispatch_prepare_entries(const struct dispatch_batch *batch)
 struct dispatch_batch *dispatch_prepared(struct dispatch *dispatch, const struct client *client,
                                          const struct resp_command *commands, size_t count)
 {
-    struct dispatch_batch *ahead = dispatch->prepared;
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = dispatch->next; i < dispatch->prepared; i++) {
         struct dispatch_batch *batch = &dispatch->batches[i];
         if (batch->commands == commands && batch->count == count) {
-            batch->commands = NULL; /* once: the array is used for others, too */
-            if (batch == ahead)     /* nothing came between */
-                dispatch_prepare_entries(batch);
+            dispatch->next = i + 1;
             return batch;
         }
     }
-    struct dispatch_batch *batch = &dispatch->batches[ahead == &dispatch->batches[0] ? 1 : 0];
+    struct dispatch_batch *batch = &dispatch->batches[DISPATCH_AHEAD_MAX];
     dispatch_prepare(dispatch, batch, client, commands, count);
-    batch->commands = NULL;
-    if (batch->keys > 1)
-        dispatch_prepare_entries(batch);
+    dispatch_prepare_entries(batch);
     return batch;
 }
 
 void dispatch_prepare_ahead(struct dispatch *dispatch, const struct client *client,
                             const struct resp_command *commands, size_t count)
 {
-    struct dispatch_batch *batch =
-        &dispatch->batches[dispatch->prepared == &dispatch->batches[0] ? 1 : 0];
-    if (count > DISPATCH_BATCH_MAX)
-        return;
-    dispatch_prepare(dispatch, batch, client, commands, count);
-    dispatch->prepared = batch;
+    if (dispatch->fetched) {
+        dispatch->prepared = dispatch->next = 0;
+        dispatch->fetched = false;
+    }
+    if (count <= DISPATCH_BATCH_MAX && dispatch->prepared < DISPATCH_AHEAD_MAX)
+        dispatch_prepare(dispatch, &dispatch->batches[dispatch->prepared++], client, commands,
+                         count);
 }
 
 void dispatch_fetch_ahead(struct dispatch *dispatch)
 {
-    if (dispatch->prepared != NULL)
-        dispatch_prepare_entries(dispatch->prepared);
+    for (size_t i = dispatch->next; i < dispatch->prepared; i++)
+        dispatch_prepare_entries(&dispatch->batches[i]);
+    dispatch->fetched = true;
 }

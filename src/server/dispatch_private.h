@@ -12,6 +12,7 @@
 
 #define DISPATCH_NAME_MAX 64              /* bytes of a command's full name */
 #define DISPATCH_BATCH_MAX 64             /* commands prepared together */
+#define DISPATCH_AHEAD_MAX 8              /* batches prepared before the first of them runs */
 #define DISPATCH_BATCH_ARGUMENTS_MAX 4096 /* arguments of a batch for which hashes are kept */
 #define DISPATCH_BATCH_KEYS_MAX 256       /* keys prefetched for one batch */
 #define DISPATCH_ERROR_CODES_MAX 128      /* distinct codes; beyond them only the sum is kept */
@@ -71,8 +72,9 @@ struct dispatch {
     struct error_count error_codes[DISPATCH_ERROR_CODES_MAX];
 
     struct key_position positions[DISPATCH_BATCH_KEYS_MAX];
-    struct dispatch_batch batches[2]; /* one runs, one may be prepared for later */
-    struct dispatch_batch *prepared;  /* by dispatch_prepare_ahead; NULL: none is */
+    struct dispatch_batch batches[DISPATCH_AHEAD_MAX + 1]; /* the last: not prepared ahead */
+    size_t prepared, next; /* batches prepared ahead; the first that has not run */
+    bool fetched;          /* no more are added to them */
 };
 
 enum verdict { VERDICT_RUN, VERDICT_QUEUE, VERDICT_REFUSED, VERDICT_POSTPONED };
