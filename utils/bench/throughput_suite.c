@@ -9,6 +9,7 @@
 #include "bench/bench.h"
 #include "bench/load.h"
 #include "bench/report.h"
+#include "bench/resp_requests.h"
 #include "bench/traffic.h"
 #include "bench/wire.h"
 
@@ -42,14 +43,6 @@ static char value[VALUE_SIZE + 1];
 
 /* --- requests --- */
 
-static size_t resp_word(char *out, const char *word, size_t length)
-{
-    int head = snprintf(out, LOAD_COMMAND_SIZE, "$%zu\r\n", length);
-    memcpy(out + head, word, length);
-    memcpy(out + head + length, "\r\n", 2);
-    return (size_t)head + length + 2;
-}
-
 static size_t write_resp(char *out, enum operation operation, uint64_t random, bool counters)
 {
     static const char *const names[OPERATIONS] = {"GET", "SET", "INCR", "MSET"};
@@ -57,14 +50,14 @@ static size_t write_resp(char *out, enum operation operation, uint64_t random, b
     size_t keys = operation == MSET ? MULTIPLE : 1;
     char key[LOAD_KEY_SIZE + 1];
     size_t length = (size_t)snprintf(out, LOAD_COMMAND_SIZE, "*%zu\r\n", words[operation]);
-    length += resp_word(out + length, names[operation], strlen(names[operation]));
+    length += resp_requests_word(out + length, names[operation], strlen(names[operation]));
     for (size_t i = 0; i < keys; i++) {
         load_write_key(key, load_scatter(random + (i << 32)) % KEYS);
         if (counters)
             memcpy(key, "num:", 4);
-        length += resp_word(out + length, key, LOAD_KEY_SIZE);
+        length += resp_requests_word(out + length, key, LOAD_KEY_SIZE);
         if (operation == SET || operation == MSET)
-            length += resp_word(out + length, value, VALUE_SIZE);
+            length += resp_requests_word(out + length, value, VALUE_SIZE);
     }
     return length;
 }

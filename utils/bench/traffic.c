@@ -63,7 +63,7 @@ void traffic_requests_end(struct traffic_requests *requests, size_t length)
 
 /* --- connections --- */
 
-static int connect_to(int port)
+int traffic_connect(int port)
 {
     struct sockaddr_in address = {
         .sin_family = AF_INET,
@@ -86,7 +86,7 @@ struct traffic *traffic_create(int port, size_t connections, size_t pipeline)
     traffic->epoll = epoll_create1(EPOLL_CLOEXEC);
     for (size_t i = 0; i < connections; i++) {
         struct connection *connection = &traffic->connection[i];
-        connection->socket = connect_to(port);
+        connection->socket = traffic_connect(port);
         struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
         if (epoll_ctl(traffic->epoll, EPOLL_CTL_ADD, connection->socket, &event) != 0)
             bench_fail("epoll: %s", strerror(errno));

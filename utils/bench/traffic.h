@@ -22,6 +22,9 @@ void traffic_requests_deinit(struct traffic_requests *requests);
 char *traffic_requests_begin(struct traffic_requests *requests);
 void traffic_requests_end(struct traffic_requests *requests, size_t length);
 
+/* A connected socket on the loopback, without delay. */
+int traffic_connect(int port);
+
 struct traffic;
 
 /* Connects. `pipeline` requests are under way on each connection. */

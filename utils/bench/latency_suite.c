@@ -1,0 +1,165 @@
+/* How long clients wait: at half load with the log synced for every write, and beside a crowd of
+ * idle connections. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "bench/bench.h"
+#include "bench/closed_loop.h"
+#include "bench/load.h"
+#include "bench/paced.h"
+#include "bench/report.h"
+#include "bench/resp_requests.h"
+#include "bench/scratch.h"
+#include "bench/traffic.h"
+#include "bench/wire.h"
+
+#define TURNS 5
+#define TURN_NS INT64_C(2000000000)
+#define VALUE_SIZE 64 /* bytes */
+#define KEYS 100000
+#define CONNECTIONS 50
+#define IDLE_CONNECTIONS 10000
+#define IDLE_RATE 20000.0 /* requests a second of the others */
+#define IDLE_GROWTH_MAX 2
+#define SETTLE_US 1000000
+#define SPARE_DESCRIPTORS 200
+
+static const char *const always[] = {"--appendonly", "yes", "--appendfsync", "always", NULL};
+
+static struct closed_loop_group group; /* large: not on the stack */
+
+static int64_t turn_ns(const struct bench *bench)
+{
+    return bench->quick ? TURN_NS / 10 : TURN_NS;
+}
+
+/* --- half load --- */
+
+struct waits {
+    struct report_row *p50, *p99, *p999;
+};
+
+static void add_latency(const struct waits *rows, enum side side, const struct paced_latency *found)
+{
+    report_add_value(rows->p50, side, found->p50_us);
+    report_add_value(rows->p99, side, found->p99_us);
+    report_add_value(rows->p999, side, found->p999_us);
+}
+
+static double most_a_second(int port, int64_t duration_us)
+{
+    group = (struct closed_loop_group){CONNECTIONS, VALUE_SIZE, 0, KEYS, 0, {0}, 0};
+    closed_loop_run(port, &group, 1, duration_us, NULL, NULL);
+    return closed_loop_rate(&group, duration_us);
+}
+
+static void measure_half_load(const struct bench *bench, struct report *report)
+{
+    char value[VALUE_SIZE];
+    struct traffic_requests requests;
+    memset(value, 'v', sizeof value);
+    resp_requests_make(&requests, KEYS, KEYS, value, VALUE_SIZE, false);
+    struct waits rows = {
+        report_add_row(report, "SET at half load, synced: p50", "us", TARGET_NONE, 0),
+        report_add_row(report, "SET at half load, synced: p99", "us", TARGET_NONE, 0),
+        report_add_row(report, "SET at half load, synced: p99.9", "us", TARGET_RATIO, 1),
+    };
+    double rate = 0;
+    for (int turn = 0; turn < bench_turns(bench, TURNS); turn++) {
+        for (int side = SIDES_OF_REDIS - 1; side >= 0; side--) {
+            char folder[SCRATCH_PATH_SIZE];
+            struct contender contender;
+            struct paced_latency found;
+            if (!contender_is_there(bench, (enum side)side))
+                continue;
+            bench_progress("%s: half load", contender_name((enum side)side));
+            scratch_make(folder);
+            contender_start_in(&contender, bench, (enum side)side, folder, always);
+            if (rate == 0) /* the same for all: half of what the first to be asked can do */
+                rate = most_a_second(contender.port, turn_ns(bench) / 1000) / 2;
+            paced_run(contender.port, CONNECTIONS, &requests, rate, turn_ns(bench), &found);
+            add_latency(&rows, (enum side)side, &found);
+            contender_stop(&contender);
+            scratch_remove(folder);
+        }
+    }
+    report_add_note(
+        report,
+        "Half load: %.0f SETs a second over %d connections, due at fixed times; waiting "
+        "counts from when each was due. Servers and load on any core.",
+        rate, CONNECTIONS);
+    traffic_requests_deinit(&requests);
+}
+
+/* --- a crowd --- */
+
+static bool raise_limit(size_t descriptors)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max < descriptors)
+        return false;
+    limit.rlim_cur = limit.rlim_max;
+    return setrlimit(RLIMIT_NOFILE, &limit) == 0;
+}
+
+static void measure_crowd(const struct bench *bench, struct report *report)
+{
+    char value[VALUE_SIZE];
+    static int crowd[IDLE_CONNECTIONS];
+    struct traffic_requests requests;
+    if (!raise_limit(IDLE_CONNECTIONS + SPARE_DESCRIPTORS)) {
+        report_add_note(report, "no %d descriptors: the crowd is left out.", IDLE_CONNECTIONS);
+        return;
+    }
+    memset(value, 'v', sizeof value);
+    resp_requests_make(&requests, KEYS, KEYS, value, VALUE_SIZE, false);
+    struct report_row *without = report_add_row(report, "others' p99, alone", "us", TARGET_NONE, 0);
+    struct report_row *with =
+        report_add_row(report, "others' p99 beside 10,000 idle", "us", TARGET_NONE, 0);
+    for (int side = 0; side < SIDES_OF_REDIS; side++) {
+        static struct wire wire;
+        struct contender contender;
+        struct paced_latency found;
+        if (!contender_is_there(bench, (enum side)side))
+            continue;
+        bench_progress("%s: %d idle connections", contender_name((enum side)side),
+                       IDLE_CONNECTIONS);
+        contender_start(&contender, bench, (enum side)side);
+        wire_open(&wire, contender.port);
+        wire_configure(&wire, "maxclients", "12000");
+        wire_close(&wire);
+        for (int turn = 0; turn < bench_turns(bench, TURNS); turn++) {
+            paced_run(contender.port, CONNECTIONS, &requests, IDLE_RATE, turn_ns(bench), &found);
+            report_add_value(without, (enum side)side, found.p99_us);
+            for (int i = 0; i < IDLE_CONNECTIONS; i++)
+                crowd[i] = traffic_connect(contender.port);
+            bench_sleep_us(SETTLE_US); /* they come and go in other moments than those measured */
+            paced_run(contender.port, CONNECTIONS, &requests, IDLE_RATE, turn_ns(bench), &found);
+            report_add_value(with, (enum side)side, found.p99_us);
+            for (int i = 0; i < IDLE_CONNECTIONS; i++)
+                close(crowd[i]);
+            bench_sleep_us(SETTLE_US);
+        }
+        contender_stop(&contender);
+    }
+    struct report_row *growth = report_add_row(report, "others' p99, beside the crowd to alone",
+                                               "x", TARGET_VALUE, IDLE_GROWTH_MAX);
+    for (int side = 0; side < SIDES_OF_REDIS; side++)
+        report_add_value(growth, (enum side)side,
+                         report_median(with, (enum side)side) /
+                             report_median(without, (enum side)side));
+    traffic_requests_deinit(&requests);
+}
+
+static void run(const struct bench *bench, struct report *report)
+{
+    measure_half_load(bench, report);
+    measure_crowd(bench, report);
+}
+
+const struct suite latency_suite = {"latency",
+                                    "how long clients wait at half load, and beside a crowd", run};

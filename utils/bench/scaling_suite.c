@@ -1,0 +1,240 @@
+/* How the cost of an operation grows: with the number of keys, of connections, with the size of
+ * values. CPU time of the server. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "bench/bench.h"
+#include "bench/load.h"
+#include "bench/report.h"
+#include "bench/resp_requests.h"
+#include "bench/traffic.h"
+#include "bench/wire.h"
+
+#define TURNS 5
+#define TURN_NS INT64_C(300000000)
+#define SMALL_SIZE 8     /* bytes */
+#define REQUESTS 2000000 /* at random: more than any cache holds */
+#define PIPELINE 16
+#define CONNECTIONS 50
+#define KEYS_GROWTH_MAX 1.6 /* from 1 M to the most */
+#define CONNECTIONS_GROWTH_MAX 1.5
+#define COPY_MAX 1.2     /* beside the floor, from 64 KiB on */
+#define BYTES_PER_KEY 64 /* what a key may take: to see whether they fit */
+#define SPARE_DESCRIPTORS 100
+
+static const size_t key_counts[] = {100000, 1000000, 10000000, 50000000};
+#define KEY_COUNTS (sizeof key_counts / sizeof key_counts[0])
+static const size_t connection_counts[] = {10, 1000, 10000};
+#define CONNECTION_COUNTS (sizeof connection_counts / sizeof connection_counts[0])
+static const size_t value_sizes[] = {16, 256, 4096, 65536, 262144, 1048576};
+#define VALUE_SIZES (sizeof value_sizes / sizeof value_sizes[0])
+
+static const char small_value[SMALL_SIZE + 1] = "abcdefgh";
+
+/* CPU nanoseconds of one request. */
+static double cost(const struct contender *contender, const struct traffic_requests *requests,
+                   size_t connections, size_t pipeline, int64_t duration_ns)
+{
+    struct traffic *traffic = traffic_create(contender->port, connections, pipeline);
+    traffic_run(traffic, requests, duration_ns / 10);
+    int64_t cpu_ns = contender_all_cpu_ns(contender);
+    double operations = (double)traffic_run(traffic, requests, duration_ns);
+    cpu_ns = contender_all_cpu_ns(contender) - cpu_ns;
+    traffic_destroy(traffic);
+    return (double)cpu_ns / operations;
+}
+
+static int64_t turn_ns(const struct bench *bench)
+{
+    return bench->quick ? TURN_NS / 10 : TURN_NS;
+}
+
+/* A row that says how much dearer `of` is than `beside`. */
+static void add_growth(struct report *report, const char *label, const struct report_row *of,
+                       const struct report_row *beside, double bound)
+{
+    struct report_row *row = report_add_row(report, label, "x", TARGET_VALUE, bound);
+    report_add_value(row, SIDE_HOLDFAST,
+                     report_median(of, SIDE_HOLDFAST) / report_median(beside, SIDE_HOLDFAST));
+}
+
+/* --- keys --- */
+
+static size_t write_small(char *out, size_t number, const void *context)
+{
+    char key[LOAD_KEY_SIZE + 1];
+    (void)context;
+    load_write_key(key, number);
+    size_t length = (size_t)snprintf(out, LOAD_COMMAND_SIZE, "*3\r\n$3\r\nSET\r\n");
+    length += resp_requests_word(out + length, key, LOAD_KEY_SIZE);
+    return length + resp_requests_word(out + length, small_value, SMALL_SIZE);
+}
+
+static bool fits(size_t keys)
+{
+    double pages = (double)sysconf(_SC_AVPHYS_PAGES), page = (double)sysconf(_SC_PAGESIZE);
+    return (double)keys * BYTES_PER_KEY < pages * page * 0.8;
+}
+
+static void measure_keys(const struct bench *bench, struct report *report)
+{
+    static struct wire wire;
+    struct contender contender;
+    struct report_row *gets[KEY_COUNTS], *sets[KEY_COUNTS];
+    size_t measured = 0, loaded = 0;
+    contender_start(&contender, bench, SIDE_HOLDFAST);
+    for (; measured < KEY_COUNTS; measured++) {
+        size_t keys = bench_scale(bench, key_counts[measured]);
+        if (!fits(keys)) {
+            report_add_note(report, "%zu keys do not fit this machine's memory: left out.", keys);
+            break;
+        }
+        bench_progress("%zu keys", keys);
+        wire_open(&wire, contender.port);
+        load_run(&wire, loaded, keys, write_small, NULL);
+        wire_close(&wire);
+        loaded = keys;
+        char label[64];
+        snprintf(label, sizeof label, "GET, %zu keys", keys);
+        gets[measured] = report_add_row(report, label, "ns of CPU", TARGET_NONE, 0);
+        snprintf(label, sizeof label, "SET, %zu keys", keys);
+        sets[measured] = report_add_row(report, label, "ns of CPU", TARGET_NONE, 0);
+        struct traffic_requests get, set;
+        resp_requests_make(&get, REQUESTS, keys, NULL, SMALL_SIZE, false);
+        resp_requests_make(&set, REQUESTS, keys, small_value, SMALL_SIZE, false);
+        for (int turn = 0; turn < bench_turns(bench, TURNS); turn++) {
+            report_add_value(gets[measured], SIDE_HOLDFAST,
+                             cost(&contender, &get, CONNECTIONS, PIPELINE, turn_ns(bench)));
+            report_add_value(sets[measured], SIDE_HOLDFAST,
+                             cost(&contender, &set, CONNECTIONS, PIPELINE, turn_ns(bench)));
+        }
+        traffic_requests_deinit(&get);
+        traffic_requests_deinit(&set);
+    }
+    contender_stop(&contender);
+    if (measured < 3)
+        return;
+    add_growth(report, "GET, most keys beside the second row", gets[measured - 1], gets[1],
+               KEYS_GROWTH_MAX);
+    add_growth(report, "SET, most keys beside the second row", sets[measured - 1], sets[1],
+               KEYS_GROWTH_MAX);
+}
+
+/* --- connections --- */
+
+static bool raise_limit(size_t descriptors)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max < descriptors)
+        return false;
+    limit.rlim_cur = limit.rlim_max;
+    return setrlimit(RLIMIT_NOFILE, &limit) == 0;
+}
+
+static void measure_connections(const struct bench *bench, struct report *report)
+{
+    struct contender contenders[SIDES_OF_REDIS];
+    struct report_row *rows[CONNECTION_COUNTS];
+    struct traffic_requests get;
+    size_t keys = 100000;
+    resp_requests_make(&get, keys, keys, NULL, SMALL_SIZE, false);
+    for (int side = 0; side < SIDES_OF_REDIS; side++) {
+        static struct wire wire;
+        contenders[side].pid = 0;
+        if (!contender_is_there(bench, (enum side)side))
+            continue;
+        contender_start(&contenders[side], bench, (enum side)side);
+        wire_open(&wire, contenders[side].port);
+        wire_configure(&wire, "maxclients", "12000");
+        load_run(&wire, 0, keys, write_small, NULL);
+        wire_close(&wire);
+    }
+    for (size_t i = 0; i < CONNECTION_COUNTS; i++) {
+        char label[64];
+        snprintf(label, sizeof label, "GET, %zu connections", connection_counts[i]);
+        rows[i] = report_add_row(report, label, "ns of CPU", TARGET_NONE, 0);
+        if (!raise_limit(connection_counts[i] + SPARE_DESCRIPTORS)) {
+            report_add_note(report, "no %zu descriptors: left out.", connection_counts[i]);
+            continue;
+        }
+        bench_progress("%zu connections", connection_counts[i]);
+        for (int turn = 0; turn < bench_turns(bench, TURNS); turn++)
+            for (int side = 0; side < SIDES_OF_REDIS; side++)
+                if (contenders[side].pid != 0)
+                    report_add_value(
+                        rows[i], (enum side)side,
+                        cost(&contenders[side], &get, connection_counts[i], 1, 2 * turn_ns(bench)));
+    }
+    for (int side = 0; side < SIDES_OF_REDIS; side++)
+        if (contenders[side].pid != 0)
+            contender_stop(&contenders[side]);
+    traffic_requests_deinit(&get);
+    add_growth(report, "GET, most connections beside fewest", rows[CONNECTION_COUNTS - 1], rows[0],
+               CONNECTIONS_GROWTH_MAX);
+}
+
+/* --- values --- */
+
+static void set_answer(const struct contender *contender, size_t size)
+{
+    static struct wire wire;
+    wire_open(&wire, contender->port);
+    wire_command(&wire, "ANSWER %zu", size);
+    wire_close(&wire);
+}
+
+static void measure_value(const struct bench *bench, struct report *report,
+                          const struct contender *holdfast, const struct contender *bare,
+                          size_t size)
+{
+    char label[64], *value = memory_allocate(size);
+    memset(value, 'v', size);
+    size_t keys = size >= 65536 ? 16 : 1000;
+    struct traffic_requests requests[2];
+    resp_requests_make(&requests[0], keys, keys, value, size, true);
+    resp_requests_make(&requests[1], keys, keys, NULL, size, true);
+    for (int i = 0; i < 2; i++) {
+        snprintf(label, sizeof label, "%s, values of %zu bytes", i == 0 ? "SET" : "GET", size);
+        struct report_row *row = report_add_row(report, label, "ns of CPU", TARGET_NONE, 0);
+        set_answer(bare, requests[i].reply_size);
+        for (int turn = 0; turn < bench_turns(bench, TURNS); turn++) {
+            report_add_value(row, SIDE_HOLDFAST,
+                             cost(holdfast, &requests[i], 8, 1, turn_ns(bench)));
+            report_add_value(row, SIDE_FLOOR, cost(bare, &requests[i], 8, 1, turn_ns(bench)));
+        }
+        if (size >= 65536) {
+            snprintf(label, sizeof label, "%s of %zu bytes beside the floor",
+                     i == 0 ? "SET" : "GET", size);
+            struct report_row *beside = report_add_row(report, label, "x", TARGET_VALUE, COPY_MAX);
+            report_add_value(beside, SIDE_HOLDFAST,
+                             report_median(row, SIDE_HOLDFAST) / report_median(row, SIDE_FLOOR));
+        }
+        traffic_requests_deinit(&requests[i]);
+    }
+    memory_free(value);
+}
+
+static void run(const struct bench *bench, struct report *report)
+{
+    struct contender holdfast, bare;
+    measure_keys(bench, report);
+    measure_connections(bench, report);
+    contender_start(&holdfast, bench, SIDE_HOLDFAST);
+    contender_start(&bare, bench, SIDE_FLOOR);
+    for (size_t i = 0; i < VALUE_SIZES; i++) {
+        bench_progress("values of %zu bytes", value_sizes[i]);
+        measure_value(bench, report, &holdfast, &bare, value_sizes[i]);
+    }
+    contender_stop(&holdfast);
+    contender_stop(&bare);
+    report_add_note(report,
+                    "Keys: values of %d bytes, %d connections, pipelines of %d. Values: 8 "
+                    "connections, no pipeline.",
+                    SMALL_SIZE, CONNECTIONS, PIPELINE);
+}
+
+const struct suite scaling_suite = {
+    "scaling", "what an operation costs with more keys, connections, bytes", run};
