@@ -329,6 +329,19 @@ static void prepare(struct put_aside *aside)
                                   aside->batch.count);
 }
 
+/* In a turn of very many connections what belongs to these would be out of the processor's caches
+ * by its end. */
+static void send_now(struct put_aside *asides, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct connection *connection = asides[i].connection;
+        if (list_is_empty(&connection->output_link))
+            continue;
+        list_remove(&connection->output_link);
+        connection_output_end_turn(connection);
+    }
+}
+
 void connection_input_run_gathered(struct network *network)
 {
     struct connection_gathering *gathering = network->gathering;
@@ -348,6 +361,9 @@ void connection_input_run_gathered(struct network *network)
         after_input(connection);
     }
     gathering->count = 0;
+    network->ran_in_turn += count;
+    if (network->ran_in_turn > NETWORK_SENDS_LATE_MAX)
+        send_now(gathering->inputs, count);
 }
 
 static bool is_put_aside(const struct connection *connection)

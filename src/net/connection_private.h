@@ -28,6 +28,7 @@ struct network {
     size_t by_id_size;                 /* a power of two */
     size_t count, connections_max;
     uint64_t last_id, turn;
+    size_t ran_in_turn; /* connections that had input */
     int keepalive_s;
     struct listener *listeners[NETWORK_LISTENERS_MAX];
     int listener_count;

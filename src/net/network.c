@@ -105,6 +105,7 @@ void network_destroy(struct network *network)
 void network_turn_begin(struct network *network)
 {
     network->turn++;
+    network->ran_in_turn = 0;
     struct list ready;
     list_init(&ready);
     /* Only those that waited before this turn: what is added now waits for the next. */

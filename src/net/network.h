@@ -21,6 +21,7 @@ struct network; /* opaque */
 
 #define NETWORK_READ_SIZE (64 * 1024)   /* bytes of a shared read buffer */
 #define NETWORK_GATHER_MAX 8            /* connections read before the first of them runs */
+#define NETWORK_SENDS_LATE_MAX 64       /* connections whose replies wait for the end of a turn */
 #define NETWORK_ACCEPTS_PER_TURN_MAX 64 /* of one listener */
 #define NETWORK_BLOCKS_KEPT_MAX 1024    /* free output blocks that are kept warm */
 #define NETWORK_LISTENERS_MAX 32

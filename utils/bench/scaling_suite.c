@@ -134,19 +134,31 @@ static bool raise_limit(size_t descriptors)
     return setrlimit(RLIMIT_NOFILE, &limit) == 0;
 }
 
+static void set_answer(const struct contender *contender, size_t size)
+{
+    static struct wire wire;
+    wire_open(&wire, contender->port);
+    wire_command(&wire, "ANSWER %zu", size);
+    wire_close(&wire);
+}
+
 static void measure_connections(const struct bench *bench, struct report *report)
 {
-    struct contender contenders[SIDES_OF_REDIS];
+    struct contender contenders[SIDES];
     struct report_row *rows[CONNECTION_COUNTS];
     struct traffic_requests get;
     size_t keys = 100000;
     resp_requests_make(&get, keys, keys, NULL, SMALL_SIZE, false);
-    for (int side = 0; side < SIDES_OF_REDIS; side++) {
+    for (int side = 0; side < SIDES; side++) {
         static struct wire wire;
         contenders[side].pid = 0;
-        if (!contender_is_there(bench, (enum side)side))
+        if (side == SIDE_MEMCACHED || !contender_is_there(bench, (enum side)side))
             continue;
         contender_start(&contenders[side], bench, (enum side)side);
+        if (side == SIDE_FLOOR) {
+            set_answer(&contenders[side], get.reply_size);
+            continue;
+        }
         wire_open(&wire, contenders[side].port);
         wire_configure(&wire, "maxclients", "12000");
         load_run(&wire, 0, keys, write_small, NULL);
@@ -162,13 +174,13 @@ static void measure_connections(const struct bench *bench, struct report *report
         }
         bench_progress("%zu connections", connection_counts[i]);
         for (int turn = 0; turn < bench_turns(bench, TURNS); turn++)
-            for (int side = 0; side < SIDES_OF_REDIS; side++)
+            for (int side = 0; side < SIDES; side++)
                 if (contenders[side].pid != 0)
                     report_add_value(
                         rows[i], (enum side)side,
                         cost(&contenders[side], &get, connection_counts[i], 1, 2 * turn_ns(bench)));
     }
-    for (int side = 0; side < SIDES_OF_REDIS; side++)
+    for (int side = 0; side < SIDES; side++)
         if (contenders[side].pid != 0)
             contender_stop(&contenders[side]);
     traffic_requests_deinit(&get);
@@ -177,14 +189,6 @@ static void measure_connections(const struct bench *bench, struct report *report
 }
 
 /* --- values --- */
-
-static void set_answer(const struct contender *contender, size_t size)
-{
-    static struct wire wire;
-    wire_open(&wire, contender->port);
-    wire_command(&wire, "ANSWER %zu", size);
-    wire_close(&wire);
-}
 
 static void measure_value(const struct bench *bench, struct report *report,
                           const struct contender *holdfast, const struct contender *bare,
