@@ -86,7 +86,7 @@ FUZZ_TESTS      := $(patsubst %.c,$(BUILD)/%,$(call find_sources,tests/fuzz,*_fu
 # --- building --------------------------------------------------------------------------------------
 
 .PHONY: all help run deps deps-test check unit server-test fault client-test difference fuzz asan tsan \
-        valgrind test bench install clean format show-flags watch-nothing
+        valgrind test bench bench-smoke instructions install clean format show-flags watch-nothing
 .DEFAULT_GOAL := all
 
 all: $(ARCHIVE) $(SERVER) $(UTILS)
@@ -168,7 +168,8 @@ help:
 	@echo 'make unit                unit tests;    also: server-test, fault, client-test, difference'
 	@echo 'make fuzz                every fuzz target for FUZZ_SECONDS=60 seconds'
 	@echo 'make asan|tsan|valgrind  unit and server tests in a watched build'
-	@echo 'make bench               figures beside redis-server'
+	@echo 'make bench               figures beside redis-server; make bench-smoke: some, in a minute'
+	@echo 'make instructions        instruction counts of the hot path beside those on file'
 	@echo 'make install PREFIX=/usr/local DESTDIR='
 	@echo 'make clean'
 	@echo 'Variables: BUILD=build CC=gcc|clang V=1 LTO=1 JOBS=n TESTS=word (run what has the word in its name)'
@@ -186,6 +187,16 @@ bench: deps
 	@deps/install bench
 	@$(MAKE) all $(BENCH)
 	$(BUILD)/holdfast-bench
+	utils/bench/plot.py $(BUILD)/bench/throughput.json $(BUILD)/bench/throughput.png
+
+bench-smoke: deps
+	@deps/install bench
+	@$(MAKE) all $(BENCH)
+	$(BUILD)/holdfast-bench smoke
+
+instructions: deps-test
+	@$(MAKE) all
+	utils/bench/instructions.py $(BUILD)/holdfast-server
 
 # --- testing: every target is a list of suites for tests/run -----------------------------------------
 

@@ -13,8 +13,9 @@
 #define PATH_BYTES 512
 
 static const struct suite *const suites[] = {
-    &memory_suite,     &insert_latency_suite, &expiry_suite,     &durability_suite, &restart_suite,
-    &compaction_suite, &publish_suite,        &throughput_suite, &scaling_suite,    &latency_suite};
+    &memory_suite,  &insert_latency_suite, &expiry_suite,  &durability_suite,
+    &restart_suite, &compaction_suite,     &publish_suite, &throughput_suite,
+    &scaling_suite, &latency_suite,        &smoke_suite};
 #define SUITES (sizeof suites / sizeof suites[0])
 
 static void print_usage(FILE *out)
@@ -38,7 +39,7 @@ static bool is_wanted(const struct suite *suite, char *const *names, int count)
     for (int i = 0; i < count; i++)
         if (strcmp(names[i], suite->name) == 0)
             return true;
-    return count == 0;
+    return count == 0 && suite != &smoke_suite;
 }
 
 static void check_names(char *const *names, int count)
