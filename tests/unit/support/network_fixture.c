@@ -75,6 +75,16 @@ static void reply_length(struct network_fixture *fixture, struct connection *con
     resp_writer_integer(&connection->reply, (int64_t)command->arguments[1].length);
 }
 
+/* GATED <gate> <text>: the text may leave when the gate is open. */
+static void reply_gated(struct connection *connection, const struct slice *arguments)
+{
+    uint64_t gate = 0;
+    size_t position = connection->output.length;
+    assert_true(number_parse_uint64(arguments[1], &gate));
+    resp_writer_simple(&connection->reply, arguments[2]);
+    connection_gate_output(connection, position, gate);
+}
+
 /* False: held back. */
 static bool run_one(struct network_fixture *fixture, struct connection *connection,
                     const struct resp_command *command)
@@ -90,6 +100,8 @@ static bool run_one(struct network_fixture *fixture, struct connection *connecti
         reply_length(fixture, connection, command);
     } else if (slice_is_word(arguments[0], "MANY")) {
         reply_many(connection, arguments[1]);
+    } else if (slice_is_word(arguments[0], "GATED")) {
+        reply_gated(connection, arguments);
     } else if (slice_is_word(arguments[0], "QUIT")) {
         resp_writer_ok(&connection->reply);
         connection_close_after_reply(connection);
