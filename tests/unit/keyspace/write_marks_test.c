@@ -12,7 +12,7 @@
 static int set_up(void **state)
 {
     struct hash_seed seed = {1, 2};
-    struct keyspace_hooks hooks = {NULL};
+    struct keyspace_hooks hooks = {.context = NULL};
     struct keyspace *keyspace = keyspace_create(2, &seed, &hooks);
     keyspace_set_time(keyspace, 1000);
     keyspace_track_writes(keyspace, true);
