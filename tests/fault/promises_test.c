@@ -284,6 +284,68 @@ static void waitaof_is_never_ahead_of_the_sync(void **state)
     assert_reads(stage->writer, "[:1, :0]");
 }
 
+static void waitaof_ends_by_unblocking_and_does_not_wait_in_a_transaction(void **state)
+{
+    struct stage *stage = *state;
+    char id[32];
+    snprintf(id, sizeof id, "%s", conversation_say(stage->writer, "CLIENT ID") + 1);
+    assert_says(stage->writer, "+OK", "CLIENT DURABLE OFF");
+    held_disk_hold(&stage->held);
+    assert_says(stage->writer, "+OK", "SET a 1");
+    held_disk_wait_for_sync(&stage->held);
+    conversation_send(stage->writer, "WAITAOF 1 0 0");
+    assert_silent(stage->writer);
+    assert_says(stage->reader, ":1", "CLIENT UNBLOCK %s", id);
+    assert_reads(stage->writer, "[:0, :0]");
+    conversation_send(stage->writer, "WAITAOF 1 0 0");
+    assert_silent(stage->writer);
+    assert_says(stage->reader, ":1", "CLIENT UNBLOCK %s ERROR", id);
+    assert_reads(stage->writer, "-UNBLOCKED client unblocked via CLIENT UNBLOCK");
+    assert_says(stage->writer, "+OK", "MULTI");
+    assert_says(stage->writer, "+QUEUED", "WAITAOF 1 0 0");
+    assert_says(stage->writer, "[[:0, :0]]", "EXEC");
+    held_disk_release(&stage->held);
+    assert_says(stage->writer, "[:1, :0]", "WAITAOF 1 0 0");
+}
+
+/* Asks until INFO says so; some seconds at most. */
+static void wait_for_info(struct stage *stage, const char *text)
+{
+    for (int i = 0; i < 2000; i++) {
+        if (strstr(conversation_say(stage->reader, "INFO persistence"), text) != NULL)
+            return;
+        nanosleep(&(struct timespec){0, 10000000}, NULL);
+    }
+    fail_msg("INFO never said %s", text);
+}
+
+static void a_compaction_that_fails_leaves_the_log_and_can_be_tried_again(void **state)
+{
+    struct stage *stage = *state;
+    assert_says(stage->writer, "+OK", "SET a 1");
+    wait_for_info(stage, "aof_rewrite_in_progress:0"); /* that of the start */
+    held_disk_fill(&stage->held, true);
+    assert_says(stage->reader, "+Background append only file rewriting started", "BGREWRITEAOF");
+    wait_for_info(stage, "aof_last_bgrewrite_status:err");
+    assert_says(stage->reader, "$1", "GET a");
+    held_disk_fill(&stage->held, false);
+    wait_for_info(stage, "log_disk_full:0"); /* the new increment found no room, either */
+    assert_says(stage->reader, "+OK", "SET b 2");
+    (void)conversation_say(stage->reader, "BGREWRITEAOF"); /* or the server does by itself */
+    wait_for_info(stage, "aof_last_bgrewrite_status:ok");
+    wait_for_info(stage, "aof_rewrite_in_progress:0");
+    conversation_send(stage->writer, "SHUTDOWN NOSAVE");
+    assert_int_equal(held_server_wait(&stage->server), 0);
+    conversation_end(stage->writer);
+    conversation_end(stage->reader);
+    char folder[256];
+    snprintf(folder, sizeof folder, "%s", stage->server.folder);
+    held_server_start(&stage->server, &stage->held, folder);
+    connect_clients(stage);
+    assert_says(stage->reader, "$1", "GET a");
+    assert_says(stage->reader, "$2", "GET b");
+}
+
 static void policies_change_while_it_runs_and_nothing_is_lost(void **state)
 {
     struct stage *stage = *state;
@@ -436,6 +498,8 @@ int main(int count, char **words)
         TEST(a_monitor_sees_a_write_when_it_is_durable),
         TEST(who_wants_to_is_answered_at_once),
         TEST(waitaof_is_never_ahead_of_the_sync),
+        TEST(waitaof_ends_by_unblocking_and_does_not_wait_in_a_transaction),
+        TEST(a_compaction_that_fails_leaves_the_log_and_can_be_tried_again),
         TEST(policies_change_while_it_runs_and_nothing_is_lost),
         TEST(the_log_may_end_and_begin_in_a_transaction),
         TEST(P4_after_a_failed_sync_nothing_is_answered_and_the_server_stops),
