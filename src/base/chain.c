@@ -136,7 +136,7 @@ void chain_append_shared(struct chain *chain, struct chain_shared *shared, size_
         struct chain_block *block = memory_allocate(sizeof *block);
         *block =
             (struct chain_block){.capacity = length, .end = length, .data = data, .shared = shared};
-        shared->references++;
+        atomic_fetch_add_explicit(&shared->references, 1, memory_order_relaxed);
         add_block(chain, block);
     }
     chain->length += length;
@@ -150,7 +150,7 @@ void chain_unshare(struct chain *chain)
         struct chain_block *block = chain->head;
         chain->head = block->next;
         size_t held = block->end - block->start;
-        if (block->shared != NULL) {
+        if (block->shared != NULL && block->shared->data == block->shared->own) {
             chain_append(&own, block->data + block->start, held);
             block_give_back(chain->pool, block);
         } else {
@@ -263,14 +263,35 @@ void chain_copy_out(const struct chain *chain, size_t position, char *out, size_
 struct chain_shared *chain_shared_create(size_t capacity)
 {
     struct chain_shared *shared = memory_allocate(sizeof *shared + capacity);
-    *shared = (struct chain_shared){.references = 1, .capacity = capacity};
+    *shared = (struct chain_shared){.references = 1, .capacity = capacity, .data = shared->own};
     return shared;
+}
+
+struct chain_shared *chain_shared_adopt(char *block, size_t length)
+{
+    struct chain_shared *shared = memory_allocate(sizeof *shared);
+    *shared =
+        (struct chain_shared){.references = 1, .capacity = length, .length = length, .data = block};
+    return shared;
+}
+
+char *chain_shared_disown(struct chain_shared *shared)
+{
+    if (atomic_load_explicit(&shared->references, memory_order_acquire) > 1)
+        return NULL;
+    char *block = shared->data;
+    memory_free(shared);
+    return block;
 }
 
 void chain_shared_release(struct chain_shared *shared)
 {
-    if (shared != NULL && --shared->references == 0)
-        memory_free(shared);
+    if (shared == NULL ||
+        atomic_fetch_sub_explicit(&shared->references, 1, memory_order_acq_rel) > 1)
+        return;
+    if (shared->data != shared->own)
+        memory_free(shared->data);
+    memory_free(shared);
 }
 
 size_t chain_shared_append(struct chain_shared *shared, const void *data, size_t length)

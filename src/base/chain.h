@@ -8,6 +8,7 @@
 #ifndef HOLDFAST_BASE_CHAIN_H
 #define HOLDFAST_BASE_CHAIN_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/uio.h>
@@ -28,11 +29,13 @@ struct chain_block {
     char own[];
 };
 
-/* Bytes for many chains. They are only added, at the end: what is there stays as it is. */
+/* Bytes for many chains. They are only added, at the end: what is there stays as it is. Any thread
+ * may give up a reference. */
 struct chain_shared {
-    size_t references; /* its owner's and one of each block that refers to it */
+    atomic_size_t references; /* its owner's and one of each block that refers to it */
     size_t capacity, length;
-    char data[];
+    char *data; /* `own`, or a block that was adopted */
+    char own[];
 };
 
 struct chain {
@@ -74,7 +77,8 @@ void chain_append(struct chain *chain, const void *data, size_t length);
 void chain_append_shared(struct chain *chain, struct chain_shared *shared, size_t position,
                          size_t length);
 
-/* Copies what is shared, so that a chain that may wait for long keeps nothing else in memory. */
+/* Copies what is shared, so that a chain that may wait for long keeps nothing else in memory. What
+ * was adopted stays: it is no larger than its copy. */
 void chain_unshare(struct chain *chain);
 
 /* Moves all of `from` behind `to`, without copying where that is worth it; `from` is empty then. */
@@ -97,6 +101,11 @@ void chain_copy_out(const struct chain *chain, size_t position, char *out, size_
 
 /* With one reference: the caller's. Aborts when memory is out. */
 struct chain_shared *chain_shared_create(size_t capacity);
+/* The same of bytes that are there already: a memory_* block, which is its own from now on. */
+struct chain_shared *chain_shared_adopt(char *block, size_t length);
+/* The caller has the only reference: gives the adopted block back, and is gone. NULL: others have
+ * references, too; nothing has happened. */
+char *chain_shared_disown(struct chain_shared *shared);
 /* Gives up one reference; NULL is allowed. */
 void chain_shared_release(struct chain_shared *shared);
 /* Copies to the end, where there must be room. Returns the position. */

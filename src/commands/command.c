@@ -140,10 +140,13 @@ void command_reply_help(struct command_context *context, const char *container,
     resp_writer_simple(context->reply, SLICE("    Prints this help."));
 }
 
-void command_reply_string(struct command_context *context, const struct entry *entry)
+void command_reply_string(struct command_context *context, struct entry *entry)
 {
+    struct chain_shared *shared;
     if (entry->encoding == ENCODING_INT)
         resp_writer_bulk_integer(context->reply, entry_integer(entry));
+    else if (UNLIKELY((shared = entry_share(entry)) != NULL))
+        resp_writer_bulk_shared(context->reply, shared);
     else
         resp_writer_bulk(context->reply, entry_string(entry, NULL));
 }

@@ -280,7 +280,7 @@ void command_reply_invalid_expire(struct command_context *context);
 void command_reply_help(struct command_context *context, const char *container,
                         const char *const *lines);
 /* A string's value as a bulk reply. */
-void command_reply_string(struct command_context *context, const struct entry *entry);
+void command_reply_string(struct command_context *context, struct entry *entry);
 
 /* Parses argument `index`; on failure replies with Redis's error and returns false. */
 bool command_integer(struct command_context *context, size_t index, int64_t *out);

@@ -233,7 +233,7 @@ struct entry *database_replace_string(struct database *database, const struct ke
         if (block == NULL)
             return NULL;
         memcpy(block, value.data, value.length);
-        struct entry_blob blob = {block, value.length, value.length};
+        struct entry_blob blob = {block, value.length, value.length, NULL};
         struct entry *entry = set_blob(database, key, old, &blob, deadline);
         if (entry == NULL)
             memory_free(block);
@@ -263,7 +263,7 @@ struct entry *database_replace_string_block(struct database *database, const str
                                             enum deadline_rule rule, int64_t deadline_ms)
 {
     ASSERT(length > ENTRY_EMBEDDED_MAX);
-    struct entry_blob blob = {block, length, length};
+    struct entry_blob blob = {block, length, length, NULL};
     return set_blob(database, key, old, &blob, deadline_by_rule(old, rule, deadline_ms));
 }
 
@@ -294,12 +294,33 @@ static size_t blob_capacity_for(size_t length)
     return memory_good_size(length + (length < spare_max ? length : spare_max));
 }
 
+/* Takes the bytes back from who looks at them, or copies them. False: memory is out. */
+static bool own_blob(struct entry *entry, struct entry_blob *blob)
+{
+    if (LIKELY(blob->owner == NULL))
+        return true;
+    if (chain_shared_disown(blob->owner) == NULL) {
+        char *copy = memory_try_allocate(blob->length);
+        if (copy == NULL)
+            return false;
+        memcpy(copy, blob->data, blob->length);
+        chain_shared_release(blob->owner);
+        blob->data = copy;
+        blob->capacity = blob->length;
+    }
+    blob->owner = NULL;
+    entry_set_blob(entry, blob);
+    return true;
+}
+
 static struct entry *resize_blob(struct database *database, const struct key *key,
                                  struct entry *entry, size_t length, char **bytes)
 {
     leave_to_walk(database, entry);
     mark_changed(database, key->hash);
     struct entry_blob blob = entry_blob(entry);
+    if (!own_blob(entry, &blob))
+        return NULL;
     if (length > blob.capacity) {
         size_t capacity = blob_capacity_for(length);
         char *data = memory_try_resize(blob.data, capacity);
@@ -337,7 +358,7 @@ struct entry *database_resize_string(struct database *database, const struct key
         if (kept > 0)
             memcpy(block, old.data, kept);
         memset(block + kept, 0, length - kept);
-        struct entry_blob blob = {block, length, capacity};
+        struct entry_blob blob = {block, length, capacity, NULL};
         struct entry *new = set_blob(database, key, entry, &blob, deadline_ms);
         if (new == NULL)
             memory_free(block);

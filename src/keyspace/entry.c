@@ -73,10 +73,18 @@ static bool entry_has_blob(const struct entry *entry)
            !(entry->flags & ENTRY_EMBEDDED);
 }
 
+static void free_blob(struct entry_blob blob)
+{
+    if (blob.owner != NULL)
+        chain_shared_release(blob.owner);
+    else
+        memory_free(blob.data);
+}
+
 void entry_free(struct entry *entry)
 {
     if (entry_has_blob(entry))
-        memory_free(entry_blob(entry).data);
+        free_blob(entry_blob(entry));
     else if (entry->type != TYPE_STRING)
         value_free(entry->type, entry_collection(entry));
     entry_free_shell(entry);
@@ -175,7 +183,7 @@ struct entry *entry_copied(const struct entry *entry, struct slice key)
         return NULL;
     }
     memcpy(data, blob.data, blob.length);
-    entry_set_blob(copy, &(struct entry_blob){data, blob.length, blob.length});
+    entry_set_blob(copy, &(struct entry_blob){data, blob.length, blob.length, NULL});
     return copy;
 }
 
@@ -194,6 +202,20 @@ struct slice entry_string(const struct entry *entry, char *scratch)
         return (struct slice){scratch, number_format_int64(scratch, entry_integer(entry))};
     struct entry_blob blob = entry_blob(entry);
     return (struct slice){blob.data, blob.length};
+}
+
+struct chain_shared *entry_share(struct entry *entry)
+{
+    if (!entry_has_blob(entry))
+        return NULL;
+    struct entry_blob blob = entry_blob(entry);
+    if (blob.length < ENTRY_SHARED_MIN)
+        return NULL;
+    if (blob.owner == NULL) {
+        blob.owner = chain_shared_adopt(blob.data, blob.length);
+        entry_set_blob(entry, &blob);
+    }
+    return blob.owner;
 }
 
 size_t entry_string_length(const struct entry *entry)

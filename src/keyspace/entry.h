@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/assertion.h"
+#include "base/chain.h"
 #include "base/slice.h"
 #include "values/value.h"
 
@@ -22,9 +23,10 @@
  * users (embstr becomes raw when it is changed in place), not only a layout. */
 enum value_encoding { ENCODING_INT, ENCODING_EMBSTR, ENCODING_RAW };
 
-#define ENTRY_STRING_EMBSTR_MAX 44 /* bytes: longer strings report "raw", as in Redis */
-#define ENTRY_EMBEDDED_MAX 1024    /* bytes of value kept in the entry itself */
-#define ENTRY_KEY_SHORT_MAX 255    /* bytes of key whose length fits in the header */
+#define ENTRY_STRING_EMBSTR_MAX 44   /* bytes: longer strings report "raw", as in Redis */
+#define ENTRY_EMBEDDED_MAX 1024      /* bytes of value kept in the entry itself */
+#define ENTRY_SHARED_MIN (32 * 1024) /* bytes of a string that is shared rather than copied */
+#define ENTRY_KEY_SHORT_MAX 255      /* bytes of key whose length fits in the header */
 #define ENTRY_NO_DEADLINE INT64_C(-1)
 
 enum entry_flag {
@@ -47,9 +49,10 @@ struct entry {
 
 /* A string too large to stand in its entry. */
 struct entry_blob {
-    char *data; /* memory_* block */
+    char *data; /* memory_* block, its own or its owner's */
     size_t length;
     size_t capacity;
+    struct chain_shared *owner; /* others look at the bytes: they must not change; NULL: nobody */
 };
 
 static inline int64_t entry_deadline_ms(const struct entry *entry)
@@ -108,6 +111,10 @@ static inline void *entry_collection(const struct entry *entry)
 /* The bytes of a string. An integer is written to `scratch` (at least NUMBER_INTEGER_TEXT_MAX
  * bytes) and the slice points there; else it points into the entry or its blob. */
 struct slice entry_string(const struct entry *entry, char *scratch);
+
+/* The bytes of a string that is large (ENTRY_SHARED_MIN) for others to keep, who take references of
+ * their own: they stay as they are, whatever becomes of the key. NULL: it is not large. */
+struct chain_shared *entry_share(struct entry *entry);
 
 /* The length of a string without producing it. */
 size_t entry_string_length(const struct entry *entry);

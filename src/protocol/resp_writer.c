@@ -114,6 +114,15 @@ void resp_writer_bulk(struct resp_writer *writer, struct slice bytes)
     chain_commit(writer->out, length);
 }
 
+void resp_writer_bulk_shared(struct resp_writer *writer, struct chain_shared *shared)
+{
+    if (writer->muted)
+        return;
+    write_header(writer, '$', (int64_t)shared->length);
+    chain_append_shared(writer->out, shared, 0, shared->length);
+    write_bytes(writer, "\r\n", 2);
+}
+
 void resp_writer_bulk_string(struct resp_writer *writer, const char *string)
 {
     resp_writer_bulk(writer, slice_of_string(string));

@@ -29,6 +29,8 @@ void resp_writer_error_format(struct resp_writer *writer, const char *format, ..
 
 void resp_writer_integer(struct resp_writer *writer, int64_t value);
 void resp_writer_bulk(struct resp_writer *writer, struct slice bytes);
+/* All of `shared`, without a copy. */
+void resp_writer_bulk_shared(struct resp_writer *writer, struct chain_shared *shared);
 void resp_writer_bulk_string(struct resp_writer *writer, const char *string);
 void resp_writer_bulk_integer(struct resp_writer *writer, int64_t value); /* "$2\r\n42\r\n" */
 void resp_writer_null(struct resp_writer *writer);                        /* $-1, or _ */

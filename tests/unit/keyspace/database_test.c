@@ -153,6 +153,96 @@ static void a_small_key_and_value_with_a_deadline_fill_one_cache_line(void **sta
     assert_int_equal(entry_memory(entry, 0), 32);
 }
 
+/* A large string, and a reader who keeps its bytes. */
+static struct chain_shared *make_shared(struct fixture *fixture, const struct key *key,
+                                        struct chain *reader)
+{
+    char *value = malloc(ENTRY_SHARED_MIN);
+    memset(value, 'a', ENTRY_SHARED_MIN);
+    struct entry *entry = database_set_string(fixture->database, key,
+                                              slice_of(value, ENTRY_SHARED_MIN), DEADLINE_CLEAR, 0);
+    free(value);
+    struct chain_shared *shared = entry_share(entry);
+    assert_non_null(shared);
+    assert_ptr_equal(shared, entry_share(entry));
+    chain_append_shared(reader, shared, 0, shared->length);
+    return shared;
+}
+
+static void assert_reads_as_before(struct chain *reader)
+{
+    assert_int_equal(reader->length, ENTRY_SHARED_MIN);
+    char *bytes = malloc(ENTRY_SHARED_MIN);
+    chain_copy_out(reader, 0, bytes, ENTRY_SHARED_MIN);
+    for (size_t i = 0; i < ENTRY_SHARED_MIN; i++)
+        assert_int_equal(bytes[i], 'a');
+    free(bytes);
+    chain_consume(reader, ENTRY_SHARED_MIN);
+}
+
+static void bytes_that_a_reader_keeps_outlive_every_change_of_the_key(void **state)
+{
+    struct fixture *fixture = *state;
+    struct key key = key_named(fixture, "large"), other = key_named(fixture, "other");
+    struct chain_pool *pool = chain_pool_create(1);
+    struct chain reader;
+    char *bytes;
+    chain_init(&reader, pool);
+    for (int change = 0; change < 5; change++) {
+        make_shared(fixture, &key, &reader);
+        struct entry *entry = database_find(fixture->database, &key);
+        switch (change) {
+        case 0: /* in place: copied first */
+            entry = database_resize_string(fixture->database, &key, entry, ENTRY_SHARED_MIN + 10,
+                                           &bytes);
+            assert_non_null(entry);
+            assert_int_equal(bytes[0], 'a');
+            memset(bytes, 'b', ENTRY_SHARED_MIN + 10);
+            break;
+        case 1:
+            database_set_string(fixture->database, &key, SLICE("small"), DEADLINE_CLEAR, 0);
+            break;
+        case 2:
+            assert_true(database_delete(fixture->database, &key));
+            break;
+        case 3: /* goes with the value */
+            assert_non_null(database_move(fixture->database, &key, fixture->database, &other));
+            assert_true(database_delete(fixture->database, &other));
+            break;
+        default:
+            database_clear(fixture->database);
+        }
+        assert_reads_as_before(&reader);
+    }
+    chain_pool_destroy(pool);
+}
+
+static void bytes_that_nobody_keeps_any_more_are_changed_without_a_copy(void **state)
+{
+    struct fixture *fixture = *state;
+    struct key key = key_named(fixture, "large");
+    struct chain_pool *pool = chain_pool_create(1);
+    struct chain reader;
+    char *bytes;
+    chain_init(&reader, pool);
+    const char *before = make_shared(fixture, &key, &reader)->data;
+    chain_consume(&reader, reader.length);
+    assert_non_null(database_resize_string(
+        fixture->database, &key, database_find(fixture->database, &key), ENTRY_SHARED_MIN, &bytes));
+    assert_ptr_equal(bytes, before);
+    chain_pool_destroy(pool);
+}
+
+static void small_strings_and_numbers_are_not_shared(void **state)
+{
+    struct fixture *fixture = *state;
+    struct key key = key_named(fixture, "small");
+    assert_null(entry_share(
+        database_set_string(fixture->database, &key, SLICE("text"), DEADLINE_CLEAR, 0)));
+    assert_null(
+        entry_share(database_set_string(fixture->database, &key, SLICE("12"), DEADLINE_CLEAR, 0)));
+}
+
 static void an_expired_key_is_gone_and_the_hook_told(void **state)
 {
     struct fixture *fixture = *state;
@@ -425,6 +515,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(strings_of_every_length_come_back),
+        TEST(bytes_that_a_reader_keeps_outlive_every_change_of_the_key),
+        TEST(bytes_that_nobody_keeps_any_more_are_changed_without_a_copy),
+        TEST(small_strings_and_numbers_are_not_shared),
         TEST(encodings_are_those_redis_reports),
         TEST(keys_of_every_length_are_told_apart),
         TEST(a_small_key_and_value_with_a_deadline_fill_one_cache_line),
