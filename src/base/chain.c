@@ -136,7 +136,7 @@ void chain_append_shared(struct chain *chain, struct chain_shared *shared, size_
         struct chain_block *block = memory_allocate(sizeof *block);
         *block =
             (struct chain_block){.capacity = length, .end = length, .data = data, .shared = shared};
-        atomic_fetch_add_explicit(&shared->references, 1, memory_order_relaxed);
+        chain_shared_retain(shared);
         add_block(chain, block);
     }
     chain->length += length;
@@ -282,6 +282,12 @@ char *chain_shared_disown(struct chain_shared *shared)
     char *block = shared->data;
     memory_free(shared);
     return block;
+}
+
+struct chain_shared *chain_shared_retain(struct chain_shared *shared)
+{
+    atomic_fetch_add_explicit(&shared->references, 1, memory_order_relaxed);
+    return shared;
 }
 
 void chain_shared_release(struct chain_shared *shared)

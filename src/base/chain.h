@@ -106,6 +106,8 @@ struct chain_shared *chain_shared_adopt(char *block, size_t length);
 /* The caller has the only reference: gives the adopted block back, and is gone. NULL: others have
  * references, too; nothing has happened. */
 char *chain_shared_disown(struct chain_shared *shared);
+/* One more reference. Returns `shared`. */
+struct chain_shared *chain_shared_retain(struct chain_shared *shared);
 /* Gives up one reference; NULL is allowed. */
 void chain_shared_release(struct chain_shared *shared);
 /* Copies to the end, where there must be room. Returns the position. */

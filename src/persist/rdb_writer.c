@@ -171,7 +171,7 @@ static enum error put_value(struct buffer *out, const struct entry *entry, bool 
     return put_string(out, entry_string(entry, scratch), compress);
 }
 
-enum error rdb_write_entry(struct buffer *out, const struct entry *entry, bool compress)
+enum error rdb_write_string_head(struct buffer *out, const struct entry *entry, bool compress)
 {
     size_t before = out->length;
     unsigned char *at;
@@ -188,6 +188,20 @@ enum error rdb_write_entry(struct buffer *out, const struct entry *entry, bool c
     *at = RDB_TYPE_STRING;
     out->length++;
     error = put_string(out, entry_key(entry), compress);
+    if (error != OK)
+        out->length = before;
+    return error;
+}
+
+enum error rdb_write_string_value(struct buffer *out, struct slice value, bool compress)
+{
+    return put_string(out, value, compress);
+}
+
+enum error rdb_write_entry(struct buffer *out, const struct entry *entry, bool compress)
+{
+    size_t before = out->length;
+    enum error error = rdb_write_string_head(out, entry, compress);
     if (error == OK)
         error = put_value(out, entry, compress);
     if (error != OK)

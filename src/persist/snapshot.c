@@ -5,6 +5,7 @@
 
 #include "base/assertion.h"
 #include "base/buffer.h"
+#include "base/chain.h"
 #include "base/memory.h"
 #include "keyspace/database.h"
 #include "keyspace/keyspace.h"
@@ -17,9 +18,11 @@
 
 #define STEPS_PER_LOOK 4 /* of the walk between two looks at the clock */
 
+/* Bytes of the file; behind them, a large string that the worker is to encode. */
 struct chunk {
     struct chunk *next;
     struct buffer bytes;
+    struct chain_shared *value; /* NULL: none */
 };
 
 /* What the worker is doing. */
@@ -64,6 +67,21 @@ static void give_up(struct snapshot *snapshot, int error_number)
 
 /* --- the worker's side --- */
 
+static enum error write_value(struct snapshot *snapshot, const struct chain_shared *value)
+{
+    struct buffer encoded = {NULL, 0, 0};
+    enum error error =
+        rdb_write_string_value(&encoded, slice_of(value->data, value->length), snapshot->compress);
+    if (error == OK)
+        error = snapshot_file_write(snapshot->file, buffer_slice(&encoded));
+    else
+        errno = ENOMEM;
+    int reason = errno;
+    buffer_deinit(&encoded);
+    errno = reason;
+    return error;
+}
+
 static void run_job(struct worker_job *worker_job)
 {
     struct snapshot_job *job = (struct snapshot_job *)(void *)worker_job;
@@ -71,9 +89,23 @@ static void run_job(struct worker_job *worker_job)
     enum error error = OK;
     if (job->chunk != NULL)
         error = snapshot_file_write(file, buffer_slice(&job->chunk->bytes));
+    if (error == OK && job->chunk != NULL && job->chunk->value != NULL)
+        error = write_value(job->snapshot, job->chunk->value);
     if (error == OK && job->ends)
         error = snapshot_file_finish(file);
     job->error_number = error == OK ? 0 : errno;
+}
+
+static size_t chunk_size(const struct chunk *chunk)
+{
+    return chunk->bytes.length + (chunk->value != NULL ? chunk->value->length : 0);
+}
+
+static void chunk_destroy(struct chunk *chunk)
+{
+    chain_shared_release(chunk->value);
+    buffer_deinit(&chunk->bytes);
+    memory_free(chunk);
 }
 
 static void submit_next(struct snapshot *snapshot);
@@ -84,9 +116,8 @@ static void job_done(struct worker_job *worker_job)
     struct snapshot *snapshot = job->snapshot;
     snapshot->busy = false;
     if (job->chunk != NULL) {
-        snapshot->backlog -= job->chunk->bytes.length;
-        buffer_deinit(&job->chunk->bytes);
-        memory_free(job->chunk);
+        snapshot->backlog -= chunk_size(job->chunk);
+        chunk_destroy(job->chunk);
     }
     if (job->error_number != 0)
         give_up(snapshot, job->error_number);
@@ -122,12 +153,14 @@ static void submit_next(struct snapshot *snapshot)
 
 /* --- encoding --- */
 
-static void seal_chunk(struct snapshot *snapshot)
+/* `value` (may be NULL) belongs behind what is encoded: its reference goes with it. */
+static void seal_chunk(struct snapshot *snapshot, struct chain_shared *value)
 {
     struct chunk *chunk = memory_allocate(sizeof *chunk);
-    *chunk = (struct chunk){NULL, snapshot->encoded};
+    *chunk = (struct chunk){NULL, snapshot->encoded, value};
     snapshot->encoded = (struct buffer){NULL, 0, 0};
-    snapshot->backlog += chunk->bytes.length;
+    snapshot->progress.bytes += chunk_size(chunk);
+    snapshot->backlog += chunk_size(chunk);
     *snapshot->chunks_end = chunk;
     snapshot->chunks_end = &chunk->next;
     submit_next(snapshot);
@@ -147,15 +180,20 @@ static void take(void *context, struct database *database, const struct entry *e
         rdb_write_database(out, index);
         snapshot->database = index;
     }
-    if (rdb_write_entry(out, entry, snapshot->compress) != OK) {
+    struct chain_shared *large = NULL;
+    if (entry->type == TYPE_STRING && entry_string_length(entry) >= SNAPSHOT_CHUNK_SIZE)
+        large = entry_share((struct entry *)(uintptr_t)entry); /* no change: others may keep it */
+    enum error error = large != NULL ? rdb_write_string_head(out, entry, snapshot->compress)
+                                     : rdb_write_entry(out, entry, snapshot->compress);
+    if (error != OK) {
         give_up(snapshot, ENOMEM);
         return;
     }
     snapshot->progress.keys_done++;
-    if (out->length >= SNAPSHOT_CHUNK_SIZE) {
-        snapshot->progress.bytes += out->length;
-        seal_chunk(snapshot);
-    }
+    if (large != NULL)
+        seal_chunk(snapshot, chain_shared_retain(large));
+    else if (out->length >= SNAPSHOT_CHUNK_SIZE)
+        seal_chunk(snapshot, NULL);
 }
 
 static void broken_off(void *context)
@@ -168,10 +206,8 @@ static void broken_off(void *context)
 static void end_walk(struct snapshot *snapshot)
 {
     snapshot->walked = true;
-    if (snapshot->encoded.length > 0) {
-        snapshot->progress.bytes += snapshot->encoded.length;
-        seal_chunk(snapshot);
-    }
+    if (snapshot->encoded.length > 0)
+        seal_chunk(snapshot, NULL);
     submit_next(snapshot);
 }
 
@@ -285,8 +321,7 @@ void snapshot_destroy(struct snapshot *snapshot)
     while (snapshot->chunks != NULL) {
         struct chunk *chunk = snapshot->chunks;
         snapshot->chunks = chunk->next;
-        buffer_deinit(&chunk->bytes);
-        memory_free(chunk);
+        chunk_destroy(chunk);
     }
     buffer_deinit(&snapshot->encoded);
     snapshot_file_destroy(snapshot->file);

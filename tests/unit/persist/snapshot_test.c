@@ -1,0 +1,247 @@
+/* A snapshot is the keyspace of one moment, whatever changes while it is taken. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "keyspace/database.h"
+#include "keyspace/keyspace.h"
+#include "persist/rdb_reader.h"
+#include "persist/snapshot.h"
+#include "system/clock.h"
+#include "system/disk.h"
+#include "system/event_loop.h"
+#include "system/worker.h"
+
+#define FILE_SIZE_MAX ((size_t)64 << 20)
+#define LARGE ((size_t)3 << 20) /* bytes: the worker encodes it */
+
+struct fixture {
+    char folder[64], path[96];
+    struct event_loop *loop;
+    struct clock *clock;
+    struct worker *worker;
+    struct keyspace *keyspace;
+    int done, error_number;
+};
+
+static struct keyspace *new_keyspace(void)
+{
+    struct hash_seed seed = {1, 2};
+    struct keyspace_hooks hooks = {.context = NULL};
+    struct keyspace *keyspace = keyspace_create(2, &seed, &hooks);
+    keyspace_set_time(keyspace, 1000);
+    return keyspace;
+}
+
+static int set_up(void **state)
+{
+    struct fixture *fixture = memory_allocate_zeroed(sizeof *fixture);
+    snprintf(fixture->folder, sizeof fixture->folder, "/tmp/holdfast-snapshot-XXXXXX");
+    assert_non_null(mkdtemp(fixture->folder));
+    snprintf(fixture->path, sizeof fixture->path, "%s/dump.rdb", fixture->folder);
+    fixture->loop = event_loop_create();
+    fixture->clock = clock_create();
+    fixture->worker = worker_create(fixture->loop, "test");
+    fixture->keyspace = new_keyspace();
+    *state = fixture;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+    keyspace_destroy(fixture->keyspace);
+    worker_destroy(fixture->worker);
+    clock_destroy(fixture->clock);
+    event_loop_destroy(fixture->loop);
+    unlink(fixture->path);
+    rmdir(fixture->folder);
+    memory_free(fixture);
+    return 0;
+}
+
+static struct key key_of(struct keyspace *keyspace, const char *name)
+{
+    struct slice text = slice_of_string(name);
+    return (struct key){text, keyspace_hash(keyspace, text)};
+}
+
+static void set(struct keyspace *keyspace, const char *name, struct slice value)
+{
+    struct key key = key_of(keyspace, name);
+    assert_non_null(
+        database_set_string(keyspace_database(keyspace, 0), &key, value, DEADLINE_CLEAR, 0));
+}
+
+/* Bytes that LZF makes smaller (`step` 0), or does not. */
+static struct slice large_value(char *bytes, uint64_t step)
+{
+    uint64_t number = 1;
+    for (size_t i = 0; i < LARGE; i++) {
+        number = number * UINT64_C(6364136223846793005) + step;
+        bytes[i] = step == 0 ? 'a' : (char)(number >> 56);
+    }
+    return slice_of(bytes, LARGE);
+}
+
+static void assert_holds(struct keyspace *keyspace, const char *name, struct slice value)
+{
+    struct key key = key_of(keyspace, name);
+    struct entry *entry = database_find(keyspace_database(keyspace, 0), &key);
+    char scratch[32];
+    assert_non_null(entry);
+    assert_true(slice_equals(entry_string(entry, scratch), value));
+}
+
+static void on_done(void *context, int error_number)
+{
+    struct fixture *fixture = context;
+    fixture->done++;
+    fixture->error_number = error_number;
+}
+
+static struct snapshot *begin(struct fixture *fixture, bool compress)
+{
+    struct snapshot_settings settings = {
+        .path = fixture->path,
+        .directory = fixture->folder,
+        .compress = compress,
+        .checksum = true,
+    };
+    struct snapshot *snapshot =
+        snapshot_begin(fixture->loop, fixture->clock, disk_real(), fixture->keyspace,
+                       fixture->worker, &settings, on_done, fixture);
+    assert_non_null(snapshot);
+    return snapshot;
+}
+
+static struct keyspace *load(struct fixture *fixture)
+{
+    struct buffer file = {0};
+    struct keyspace *keyspace = new_keyspace();
+    assert_int_equal(disk_read_all(disk_real(), fixture->path, FILE_SIZE_MAX, &file), OK);
+    struct rdb_reader_settings settings = {.verify_checksum = true,
+                                           .now_ms = 1000,
+                                           .file_size = file.length,
+                                           .length_max = UINT32_MAX};
+    struct rdb_reader *reader = rdb_reader_create(keyspace, &settings);
+    size_t used;
+    assert_int_equal(rdb_reader_feed(reader, buffer_slice(&file), true, &used), RDB_DONE);
+    rdb_reader_destroy(reader);
+    buffer_deinit(&file);
+    return keyspace;
+}
+
+static void large_strings_are_saved_as_they_were(void **state)
+{
+    struct fixture *fixture = *state;
+    char *plain = malloc(LARGE), *noise = malloc(LARGE);
+    for (int compress = 0; compress < 2; compress++) {
+        fixture->done = 0;
+        set(fixture->keyspace, "plain", large_value(plain, 0));
+        set(fixture->keyspace, "noise", large_value(noise, 12345));
+        set(fixture->keyspace, "changed", slice_of(noise, LARGE));
+        set(fixture->keyspace, "replaced", slice_of(plain, LARGE));
+        set(fixture->keyspace, "deleted", slice_of(noise, LARGE));
+        set(fixture->keyspace, "small", SLICE("before"));
+        struct snapshot *snapshot = begin(fixture, compress != 0);
+
+        char *bytes;
+        struct database *database = keyspace_database(fixture->keyspace, 0);
+        struct key key = key_of(fixture->keyspace, "changed");
+        assert_non_null(database_resize_string(database, &key, database_find(database, &key),
+                                               LARGE + 5, &bytes));
+        memset(bytes, 'z', LARGE + 5);
+        set(fixture->keyspace, "replaced", SLICE("new"));
+        key = key_of(fixture->keyspace, "deleted");
+        assert_true(database_delete(database, &key));
+        set(fixture->keyspace, "small", SLICE("after"));
+        set(fixture->keyspace, "born later", slice_of(plain, LARGE));
+
+        snapshot_finish(snapshot);
+        assert_int_equal(fixture->done, 1);
+        assert_int_equal(fixture->error_number, 0);
+        assert_int_equal(snapshot_backlog(snapshot), 0);
+        snapshot_destroy(snapshot);
+
+        struct keyspace *loaded = load(fixture);
+        assert_int_equal(database_size(keyspace_database(loaded, 0)), 6);
+        assert_holds(loaded, "plain", slice_of(plain, LARGE));
+        assert_holds(loaded, "noise", slice_of(noise, LARGE));
+        assert_holds(loaded, "changed", slice_of(noise, LARGE));
+        assert_holds(loaded, "replaced", slice_of(plain, LARGE));
+        assert_holds(loaded, "deleted", slice_of(noise, LARGE));
+        assert_holds(loaded, "small", SLICE("before"));
+        keyspace_destroy(loaded);
+        database_clear(database);
+    }
+    free(plain);
+    free(noise);
+}
+
+static void a_snapshot_that_is_given_up_lets_go_of_large_strings(void **state)
+{
+    struct fixture *fixture = *state;
+    char *noise = malloc(LARGE);
+    set(fixture->keyspace, "noise", large_value(noise, 99));
+    struct snapshot *snapshot = begin(fixture, false);
+    snapshot_end_turn(snapshot); /* has taken it */
+    snapshot_destroy(snapshot);
+    struct key key = key_of(fixture->keyspace, "noise");
+    struct database *database = keyspace_database(fixture->keyspace, 0);
+    const char *before = entry_blob(database_find(database, &key)).data;
+    char *bytes;
+    assert_non_null(
+        database_resize_string(database, &key, database_find(database, &key), LARGE, &bytes));
+    assert_ptr_equal(bytes, before); /* nobody else has it any more */
+    free(noise);
+}
+
+static void many_keys_are_saved_while_they_change(void **state)
+{
+    struct fixture *fixture = *state;
+    enum { KEYS = 20000 };
+    char name[32];
+    for (int i = 0; i < KEYS; i++) {
+        snprintf(name, sizeof name, "key:%d", i);
+        set(fixture->keyspace, name, SLICE("before"));
+    }
+    struct snapshot *snapshot = begin(fixture, true);
+    for (int i = 0; i < KEYS; i += 3) { /* some are seen already, some are not */
+        snprintf(name, sizeof name, "key:%d", i);
+        set(fixture->keyspace, name, SLICE("after"));
+        if (i % 999 == 0)
+            snapshot_end_turn(snapshot);
+    }
+    snapshot_finish(snapshot);
+    assert_int_equal(fixture->error_number, 0);
+    snapshot_destroy(snapshot);
+    struct keyspace *loaded = load(fixture);
+    assert_int_equal(database_size(keyspace_database(loaded, 0)), KEYS);
+    for (int i = 0; i < KEYS; i++) {
+        snprintf(name, sizeof name, "key:%d", i);
+        assert_holds(loaded, name, SLICE("before"));
+    }
+    keyspace_destroy(loaded);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(large_strings_are_saved_as_they_were),
+        TEST(a_snapshot_that_is_given_up_lets_go_of_large_strings),
+        TEST(many_keys_are_saved_while_they_change),
+    };
+    return cmocka_run_group_tests_name("persist/snapshot", tests, NULL, NULL);
+}
