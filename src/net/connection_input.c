@@ -4,9 +4,8 @@
 #include "net/connection_private.h"
 #include "system/clock.h"
 
-#define BIG_FIRST_CAPACITY 65536      /* bytes; then doubled as they are filled */
-#define BIG_FIRST_KNOWN (1024 * 1024) /* the same of a client that has said who it is */
-#define BIG_READ_MAX (1024 * 1024)    /* bytes of a big argument in one read */
+#define BIG_FIRST_CAPACITY 65536                   /* bytes; then doubled as they are filled */
+#define BIG_READ_MAX (1024 * 1024)                 /* bytes of a big argument in one read */
 #define INPUT_KEPT_MAX (4 * CONNECTION_GATHER_MAX) /* bytes of buffer a short rest may occupy */
 
 /* --- running what is there --- */
@@ -147,11 +146,8 @@ static struct slice begin_big_argument(struct connection *connection, struct sli
     size_t length = resp_parser_big_argument_length(connection->parser);
     size_t filled = input.length - start;
     ASSERT(filled < length);
-    /* Never much more than what has come: a length alone costs nothing, of a stranger not even
-     * address space. */
-    size_t first =
-        connection->limits->protocol.authenticated ? BIG_FIRST_KNOWN : BIG_FIRST_CAPACITY;
-    size_t capacity = filled * 2 > first ? filled * 2 : first;
+    /* Never much more than what has come: a length alone costs nothing. */
+    size_t capacity = filled * 2 > BIG_FIRST_CAPACITY ? filled * 2 : BIG_FIRST_CAPACITY;
     if (capacity > length)
         capacity = length;
     char *block = memory_try_allocate(capacity);
