@@ -320,6 +320,7 @@ static void prepare(struct put_aside *aside)
     struct connection *connection = aside->connection;
     struct network *network = connection->network;
     aside->limits = NULL;
+    begin_share_of_turn(connection);
     if (connection_is_closing(connection) || !connection_may_run(connection))
         return;
     aside->limits = connection->limits;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "server/config/configuration.h"
+#include "server/dispatch.h"
 #include "support/server_process.h"
 
 static int held_sync(void *context, int file)
@@ -108,6 +109,12 @@ static void *run(void *context)
 
 void held_server_start(struct held_server *out, struct held_disk *held, const char *folder)
 {
+    held_server_start_with(out, held, folder, NULL);
+}
+
+void held_server_start_with(struct held_server *out, struct held_disk *held, const char *folder,
+                            const struct command *commands)
+{
     *out = (struct held_server){.held = held};
     const char *parent = getenv("TMPDIR");
     if (folder != NULL)
@@ -131,6 +138,8 @@ void held_server_start(struct held_server *out, struct held_disk *held, const ch
         exit(1);
     }
     configuration_attach(out->configuration, out->server);
+    if (commands != NULL)
+        dispatch_register(out->server->dispatch, commands);
     out->port = out->settings.admission.port;
     pthread_create(&out->thread, NULL, run, out);
 }

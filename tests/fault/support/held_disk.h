@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "commands/command.h"
 #include "server/server.h"
 #include "server/settings.h"
 #include "system/disk.h"
@@ -43,6 +44,9 @@ struct held_server {
 
 /* `folder` NULL: a new one. */
 void held_server_start(struct held_server *out, struct held_disk *held, const char *folder);
+/* The same with a table of commands of the test's own. */
+void held_server_start_with(struct held_server *out, struct held_disk *held, const char *folder,
+                            const struct command *commands);
 /* Waits for its end (SHUTDOWN, or a failure) and frees it; the folder stays. Returns its status. */
 int held_server_wait(struct held_server *held);
 void held_server_remove_folder(const struct held_server *held);

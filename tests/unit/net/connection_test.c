@@ -314,6 +314,48 @@ static void a_push_to_another_leaves_in_the_same_turn(void **state)
     peer_end(&listener);
 }
 
+/* More than are read before the first runs, and more than wait with their replies. */
+static void very_many_that_speak_at_once_are_all_answered(void **state)
+{
+    struct network_fixture *fixture = *state;
+    enum { PEERS = 2 * NETWORK_SENDS_LATE_MAX + 3 };
+    struct peer *peers = memory_allocate_zeroed(PEERS * sizeof *peers);
+    for (int i = 0; i < PEERS; i++)
+        peer_begin(fixture, &peers[i]);
+    for (int i = 0; i < PEERS; i++)
+        peer_say(&peers[i], "PING\r\nECHO last\r\n");
+    network_fixture_turn_for(fixture, 50);
+    assert_int_equal(fixture->prepared, 2 * PEERS);
+    for (int i = 0; i < PEERS; i++) {
+        peer_take(&peers[i]);
+        assert_int_equal(peers[i].received.length, 17);
+        peer_end(&peers[i]);
+    }
+    memory_free(peers);
+}
+
+static void who_is_killed_in_the_turn_in_which_he_spoke_hinders_nobody(void **state)
+{
+    struct network_fixture *fixture = *state;
+    struct peer killer, victim, third;
+    peer_begin(fixture, &killer);
+    peer_begin(fixture, &victim);
+    peer_begin(fixture, &third);
+    /* All are read before the first runs; the loop says which is first. */
+    peer_say(&killer, "KILL 2\r\nPING\r\n");
+    peer_say(&victim, "PING\r\nPING\r\n");
+    peer_say(&third, "PING\r\n");
+    peer_wait_for_end(&victim);
+    assert_int_equal(victim.received.length, 0); /* not even what it wrote before */
+    peer_end(&victim);
+    peer_end(&killer);
+    peer_end(&third);
+    peer_begin(fixture, &killer);
+    peer_say(&killer, "PING\r\n");
+    peer_expect(&killer, "+PONG\r\n");
+    peer_end(&killer);
+}
+
 static void a_slow_reader_gets_everything_and_hinders_nobody(void **state)
 {
     struct network_fixture *fixture = *state;
@@ -690,6 +732,8 @@ int main(void)
         NETWORK_TEST(the_replies_of_one_turn_are_bounded),
         NETWORK_TEST(who_writes_everything_before_reading_is_served),
         NETWORK_TEST(a_push_to_another_leaves_in_the_same_turn),
+        NETWORK_TEST(very_many_that_speak_at_once_are_all_answered),
+        NETWORK_TEST(who_is_killed_in_the_turn_in_which_he_spoke_hinders_nobody),
         NETWORK_TEST(a_slow_reader_gets_everything_and_hinders_nobody),
         NETWORK_TEST(who_does_not_read_is_closed_at_the_hard_limit),
         NETWORK_TEST(the_soft_limit_counts_only_when_exceeded_all_the_time),
