@@ -142,10 +142,14 @@ void command_reply_help(struct command_context *context, const char *container,
 
 void command_reply_string(struct command_context *context, struct entry *entry)
 {
-    struct chain_shared *shared;
-    if (entry->encoding == ENCODING_INT)
+    struct chain_shared *shared = NULL;
+    if (entry->encoding == ENCODING_INT) {
         resp_writer_bulk_integer(context->reply, entry_integer(entry));
-    else if (UNLIKELY((shared = entry_share(entry)) != NULL))
+        return;
+    }
+    if (UNLIKELY(!(entry->flags & ENTRY_EMBEDDED)))
+        shared = entry_share(entry);
+    if (shared != NULL)
         resp_writer_bulk_shared(context->reply, shared);
     else
         resp_writer_bulk(context->reply, entry_string(entry, NULL));
