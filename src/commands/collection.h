@@ -11,6 +11,13 @@
 
 #include "commands/command.h"
 
+/* What functions that change a collection are given (values/value_settings.h). */
+static inline const struct value_settings *collection_settings(
+    const struct command_context *context)
+{
+    return keyspace_value_settings(context->keyspace);
+}
+
 /* A key and the collection at it. Borrowed until the next change of a key. */
 struct collection {
     struct database *database;

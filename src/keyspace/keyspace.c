@@ -5,6 +5,7 @@
 #include "keyspace/database_private.h"
 #include "keyspace/eviction.h"
 #include "keyspace/keyspace_private.h"
+#include "values/value_settings.h"
 
 #define EXPIRE_SLICE 64 /* entries taken from an index at a time */
 
@@ -17,6 +18,7 @@ struct keyspace {
     struct keyspace_statistics statistics;
     int64_t now_ms;
     bool expiry_frozen;
+    struct value_settings values;
     const struct eviction_settings *eviction;
     struct eviction_pool *eviction_pool;
     uint64_t touch_random; /* for LFU's counters */
@@ -33,6 +35,7 @@ struct keyspace *keyspace_create(int database_count, const struct hash_seed *see
     struct keyspace *keyspace = memory_allocate_zeroed(size);
     keyspace->hooks = *hooks;
     keyspace->seed = *seed;
+    keyspace->values = (struct value_settings){value_default_limits(), *seed};
     keyspace->eviction = &no_eviction;
     keyspace->eviction_pool = eviction_pool_create();
     keyspace->touch_random = seed->k0;
@@ -221,6 +224,16 @@ void keyspace_discard(struct keyspace *keyspace, void *garbage, bool (*free_some
     }
     while (!free_some(garbage))
         ;
+}
+
+void keyspace_set_value_limits(struct keyspace *keyspace, const struct value_limits *limits)
+{
+    keyspace->values.limits = *limits;
+}
+
+const struct value_settings *keyspace_value_settings(const struct keyspace *keyspace)
+{
+    return &keyspace->values;
 }
 
 void keyspace_set_eviction(struct keyspace *keyspace, const struct eviction_settings *settings)

@@ -18,6 +18,8 @@ struct entry;
 struct database;
 struct eviction_settings;
 struct keyspace;
+struct value_limits;
+struct value_settings;
 
 #define KEYSPACE_DATABASES_MAX 16384
 
@@ -82,6 +84,13 @@ void keyspace_set_write_mark(struct keyspace *keyspace, uint64_t mark);
 uint64_t keyspace_take_read_mark(struct keyspace *keyspace);
 /* Of the last change of any key. */
 uint64_t keyspace_last_write_mark(const struct keyspace *keyspace);
+
+/* --- collections --- */
+
+/* The limits up to which they are packed; Redis's defaults before. Copied. */
+void keyspace_set_value_limits(struct keyspace *keyspace, const struct value_limits *limits);
+/* For whatever changes a collection. */
+const struct value_settings *keyspace_value_settings(const struct keyspace *keyspace);
 
 /* --- eviction --- */
 

@@ -94,6 +94,7 @@ static void create_keyspace(struct server *server)
         .discard = discard,
     };
     server->keyspace = keyspace_create(server->settings->lifecycle.databases, &seed, &hooks);
+    keyspace_set_value_limits(server->keyspace, &server->settings->values);
     keyspace_set_time(server->keyspace, clock_cached_ms(server->clock));
 }
 

@@ -76,6 +76,7 @@ void settings_init(struct settings *settings)
         .dispatch = {.latency_tracking = true},
         .tracking = {.table_keys_max = 1000000},
         .housekeeping = {.hz = 10, .dynamic_hz = true, .active_rehashing = true},
+        .values = value_default_limits(),
         .memory = {.eviction = eviction_default_settings(), .tenacity = 10},
         .observe =
             {

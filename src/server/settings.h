@@ -17,6 +17,7 @@
 #include "server/pubsub/tracking.h"
 #include "server/session/admission.h"
 #include "server/session/sessions.h"
+#include "values/value_settings.h"
 
 struct settings {
     struct lifecycle_settings lifecycle;
@@ -29,6 +30,7 @@ struct settings {
     struct memory_limit_settings memory;
     struct observe_settings observe;
     struct persistence_settings persistence;
+    struct value_limits values;
 };
 
 /* Redis's defaults, allocated where they are strings. */

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct value_walk;
+
 /* In 4 bits. */
 enum value_type { TYPE_STRING, TYPE_LIST, TYPE_SET, TYPE_ZSET, TYPE_HASH, TYPE_STREAM, TYPE_COUNT };
 
@@ -30,6 +32,14 @@ struct value_kind {
     void *(*copy)(const void *value);
     /* Frees a bounded part; true: nothing is left, `value` is gone. */
     bool (*free_some)(void *value);
+
+    /* Large values in pieces (value_walk.h). Begin: fills in walk->parts and is true if `value` is
+     * large; false: nothing has happened, it is to be looked at as a whole. Step: hands out some
+     * parts; false: all have been. End: the walk is over (also before it was through); the value
+     * forgets it. All three NULL: values of this type are never large. */
+    bool (*walk_begin)(void *value, struct value_walk *walk);
+    bool (*walk_step)(void *value, struct value_walk *walk);
+    void (*walk_end)(void *value, struct value_walk *walk);
 };
 
 /* Not for TYPE_STRING. */

@@ -9,6 +9,7 @@ printed with the seed, both replies and the last commands on the same keys."""
 
 import argparse
 import collections
+import glob
 import os
 import random
 import sys
@@ -65,7 +66,7 @@ class Run:
 
     def __init__(self, pair, protocol, seed, flip, without=()):
         self.pair, self.protocol, self.flip = pair, protocol, flip
-        grammar = Grammar(os.path.join(HERE, "random.grammar"), without)
+        grammar = Grammar(sorted(glob.glob(os.path.join(HERE, "grammar", "*.grammar"))), without)
         self.generator = Generator(grammar, seed)
         self.rng = random.Random(seed + 1)
         self.explanations = Explanations()

@@ -10,6 +10,7 @@ among them and a kill -9 at the end. Then all databases are compared: keys, valu
 test-options: timeout=200
 """
 import argparse
+import glob
 import os
 import random
 import shutil
@@ -25,7 +26,7 @@ from holdfast import Server  # noqa: E402
 from plain_client import Connection  # noqa: E402
 
 REDIS = shutil.which("redis-server") or "/usr/bin/redis-server"
-GRAMMAR = os.path.join(HERE, "..", "difference", "random.grammar")
+GRAMMARS = sorted(glob.glob(os.path.join(HERE, "..", "difference", "grammar", "*.grammar")))
 DATABASES = 16
 BATCH = 100
 # Groups of the grammar that only talk, and commands that would end the test.
@@ -47,8 +48,10 @@ def report(name, good, why=""):
 
 
 def grammar(with_newer):
-    with open(GRAMMAR, encoding="utf-8") as file:
-        lines = file.read().splitlines()
+    lines = []
+    for path in GRAMMARS:
+        with open(path, encoding="utf-8") as file:
+            lines += file.read().splitlines()
     kept = [line for line in lines if line.strip() and not line.startswith("#") and
             line.split()[1].strip("{").split("|")[0] not in LEFT_OUT]
     return "\n".join(kept) + "\n" + (NEWER if with_newer else "")
@@ -63,7 +66,7 @@ class Writer:
         with tempfile.NamedTemporaryFile("w", suffix=".grammar") as file:
             file.write(grammar(with_newer))
             file.flush()
-            self.generator = Generator(Grammar(file.name), seed)
+            self.generator = Generator(Grammar([file.name]), seed)
 
     def batch(self):
         commands = [self.generator.next() for _ in range(BATCH)]

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "keyspace/keyspace.h"
 #include "server/config/configuration_private.h"
 #include "server/housekeeping.h"
 #include "server/lifecycle.h"
@@ -205,6 +206,9 @@ static void tell(struct server *server, enum setting_module module)
         break;
     case MODULE_PERSISTENCE:
         persistence_apply(server->persistence);
+        break;
+    case MODULE_KEYSPACE:
+        keyspace_set_value_limits(server->keyspace, &server->settings->values);
         break;
     case MODULE_NONE:
     case MODULE_COUNT:

@@ -48,6 +48,7 @@ enum setting_module {
     MODULE_OBSERVE,
     MODULE_LIFECYCLE,
     MODULE_PERSISTENCE,
+    MODULE_KEYSPACE,
     MODULE_COUNT
 };
 

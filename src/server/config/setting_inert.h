@@ -18,7 +18,7 @@ enum inert_reason {
     INERT_REPLICATION, /* no replicas yet */
     INERT_CLUSTER,
     INERT_TLS,
-    INERT_VALUES,   /* about types of values that do not exist yet */
+    INERT_VALUES,   /* about forms of values that do not exist here */
     INERT_SCRIPTS,  /* scripts, functions, modules */
     INERT_ACCESS,   /* ACL */
     INERT_SYSTEM,   /* what the system or the service manager does better, or not yet done */

@@ -9,6 +9,7 @@ extern const struct setting setting_process_table[]; /* start, log, housekeeping
 extern const struct setting setting_memory_table[];  /* maxmemory and eviction */
 extern const struct setting setting_command_table[]; /* guards, events, tracking, what is watched */
 extern const struct setting setting_persistence_table[]; /* the log, snapshots */
+extern const struct setting setting_values_table[];      /* how collections are kept */
 
 /* All of them, NULL at the end. */
 extern const struct setting *const setting_tables[];

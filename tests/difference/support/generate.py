@@ -141,18 +141,21 @@ class Arguments:
 
 
 class Grammar:
-    """The syntaxes of a file, each as a tree of (operator, parts)."""
+    """The syntaxes of some files, each as a tree of (operator, parts)."""
 
-    def __init__(self, path, without=()):
+    def __init__(self, paths, without=()):
         """`without`: commands that are left out."""
         self.weights, self.syntaxes = [], []
-        with open(path) as file:
-            for line in file:
-                line = line.split("# ")[0].strip()
-                if line and line.split()[1] not in without:
-                    weight, syntax = line.split(None, 1)
-                    self.weights.append(float(weight))
-                    self.syntaxes.append(self.parse(syntax))
+        for path in paths:
+            with open(path) as file:
+                for line in file:
+                    self.add(line.split("# ")[0].strip(), without)
+
+    def add(self, line, without):
+        if line and line.split()[1] not in without:
+            weight, syntax = line.split(None, 1)
+            self.weights.append(float(weight))
+            self.syntaxes.append(self.parse(syntax))
 
     @staticmethod
     def parse(syntax):
