@@ -74,3 +74,15 @@ bool collection_drop_if_empty(struct command_context *context, struct collection
     command_event(context, collection->database, collection->key.name, EVENT_GENERIC, "del");
     return true;
 }
+
+bool collection_range(int64_t *start, int64_t *stop, size_t length)
+{
+    int64_t count = (int64_t)length;
+    *start = *start < 0 ? *start + count : *start;
+    *stop = *stop < 0 ? *stop + count : *stop;
+    if (*start < 0)
+        *start = 0;
+    if (*stop >= count)
+        *stop = count - 1;
+    return *start <= *stop && *start < count;
+}

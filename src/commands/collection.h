@@ -52,4 +52,8 @@ void collection_changed(struct command_context *context, const struct collection
  * entry and value are gone. */
 bool collection_drop_if_empty(struct command_context *context, struct collection *collection);
 
+/* A range of indexes as LRANGE and ZRANGE have it: negative ones count from the end. Sets both to
+ * the first and last element meant; false: there is none. */
+bool collection_range(int64_t *start, int64_t *stop, size_t length);
+
 #endif

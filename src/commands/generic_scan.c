@@ -1,6 +1,7 @@
 /* Looking through the keys: KEYS, SCAN, RANDOMKEY. */
 #include "base/glob.h"
 #include "base/number.h"
+#include "commands/collection_scan.h"
 #include "commands/tables.h"
 
 #define SCAN_COUNT_DEFAULT 10 /* keys */
@@ -67,25 +68,6 @@ static void keys(struct command_context *context)
     collection_reply(&collection, context);
 }
 
-/* As strtoul, which Redis uses: a sign is allowed, nothing at all is 0, blanks are not. */
-static bool parse_cursor(struct slice text, uint64_t *cursor)
-{
-    bool negative = text.length > 0 && text.data[0] == '-';
-    size_t at = negative || (text.length > 0 && text.data[0] == '+');
-    *cursor = 0;
-    if (at > 0 && text.length == 1)
-        return false;
-    for (; at < text.length; at++) {
-        char digit = text.data[at];
-        if (digit < '0' || digit > '9' || __builtin_mul_overflow(*cursor, 10U, cursor) ||
-            __builtin_add_overflow(*cursor, (uint64_t)(digit - '0'), cursor))
-            return false;
-    }
-    if (negative)
-        *cursor = 0 - *cursor;
-    return true;
-}
-
 static bool parse_scan(struct command_context *context, struct collection *collection,
                        int64_t *wanted)
 {
@@ -118,7 +100,7 @@ static void scan(struct command_context *context)
 {
     uint64_t cursor;
     int64_t wanted = SCAN_COUNT_DEFAULT;
-    if (!parse_cursor(context->arguments[1], &cursor)) {
+    if (!collection_scan_parse_cursor(context->arguments[1], &cursor)) {
         resp_writer_error(context->reply, "ERR invalid cursor");
         return;
     }

@@ -15,6 +15,17 @@ extern const struct command generic_keys_commands[];
 extern const struct command generic_expire_commands[];
 extern const struct command generic_scan_commands[];
 extern const struct command generic_object_commands[];
+extern const struct command list_ends_commands[];
+extern const struct command list_elements_commands[];
+extern const struct command list_blocking_commands[];
+extern const struct command set_members_commands[];
+extern const struct command set_algebra_commands[];
+extern const struct command hash_fields_commands[];
+extern const struct command hash_deadlines_commands[];
+extern const struct command zset_members_commands[];
+extern const struct command zset_pop_commands[];
+extern const struct command zset_range_commands[];
+extern const struct command zset_algebra_commands[];
 extern const struct command keyspace_commands[];
 
 #endif

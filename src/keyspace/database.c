@@ -1,9 +1,12 @@
 #include "keyspace/database.h"
 
+#include "base/buffer.h"
 #include "base/memory.h"
 #include "base/number.h"
 #include "keyspace/database_private.h"
+#include "keyspace/field_expiry.h"
 #include "keyspace/keyspace_private.h"
+#include "values/hash.h"
 
 #define PICK_TRIES_MAX 100000 /* of table_pick, before a walk finds the next key instead */
 #define PICK_EXPIRED_MAX                                                                           \
@@ -36,10 +39,22 @@ static inline void mark_changed(struct database *database, uint64_t hash)
     write_marks_changed(&database->shared->marks, hash);
 }
 
+/* `entry` leaves its key, or (`next`) another entry takes its place. */
+static inline void forget_fields(struct database *database, const struct entry *entry,
+                                 const struct entry *next)
+{
+    if (LIKELY(entry->type != TYPE_HASH))
+        return;
+    struct hash *hash = entry_collection(entry);
+    if (next == NULL || next->type != TYPE_HASH || entry_collection(next) != hash)
+        field_expiry_forget(database->fields, hash);
+}
+
 static void detach(struct database *database, uint64_t hash, struct entry *entry)
 {
     leave_to_walk(database, entry);
     mark_changed(database, hash);
+    forget_fields(database, entry, NULL);
     index_remove(database, entry);
     table_remove(&database->table, hash, entry);
 }
@@ -52,12 +67,15 @@ static void attach(struct database *database, uint64_t hash, struct entry *old, 
     entry->flags = (uint8_t)((entry->flags & ~ENTRY_SEEN) | database->shared->walk.seen);
     if (old != NULL) {
         leave_to_walk(database, old);
+        forget_fields(database, old, entry);
         index_remove(database, old);
         table_replace(&database->table, hash, old, entry);
     } else {
         table_insert(&database->table, hash, entry);
     }
     index_add(database, entry);
+    if (UNLIKELY(entry->type == TYPE_HASH))
+        field_expiry_update(database->fields, entry_collection(entry), entry_key(entry));
 }
 
 struct unlinked {
@@ -103,6 +121,7 @@ void database_remove_due(struct database *database, struct entry *entry)
     keyspace_tell_removed(database->keyspace, database, key, REMOVED_EXPIRED);
     leave_to_walk(database, entry);
     mark_changed(database, hash);
+    forget_fields(database, entry, NULL);
     table_remove(&database->table, hash, entry); /* it has left the index already */
     dispose(database, entry);
 }
@@ -115,10 +134,81 @@ void database_evict(struct database *database, struct entry *entry)
 
 /* --- finding --- */
 
+/* The first field that is due goes; true if the key is gone with it. */
+static bool expire_first_field(struct database *database, const struct key *key,
+                               struct entry *entry)
+{
+    struct hash *hash = entry_collection(entry);
+    char scratch[NUMBER_INTEGER_TEXT_MAX];
+    struct slice due;
+    if (!hash_first_due(hash, keyspace_time_ms(database->keyspace), scratch, &due))
+        return false;
+    struct buffer field = {NULL, 0, 0}; /* what it stands in changes */
+    buffer_add(&field, due.data, due.length);
+    bool is_last = hash_length(hash) == 1;
+    keyspace_tell_field_expired(database->keyspace, database, key->name, buffer_slice(&field),
+                                is_last);
+    if (is_last) {
+        detach(database, key->hash, entry);
+        dispose(database, entry);
+    } else {
+        leave_to_walk(database, entry);
+        mark_changed(database, key->hash);
+        (void)hash_remove(hash, buffer_slice(&field));
+        field_expiry_update(database->fields, hash, key->name);
+    }
+    buffer_deinit(&field);
+    return is_last;
+}
+
+/* Fields that are due are gone for whoever looks. */
+static struct entry *without_due_fields(struct database *database, const struct key *key,
+                                        struct entry *entry)
+{
+    struct hash *hash = entry_collection(entry);
+    int64_t now_ms = keyspace_time_ms(database->keyspace);
+    if (keyspace_expiry_is_frozen(database->keyspace))
+        return entry;
+    for (int64_t next_ms = hash_next_deadline_ms(hash);
+         next_ms != HASH_NO_DEADLINE && next_ms <= now_ms; next_ms = hash_next_deadline_ms(hash))
+        if (expire_first_field(database, key, entry))
+            return NULL;
+    return entry;
+}
+
+bool database_expire_field(struct database *database)
+{
+    struct slice name;
+    if (field_expiry_first_ms(database->fields, &name) == INT64_MAX)
+        return false;
+    struct buffer copy = {NULL, 0, 0}; /* the record goes with its last field */
+    buffer_add(&copy, name.data, name.length);
+    struct key key = {buffer_slice(&copy), keyspace_hash(database->keyspace, name)};
+    struct entry *entry = table_find(&database->table, key.hash, key.name);
+    ASSERT(entry != NULL && entry->type == TYPE_HASH);
+    (void)expire_first_field(database, &key, entry);
+    buffer_deinit(&copy);
+    return true;
+}
+
+int64_t database_next_field_ms(const struct database *database)
+{
+    struct slice name;
+    return field_expiry_first_ms(database->fields, &name);
+}
+
+void database_fields_changed(struct database *database, const struct key *key, struct entry *entry)
+{
+    field_expiry_update(database->fields, entry_collection(entry), key->name);
+}
+
 struct entry *database_find(struct database *database, const struct key *key)
 {
     struct entry *entry = table_find(&database->table, key->hash, key->name);
     write_marks_looked_up(&database->shared->marks, key->hash);
+    if (entry != NULL && UNLIKELY(entry->type == TYPE_HASH) &&
+        !entry_is_due(entry, keyspace_time_ms(database->keyspace)))
+        return without_due_fields(database, key, entry);
     if (entry == NULL || LIKELY(!entry_is_due(entry, keyspace_time_ms(database->keyspace))))
         return entry;
     if (!keyspace_expiry_is_frozen(database->keyspace))
@@ -472,6 +562,7 @@ void database_init(struct database *database, struct keyspace *keyspace, int ind
         .keyspace = keyspace, .shared = keyspace_shared(keyspace), .index = index};
     table_init(&database->table, seed);
     database->expiry = expiry_index_create();
+    database->fields = field_expiry_create();
 }
 
 static void take_entry(void *context, struct entry *entry)
@@ -484,6 +575,7 @@ static void take_entry(void *context, struct entry *entry)
 struct garbage {
     struct table table;
     struct expiry_index *expiry;
+    struct field_expiry *fields;
 };
 
 static bool garbage_free_some(void *context)
@@ -493,6 +585,7 @@ static bool garbage_free_some(void *context)
         return false;
     table_deinit(&garbage->table);
     expiry_index_destroy(garbage->expiry);
+    field_expiry_destroy(garbage->fields);
     memory_free(garbage);
     return true;
 }
@@ -520,10 +613,12 @@ size_t database_clear(struct database *database)
     write_marks_changed_all(&database->shared->marks);
     snapshot_walk_interrupt(&database->shared->walk);
     struct garbage *garbage = memory_allocate(sizeof *garbage);
-    *garbage = (struct garbage){.table = database->table, .expiry = database->expiry};
+    *garbage = (struct garbage){
+        .table = database->table, .expiry = database->expiry, .fields = database->fields};
     table_init(&database->table, &garbage->table.seed);
     table_fill(&database->table, garbage->table.filling);
     database->expiry = expiry_index_create();
+    database->fields = field_expiry_create();
     keyspace_discard(database->keyspace, garbage, garbage_free_some);
     return count;
 }
@@ -534,6 +629,7 @@ void database_deinit(struct database *database)
         ;
     table_deinit(&database->table);
     expiry_index_destroy(database->expiry);
+    field_expiry_destroy(database->fields);
 }
 
 int database_index(const struct database *database)

@@ -80,6 +80,9 @@ struct entry *database_set_collection(struct database *database, const struct ke
  * of a turn. A snapshot that has not seen it takes it as it was. */
 void database_changing(struct database *database, const struct key *key, struct entry *entry);
 
+/* The deadlines of fields of the hash at `entry` may have changed: to be called after that. */
+void database_fields_changed(struct database *database, const struct key *key, struct entry *entry);
+
 /* --- keys --- */
 
 /* Removes the key; true if it was there (and not expired). */

@@ -12,6 +12,7 @@
 struct database {
     struct table table;
     struct expiry_index *expiry;
+    struct field_expiry *fields; /* hashes whose fields have deadlines */
     struct keyspace *keyspace;
     struct keyspace_shared *shared; /* the keyspace's */
     int index;
@@ -26,6 +27,11 @@ void database_remove(struct database *database, uint64_t hash, struct entry *ent
                      enum removal reason);
 /* The same for an expired entry that expiry_index_take_due gave. */
 void database_remove_due(struct database *database, struct entry *entry);
+
+/* Removes the field that is due first in this database, if there is one; true if so. */
+bool database_expire_field(struct database *database);
+/* When; INT64_MAX: none has a deadline. */
+int64_t database_next_field_ms(const struct database *database);
 
 /* The same for eviction. */
 void database_evict(struct database *database, struct entry *entry);

@@ -171,6 +171,9 @@ static size_t expire_in(struct keyspace *keyspace, struct database *database, si
         }
         expired += count;
     }
+    while (expired < count_max && database_next_field_ms(database) <= keyspace->now_ms &&
+           database_expire_field(database))
+        expired++;
     return expired;
 }
 
@@ -192,8 +195,11 @@ int64_t keyspace_next_deadline_ms(struct keyspace *keyspace)
     int64_t next_ms = INT64_MAX;
     for (int i = 0; i < keyspace->database_count; i++) {
         int64_t first_ms = expiry_index_first_ms(keyspace->databases[i].expiry);
+        int64_t field_ms = database_next_field_ms(&keyspace->databases[i]);
         if (first_ms < next_ms)
             next_ms = first_ms;
+        if (field_ms < next_ms)
+            next_ms = field_ms;
     }
     return next_ms;
 }
@@ -207,6 +213,14 @@ void keyspace_tell_removed(struct keyspace *keyspace, struct database *database,
         keyspace->statistics.evicted++;
     if (keyspace->hooks.removed != NULL)
         keyspace->hooks.removed(keyspace->hooks.context, database, key, reason);
+}
+
+void keyspace_tell_field_expired(struct keyspace *keyspace, struct database *database,
+                                 struct slice key, struct slice field, bool is_last)
+{
+    keyspace->statistics.expired_fields++;
+    if (keyspace->hooks.field_expired != NULL)
+        keyspace->hooks.field_expired(keyspace->hooks.context, database, key, field, is_last);
 }
 
 void keyspace_tell_missed(struct keyspace *keyspace, struct database *database, struct slice key)

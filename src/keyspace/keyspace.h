@@ -31,6 +31,10 @@ struct keyspace_hooks {
      */
     void (*removed)(void *context, struct database *database, struct slice key,
                     enum removal reason);
+    /* A field of a hash is due and about to go; with it the key, if it is the last. Must change no
+     * key. */
+    void (*field_expired)(void *context, struct database *database, struct slice key,
+                          struct slice field, bool is_last);
     /* A read found nothing (keymiss event). */
     void (*missed)(void *context, struct database *database, struct slice key);
     /* Frees what FLUSHALL and the like threw away, off the loop if the caller can: calls
@@ -41,6 +45,7 @@ struct keyspace_hooks {
 struct keyspace_statistics {
     uint64_t hits, misses;     /* of reads */
     uint64_t expired, evicted; /* keys */
+    uint64_t expired_fields;   /* of hashes */
     uint64_t
         expired_late_ms_max; /* the longest a key stayed beyond its deadline, by active expiry */
 };

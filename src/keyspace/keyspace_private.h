@@ -11,6 +11,8 @@ bool keyspace_expiry_is_frozen(const struct keyspace *keyspace);
 
 void keyspace_tell_removed(struct keyspace *keyspace, struct database *database, struct slice key,
                            enum removal reason);
+void keyspace_tell_field_expired(struct keyspace *keyspace, struct database *database,
+                                 struct slice key, struct slice field, bool is_last);
 void keyspace_tell_missed(struct keyspace *keyspace, struct database *database, struct slice key);
 void keyspace_discard(struct keyspace *keyspace, void *garbage, bool (*free_some)(void *garbage));
 

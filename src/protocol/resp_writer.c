@@ -1,5 +1,6 @@
 #include "protocol/resp_writer.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -161,7 +162,10 @@ void resp_writer_bool(struct resp_writer *writer, bool value)
 void resp_writer_double(struct resp_writer *writer, double value)
 {
     char text[NUMBER_DOUBLE_TEXT_MAX];
-    struct slice digits = slice_of(text, number_format_double(text, value));
+    /* Redis 7.0's form: all digits that a double can have. */
+    size_t length = isfinite(value) ? (size_t)snprintf(text, sizeof text, "%.17g", value)
+                                    : number_format_double(text, value);
+    struct slice digits = slice_of(text, length);
     if (writer->version >= 3)
         write_line(writer, ',', digits);
     else

@@ -46,6 +46,18 @@ static void key_removed(void *context, struct database *database, struct slice k
     tracking_key_changed(server->tracking, NULL, key);
 }
 
+static void field_expired(void *context, struct database *database, struct slice key,
+                          struct slice field, bool is_last)
+{
+    struct server *server = context;
+    effects_field_removed(server->effects, database, key, field);
+    notifications_send(server->notifications, database, EVENT_HASH, "hexpired", key);
+    if (is_last)
+        notifications_send(server->notifications, database, EVENT_GENERIC, "del", key);
+    watches_key_removed(server->watches, database, key);
+    tracking_key_changed(server->tracking, NULL, key);
+}
+
 static void key_missed(void *context, struct database *database, struct slice key)
 {
     struct server *server = context;
@@ -90,6 +102,7 @@ static void create_keyspace(struct server *server)
     struct keyspace_hooks hooks = {
         .context = server,
         .removed = key_removed,
+        .field_expired = field_expired,
         .missed = key_missed,
         .discard = discard,
     };

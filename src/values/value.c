@@ -1,10 +1,15 @@
 #include "values/value.h"
 
 #include "base/assertion.h"
+#include "values/hash.h"
+#include "values/list.h"
+#include "values/set.h"
+#include "values/zset.h"
 
 /* A type is here once its file is. */
 static const struct value_kind *const kinds[TYPE_COUNT] = {
-    [TYPE_STRING] = NULL,
+    [TYPE_STRING] = NULL,     [TYPE_LIST] = &list_kind, [TYPE_SET] = &set_kind,
+    [TYPE_ZSET] = &zset_kind, [TYPE_HASH] = &hash_kind,
 };
 
 const struct value_kind *value_kind(enum value_type type)

@@ -3,10 +3,11 @@
  *
  * A collection that is walked holds a pointer to its walk. Before it changes or frees a part (a
  * field, a member, a block of a list) that the walk has not handed out, it hands it out first
- * (value_walk_take); parts that come in meanwhile are born seen. One bit per part, whose meaning
- * turns with every walk of that collection, tells them apart. So every part that was there when the
- * walk began is handed out exactly once, as it was, and nothing else is. Where the order of parts
- * matters (lists), it is the order they had. One thread, one walk at a time for a collection. */
+ * (walk->take); parts that come in meanwhile are born seen. A few bits per part tell them apart:
+ * the epoch in which it was seen last. The collection's epoch moves on with every walk, so nothing
+ * is cleaned up between two. So every part that was there when the walk began is handed out exactly
+ * once, as it was, and nothing else is. Where the order of parts matters (lists), it is the order
+ * they had. One thread, one walk at a time for a collection. */
 #ifndef HOLDFAST_VALUES_VALUE_WALK_H
 #define HOLDFAST_VALUES_VALUE_WALK_H
 
@@ -17,6 +18,10 @@
 #include "base/slice.h"
 
 #define VALUE_NO_DEADLINE INT64_C(-1)
+
+/* Epochs wrap: after so many walks in a row that did not end, parts must be brought up to date. */
+#define VALUE_EPOCHS 16
+#define VALUE_EPOCH_NEXT(epoch) ((uint8_t)(((epoch) + 1) % VALUE_EPOCHS))
 
 /* Collections with more parts are walked; smaller ones are encoded at once. */
 #define VALUE_WALK_PARTS_MIN 512

@@ -40,6 +40,7 @@ extern const struct suite publish_suite;
 extern const struct suite throughput_suite;
 extern const struct suite scaling_suite;
 extern const struct suite latency_suite;
+extern const struct suite collections_suite;
 extern const struct suite smoke_suite;
 
 /* How often to measure: what the user said, else `preferred`; once when quick. */

@@ -196,6 +196,7 @@ static void write_stats(struct server *server, struct buffer *out)
     number(out, "sync_partial_ok", 0);
     number(out, "sync_partial_err", 0);
     number(out, "expired_keys", keys->expired);
+    number(out, "expired_subkeys", keys->expired_fields);
     number(out, "expired_late_ms_max", keys->expired_late_ms_max);
     number(out, "expire_cycle_cpu_milliseconds", (uint64_t)second->expiry_usec / 1000);
     number(out, "evicted_keys", keys->evicted);

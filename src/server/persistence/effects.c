@@ -146,14 +146,27 @@ void effects_add(struct command_context *context, struct database *database,
 
 /* --- without a command --- */
 
-void effects_key_removed(struct effects *effects, struct database *database, struct slice key)
+static void log_removal(struct effects *effects, struct database *database,
+                        const struct slice *words, size_t count)
 {
     if (effects->log == NULL)
         return;
-    struct slice words[2] = {SLICE("DEL"), key};
-    log_writer_append(effects->log, database_index(database), words, 2);
+    log_writer_append(effects->log, database_index(database), words, count);
     effects->message_gate = log_writer_group(effects->log);
     keyspace_set_write_mark(effects->server->keyspace, effects->message_gate);
+}
+
+void effects_key_removed(struct effects *effects, struct database *database, struct slice key)
+{
+    struct slice words[] = {SLICE("DEL"), key};
+    log_removal(effects, database, words, 2);
+}
+
+void effects_field_removed(struct effects *effects, struct database *database, struct slice key,
+                           struct slice field)
+{
+    struct slice words[] = {SLICE("HDEL"), key, field};
+    log_removal(effects, database, words, 3);
 }
 
 void effects_end_turn(struct effects *effects)

@@ -68,6 +68,9 @@ void effects_add(struct command_context *context, struct database *database,
 
 /* A key goes of its own accord: to be called before anybody is told. */
 void effects_key_removed(struct effects *effects, struct database *database, struct slice key);
+/* The same of a field of a hash. */
+void effects_field_removed(struct effects *effects, struct database *database, struct slice key,
+                           struct slice field);
 
 /* At the end of a turn, before messages that were gathered in it are sent. */
 void effects_end_turn(struct effects *effects);

@@ -1,0 +1,54 @@
+#include "commands/hash_common.h"
+
+#include "base/number.h"
+
+bool hash_common_open(struct command_context *context, struct collection *hash)
+{
+    if (hash->entry != NULL) {
+        collection_changing(hash);
+        return true;
+    }
+    struct hash *value = hash_create();
+    if (collection_create(context, hash, TYPE_HASH, value))
+        return true;
+    hash_destroy(value);
+    return false;
+}
+
+void hash_common_changed(struct command_context *context, struct collection *hash,
+                         const char *event)
+{
+    database_fields_changed(hash->database, &hash->key, hash->entry);
+    collection_changed(context, hash, EVENT_HASH, event);
+}
+
+void hash_common_effect_set(struct command_context *context, const struct collection *hash,
+                            struct slice field, struct slice value)
+{
+    struct slice words[] = {SLICE("HSET"), hash->key.name, field, value};
+    command_effect(context, hash->database, words, 4);
+}
+
+void hash_common_effect_deadline(struct command_context *context, const struct collection *hash,
+                                 struct slice field, int64_t deadline_ms)
+{
+    char text[NUMBER_INTEGER_TEXT_MAX];
+    struct slice words[] = {
+        SLICE("HPEXPIREAT"), hash->key.name, slice_of(text, number_format_int64(text, deadline_ms)),
+        SLICE("FIELDS"),     SLICE("1"),     field};
+    command_effect(context, hash->database, words, 6);
+}
+
+void hash_common_effect_remove(struct command_context *context, const struct collection *hash,
+                               struct slice field)
+{
+    struct slice words[] = {SLICE("HDEL"), hash->key.name, field};
+    command_effect(context, hash->database, words, 3);
+}
+
+void hash_common_effect_persist(struct command_context *context, const struct collection *hash,
+                                struct slice field)
+{
+    struct slice words[] = {SLICE("HPERSIST"), hash->key.name, SLICE("FIELDS"), SLICE("1"), field};
+    command_effect(context, hash->database, words, 5);
+}

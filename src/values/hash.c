@@ -1,0 +1,493 @@
+#include "values/hash.h"
+
+#include "base/assertion.h"
+#include "base/memory.h"
+#include "values/value_walk.h"
+#include "values/zset.h"
+
+#define UNTRUSTED_PAIRS_MAX 4096 /* beyond it, looking for doubles one by one takes too long */
+
+struct hash {
+    struct listpack pack;        /* bytes NULL: it is a table */
+    struct packed_table *table;  /* NULL: it is a listpack */
+    struct deadlines *deadlines; /* NULL: no field ever had one */
+};
+
+struct deadlines {
+    struct zset *fields; /* by deadline */
+    void *keeper;
+    struct value_walk *walk;    /* the caller's, while a walk adds deadlines to its parts */
+    struct value_walk own_walk; /* what the table knows of it */
+};
+
+struct hash *hash_create(void)
+{
+    struct hash *hash = memory_allocate_zeroed(sizeof *hash);
+    hash->pack = listpack_create(0);
+    return hash;
+}
+
+static bool free_some(void *value)
+{
+    struct hash *hash = value;
+    if (hash->table != NULL && !packed_table_free_some(hash->table))
+        return false;
+    if (hash->deadlines != NULL) {
+        if (hash->deadlines->fields != NULL && !zset_kind.free_some(hash->deadlines->fields)) {
+            memory_free(hash->table);
+            hash->table = NULL;
+            return false;
+        }
+        memory_free(hash->deadlines);
+    }
+    listpack_free(&hash->pack);
+    memory_free(hash->table);
+    memory_free(hash);
+    return true;
+}
+
+void hash_destroy(struct hash *hash)
+{
+    while (!free_some(hash))
+        ;
+}
+
+const struct listpack *hash_listpack(const struct hash *hash)
+{
+    return &hash->pack;
+}
+
+/* --- forms --- */
+
+/* False: memory is out, it stays as it is. */
+static bool become_table(struct hash *hash, const struct value_settings *settings)
+{
+    struct packed_table *table = memory_allocate(sizeof *table);
+    struct hash_cursor cursor = {.at = 0};
+    struct slice field, value;
+    packed_table_init(table, &settings->seed);
+    while (hash_next(hash, &cursor, &field, &value))
+        if (packed_table_set(table, field, value) == PACKED_OUT_OF_MEMORY) {
+            packed_table_deinit(table);
+            memory_free(table);
+            return false;
+        }
+    listpack_free(&hash->pack);
+    hash->table = table;
+    return true;
+}
+
+static size_t pack_find(const struct listpack *pack, struct slice field)
+{
+    return listpack_find(pack, listpack_first(pack), field, 1);
+}
+
+static bool pairs_are_valid(const struct listpack *pack)
+{
+    size_t count = listpack_count(pack);
+    if (count == 0 || count % 2 != 0 || count > (size_t)2 * UNTRUSTED_PAIRS_MAX)
+        return false;
+    for (size_t at = listpack_first(pack); at != LISTPACK_END;) {
+        char scratch[NUMBER_INTEGER_TEXT_MAX];
+        struct slice field = listpack_text(pack, at, scratch);
+        at = listpack_next(pack, listpack_next(pack, at));
+        if (at != LISTPACK_END && listpack_find(pack, at, field, 1) != LISTPACK_END)
+            return false;
+    }
+    return true;
+}
+
+struct hash *hash_of_listpack(struct listpack pack, const struct value_settings *settings)
+{
+    if (!pairs_are_valid(&pack))
+        return NULL;
+    struct hash *hash = memory_allocate_zeroed(sizeof *hash);
+    hash->pack = pack;
+    bool fits = listpack_count(&pack) / 2 <= settings->limits.hash_entries_max;
+    for (size_t at = listpack_first(&pack); at != LISTPACK_END && fits;
+         at = listpack_next(&pack, at)) {
+        struct listpack_element element = listpack_get(&pack, at);
+        fits = element.is_integer || element.text.length <= settings->limits.hash_value_max;
+    }
+    if (fits || become_table(hash, settings))
+        return hash;
+    memory_free(hash);
+    return NULL;
+}
+
+/* --- reading --- */
+
+size_t hash_length(const struct hash *hash)
+{
+    return hash->table != NULL ? hash->table->count : listpack_count(&hash->pack) / 2;
+}
+
+bool hash_get(const struct hash *hash, struct slice field, char *scratch, struct slice *value)
+{
+    if (hash->table != NULL)
+        return packed_table_find(hash->table, field, value);
+    size_t at = pack_find(&hash->pack, field);
+    if (at == LISTPACK_END)
+        return false;
+    *value = listpack_text(&hash->pack, listpack_next(&hash->pack, at), scratch);
+    return true;
+}
+
+bool hash_next(const struct hash *hash, struct hash_cursor *cursor, struct slice *field,
+               struct slice *value)
+{
+    if (hash->table != NULL) {
+        struct packed_element element;
+        if (!packed_table_next(hash->table, &cursor->place, &element))
+            return false;
+        *field = element.key;
+        *value = element.value;
+        return true;
+    }
+    const struct listpack *pack = &hash->pack;
+    size_t at = cursor->at == 0 ? listpack_first(pack) : cursor->at;
+    if (at == LISTPACK_END)
+        return false;
+    size_t value_at = listpack_next(pack, at);
+    *field = listpack_text(pack, at, cursor->scratch[0]);
+    *value = listpack_text(pack, value_at, cursor->scratch[1]);
+    cursor->at = listpack_next(pack, value_at);
+    return true;
+}
+
+struct scan {
+    void (*visit)(void *context, struct slice field, struct slice value);
+    void *context;
+};
+
+static void scan_visit(void *context, const struct packed_element *element)
+{
+    const struct scan *scan = context;
+    scan->visit(scan->context, element->key, element->value);
+}
+
+uint64_t hash_scan(const struct hash *hash, uint64_t cursor,
+                   void (*visit)(void *context, struct slice field, struct slice value),
+                   void *context)
+{
+    if (hash->table != NULL) {
+        struct scan scan = {visit, context};
+        return packed_table_scan(hash->table, cursor, scan_visit, &scan);
+    }
+    struct hash_cursor at = {.at = 0};
+    struct slice field, value;
+    while (hash_next(hash, &at, &field, &value))
+        visit(context, field, value);
+    return 0;
+}
+
+bool hash_pick(const struct hash *hash, uint64_t random, char scratch[2][NUMBER_INTEGER_TEXT_MAX],
+               struct slice *field, struct slice *value)
+{
+    if (hash->table != NULL) {
+        struct packed_element element;
+        if (!packed_table_pick(hash->table, random, &element))
+            return false;
+        *field = element.key;
+        *value = element.value;
+        return true;
+    }
+    size_t length = hash_length(hash);
+    if (length == 0)
+        return false;
+    size_t index = (size_t)((random >> 32) * length >> 32);
+    size_t at = listpack_seek(&hash->pack, (int64_t)(2 * index));
+    *field = listpack_text(&hash->pack, at, scratch[0]);
+    *value = listpack_text(&hash->pack, listpack_next(&hash->pack, at), scratch[1]);
+    return true;
+}
+
+/* --- deadlines --- */
+
+static bool has_deadlines(const struct hash *hash)
+{
+    return hash->deadlines != NULL && hash->deadlines->fields != NULL;
+}
+
+int64_t hash_deadline_ms(const struct hash *hash, struct slice field)
+{
+    double deadline_ms;
+    if (!has_deadlines(hash) || !zset_score(hash->deadlines->fields, field, &deadline_ms))
+        return HASH_NO_DEADLINE;
+    return (int64_t)deadline_ms;
+}
+
+static void clear_deadline(struct hash *hash, struct slice field)
+{
+    if (!has_deadlines(hash))
+        return;
+    (void)zset_remove(hash->deadlines->fields, field);
+    if (zset_length(hash->deadlines->fields) == 0) {
+        zset_destroy(hash->deadlines->fields);
+        hash->deadlines->fields = NULL;
+    }
+}
+
+static struct deadlines *deadlines_of(struct hash *hash)
+{
+    if (hash->deadlines == NULL)
+        hash->deadlines = memory_allocate_zeroed(sizeof *hash->deadlines);
+    return hash->deadlines;
+}
+
+/* A walk hands out a field before its deadline changes, too. */
+static void leave_to_walk(struct hash *hash, struct slice field)
+{
+    if (hash->table != NULL && UNLIKELY(hash->table->walk != NULL))
+        packed_table_leave_to_walk(hash->table, field);
+}
+
+bool hash_set_deadline(struct hash *hash, const struct value_settings *settings, struct slice field,
+                       int64_t deadline_ms)
+{
+    leave_to_walk(hash, field);
+    if (deadline_ms == HASH_NO_DEADLINE) {
+        clear_deadline(hash, field);
+        return true;
+    }
+    struct deadlines *deadlines = deadlines_of(hash);
+    if (deadlines->fields == NULL)
+        deadlines->fields = zset_create();
+    return zset_set(deadlines->fields, settings, field, (double)deadline_ms) != ZSET_OUT_OF_MEMORY;
+}
+
+size_t hash_count_with_deadline(const struct hash *hash)
+{
+    return has_deadlines(hash) ? zset_length(hash->deadlines->fields) : 0;
+}
+
+int64_t hash_next_deadline_ms(const struct hash *hash)
+{
+    struct zset_cursor cursor;
+    double deadline_ms;
+    if (!has_deadlines(hash) || !zset_seek(hash->deadlines->fields, 0, &cursor))
+        return HASH_NO_DEADLINE;
+    (void)zset_cursor_get(&cursor, &deadline_ms);
+    return (int64_t)deadline_ms;
+}
+
+bool hash_first_due(const struct hash *hash, int64_t now_ms, char *scratch, struct slice *field)
+{
+    struct zset_cursor cursor;
+    double deadline_ms;
+    if (!has_deadlines(hash) || !zset_seek(hash->deadlines->fields, 0, &cursor))
+        return false;
+    struct slice first = zset_cursor_get(&cursor, &deadline_ms);
+    if ((int64_t)deadline_ms > now_ms)
+        return false;
+    if (first.data == cursor.scratch) { /* an integer's text goes with the cursor */
+        memcpy(scratch, first.data, first.length);
+        first.data = scratch;
+    }
+    *field = first;
+    return true;
+}
+
+void *hash_keeper(const struct hash *hash)
+{
+    return hash->deadlines != NULL ? hash->deadlines->keeper : NULL;
+}
+
+void hash_set_keeper(struct hash *hash, void *keeper)
+{
+    if (keeper != NULL || hash->deadlines != NULL)
+        deadlines_of(hash)->keeper = keeper;
+}
+
+/* --- changing --- */
+
+static enum hash_result set_in_table(struct hash *hash, struct slice field, struct slice value)
+{
+    switch (packed_table_set(hash->table, field, value)) {
+    case PACKED_ADDED:
+        return HASH_ADDED;
+    case PACKED_REPLACED:
+        return HASH_CHANGED;
+    default:
+        return HASH_OUT_OF_MEMORY;
+    }
+}
+
+static enum hash_result set_in_listpack(struct hash *hash, struct slice field, struct slice value)
+{
+    size_t at = pack_find(&hash->pack, field);
+    if (at != LISTPACK_END) {
+        at = listpack_next(&hash->pack, at);
+        return listpack_replace(&hash->pack, &at, value) ? HASH_CHANGED : HASH_OUT_OF_MEMORY;
+    }
+    if (!listpack_append(&hash->pack, field))
+        return HASH_OUT_OF_MEMORY;
+    if (listpack_append(&hash->pack, value))
+        return HASH_ADDED;
+    (void)listpack_remove(&hash->pack, listpack_last(&hash->pack), 1);
+    return HASH_OUT_OF_MEMORY;
+}
+
+/* Does it stay a listpack with this pair? */
+static bool fits(const struct hash *hash, const struct value_limits *limits, struct slice field,
+                 struct slice value)
+{
+    return field.length <= limits->hash_value_max && value.length <= limits->hash_value_max &&
+           listpack_size(&hash->pack) + field.length + value.length < LISTPACK_SIZE_MAX / 2 &&
+           (hash_length(hash) < limits->hash_entries_max ||
+            pack_find(&hash->pack, field) != LISTPACK_END);
+}
+
+enum hash_result hash_set(struct hash *hash, const struct value_settings *settings,
+                          struct slice field, struct slice value, bool keeps_deadline)
+{
+    if (hash->table == NULL && !fits(hash, &settings->limits, field, value) &&
+        !become_table(hash, settings))
+        return HASH_OUT_OF_MEMORY;
+    enum hash_result result = hash->table != NULL ? set_in_table(hash, field, value)
+                                                  : set_in_listpack(hash, field, value);
+    if (result == HASH_CHANGED && !keeps_deadline)
+        clear_deadline(hash, field);
+    return result;
+}
+
+bool hash_remove(struct hash *hash, struct slice field)
+{
+    if (hash->table != NULL) {
+        if (!packed_table_remove(hash->table, field))
+            return false;
+        clear_deadline(hash, field);
+        return true;
+    }
+    size_t at = pack_find(&hash->pack, field);
+    if (at == LISTPACK_END)
+        return false;
+    clear_deadline(hash, field);
+    (void)listpack_remove(&hash->pack, at, 2);
+    return true;
+}
+
+/* --- value_kind --- */
+
+static size_t length(const void *value)
+{
+    return hash_length(value);
+}
+
+static const char *encoding(const void *value)
+{
+    const struct hash *hash = value;
+    return hash->table != NULL ? "hashtable" : "listpack";
+}
+
+static size_t memory(const void *value, size_t samples)
+{
+    const struct hash *hash = value;
+    size_t size = memory_usable_size(hash);
+    size += hash->table != NULL ? memory_usable_size(hash->table) + hash->table->memory
+                                : listpack_memory(&hash->pack);
+    if (hash->deadlines != NULL)
+        size += memory_usable_size(hash->deadlines);
+    if (has_deadlines(hash))
+        size += zset_kind.memory(hash->deadlines->fields, samples);
+    return size;
+}
+
+static void *copy(const void *value)
+{
+    const struct hash *hash = value;
+    struct hash *new = memory_allocate_zeroed(sizeof *new);
+    if (hash->table != NULL) {
+        new->table = memory_allocate(sizeof *new->table);
+        if (!packed_table_copy(hash->table, new->table)) {
+            memory_free(new->table);
+            memory_free(new);
+            return NULL;
+        }
+    } else {
+        new->pack = listpack_copy(&hash->pack);
+        if (new->pack.bytes == NULL) {
+            memory_free(new);
+            return NULL;
+        }
+    }
+    if (!has_deadlines(hash))
+        return new;
+    deadlines_of(new)->fields = zset_kind.copy(hash->deadlines->fields);
+    if (new->deadlines->fields != NULL)
+        return new;
+    hash_destroy(new);
+    return NULL;
+}
+
+/* --- walks: the table's, with deadlines added --- */
+
+static void take_with_deadline(void *context, const struct value_part *part)
+{
+    const struct hash *hash = context;
+    struct value_walk *walk = hash->deadlines->walk;
+    struct value_part whole = *part;
+    whole.deadline_ms = hash_deadline_ms(hash, part->key);
+    walk->take(walk->context, &whole);
+}
+
+static bool walk_begin(void *value, struct value_walk *walk)
+{
+    struct hash *hash = value;
+    if (hash->table == NULL || hash->table->count <= VALUE_WALK_PARTS_MIN)
+        return false;
+    struct deadlines *deadlines = deadlines_of(hash);
+    deadlines->walk = walk;
+    deadlines->own_walk = (struct value_walk){.context = hash, .take = take_with_deadline};
+    packed_table_walk_begin(hash->table, &deadlines->own_walk);
+    walk->parts = deadlines->own_walk.parts;
+    return true;
+}
+
+static bool walk_step(void *value, struct value_walk *walk)
+{
+    struct hash *hash = value;
+    ASSERT(hash->deadlines->walk == walk);
+    return packed_table_walk_step(hash->table);
+}
+
+static void walk_end(void *value, struct value_walk *walk)
+{
+    struct hash *hash = value;
+    ASSERT(hash->deadlines->walk == walk);
+    packed_table_walk_end(hash->table);
+    hash->deadlines->walk = NULL;
+}
+
+const struct value_kind hash_kind = {
+    .name = "hash",
+    .length = length,
+    .encoding = encoding,
+    .memory = memory,
+    .copy = copy,
+    .free_some = free_some,
+    .walk_begin = walk_begin,
+    .walk_step = walk_step,
+    .walk_end = walk_end,
+};
+
+void hash_check(const struct hash *hash)
+{
+    if (hash->table != NULL)
+        packed_table_check(hash->table);
+    else
+        ASSERT(listpack_count(&hash->pack) == 0 || pairs_are_valid(&hash->pack));
+    if (!has_deadlines(hash))
+        return;
+    zset_check(hash->deadlines->fields);
+    struct zset_cursor cursor;
+    bool more = zset_seek(hash->deadlines->fields, 0, &cursor);
+    ASSERT(more); /* a set without fields is freed */
+    for (; more; more = zset_cursor_next(&cursor)) {
+        char scratch[NUMBER_INTEGER_TEXT_MAX];
+        double deadline_ms;
+        struct slice value, field = zset_cursor_get(&cursor, &deadline_ms);
+        bool there = hash_get(hash, field, scratch, &value);
+        ASSERT(there);
+    }
+}
