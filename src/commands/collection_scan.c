@@ -50,7 +50,7 @@ static bool parse_options(struct collection_scan *scan, struct command_context *
 }
 
 bool collection_scan_begin(struct collection_scan *scan, struct command_context *context,
-                           bool takes_names_only)
+                           enum value_type type, struct collection *collection)
 {
     *scan =
         (struct collection_scan){.wanted = COUNT_DEFAULT, .all = true, .writer = *context->reply};
@@ -58,7 +58,15 @@ bool collection_scan_begin(struct collection_scan *scan, struct command_context 
         resp_writer_error(context->reply, "ERR invalid cursor");
         return false;
     }
-    if (!parse_options(scan, context, takes_names_only))
+    if (!collection_read(context, 1, type, collection))
+        return false;
+    if (collection->entry == NULL) {
+        resp_writer_array(context->reply, 2);
+        resp_writer_bulk(context->reply, SLICE("0"));
+        resp_writer_array(context->reply, 0);
+        return false;
+    }
+    if (!parse_options(scan, context, type == TYPE_HASH))
         return false;
     chain_init(&scan->elements, context->reply->out->pool);
     scan->writer.out = &scan->elements;

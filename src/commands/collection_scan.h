@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "base/chain.h"
-#include "commands/command.h"
+#include "commands/collection.h"
 
 struct collection_scan {
     uint64_t cursor;
@@ -21,9 +21,10 @@ struct collection_scan {
     size_t visited; /* fitting or not */
 };
 
-/* Parses the cursor at argument 2 and the options behind it. False: answered, nothing to end. */
+/* Parses the cursor at argument 2, finds the collection, then parses the options behind: Redis's
+ * order. False: answered, nothing to end. */
 bool collection_scan_begin(struct collection_scan *scan, struct command_context *context,
-                           bool takes_names_only);
+                           enum value_type type, struct collection *collection);
 /* True if an element of this name is wanted; counts it as visited. */
 bool collection_scan_wants(struct collection_scan *scan, struct slice name);
 /* True if another page should be looked at. */

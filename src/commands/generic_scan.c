@@ -8,7 +8,7 @@
 #define SCAN_ROUNDS_A_KEY 10  /* buckets looked at for each key asked for, before it is enough */
 
 /* Collects the names that a walk finds, for a reply whose length is known only afterwards. */
-struct collection {
+struct found_keys {
     struct chain elements;
     struct resp_writer writer; /* to `elements` */
     size_t count;              /* of `elements` */
@@ -19,9 +19,9 @@ struct collection {
     struct slice type; /* empty: any */
 };
 
-static void collection_init(struct collection *collection, struct command_context *context)
+static void found_keys_init(struct found_keys *collection, struct command_context *context)
 {
-    *collection = (struct collection){
+    *collection = (struct found_keys){
         .writer = *context->reply,
         .now_ms = keyspace_time_ms(context->keyspace),
         .all = true,
@@ -30,13 +30,13 @@ static void collection_init(struct collection *collection, struct command_contex
     collection->writer.out = &collection->elements;
 }
 
-static void collection_match(struct collection *collection, struct slice pattern)
+static void found_keys_match(struct found_keys *collection, struct slice pattern)
 {
     collection->pattern = pattern;
     collection->all = glob_is_all(pattern);
 }
 
-static void collection_reply(struct collection *collection, struct command_context *context)
+static void found_keys_reply(struct found_keys *collection, struct command_context *context)
 {
     resp_writer_array_of(context->reply, collection->count, &collection->elements);
     chain_deinit(&collection->elements);
@@ -44,7 +44,7 @@ static void collection_reply(struct collection *collection, struct command_conte
 
 static void collect(void *to, struct entry *entry)
 {
-    struct collection *collection = to;
+    struct found_keys *collection = to;
     struct slice name = entry_key(entry);
     collection->visited++;
     if (entry_is_due(entry, collection->now_ms) ||
@@ -58,17 +58,17 @@ static void collect(void *to, struct entry *entry)
 static void keys(struct command_context *context)
 {
     struct slice pattern = context->arguments[1];
-    struct collection collection;
-    collection_init(&collection, context);
-    collection_match(&collection, pattern);
+    struct found_keys collection;
+    found_keys_init(&collection, context);
+    found_keys_match(&collection, pattern);
     uint64_t cursor = 0;
     do
         cursor = database_scan(context->database, cursor, collect, &collection);
     while (cursor != 0);
-    collection_reply(&collection, context);
+    found_keys_reply(&collection, context);
 }
 
-static bool parse_scan(struct command_context *context, struct collection *collection,
+static bool parse_scan(struct command_context *context, struct found_keys *collection,
                        int64_t *wanted)
 {
     for (size_t i = 2; i < context->count; i += 2) {
@@ -79,7 +79,7 @@ static bool parse_scan(struct command_context *context, struct collection *colle
                 return false;
             valid = *wanted >= 1;
         } else if (more && slice_is_word(word, "MATCH")) {
-            collection_match(collection, context->arguments[i + 1]);
+            found_keys_match(collection, context->arguments[i + 1]);
         } else if (more && slice_is_word(word, "TYPE")) {
             collection->type = context->arguments[i + 1];
             /* An empty name fits no type, and must not mean any. */
@@ -104,8 +104,8 @@ static void scan(struct command_context *context)
         resp_writer_error(context->reply, "ERR invalid cursor");
         return;
     }
-    struct collection collection;
-    collection_init(&collection, context);
+    struct found_keys collection;
+    found_keys_init(&collection, context);
     if (!parse_scan(context, &collection, &wanted))
         return;
     uint64_t rounds;
@@ -118,7 +118,7 @@ static void scan(struct command_context *context)
     char text[NUMBER_INTEGER_TEXT_MAX];
     resp_writer_array(context->reply, 2);
     resp_writer_bulk(context->reply, slice_of(text, number_format_uint64(text, cursor)));
-    collection_reply(&collection, context);
+    found_keys_reply(&collection, context);
 }
 
 static void randomkey(struct command_context *context)

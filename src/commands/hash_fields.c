@@ -353,19 +353,11 @@ static void hscan(struct command_context *context)
 {
     struct collection hash;
     struct collection_scan scan;
-    if (!collection_scan_begin(&scan, context, true))
+    if (!collection_scan_begin(&scan, context, TYPE_HASH, &hash))
         return;
-    if (!collection_read(context, 1, TYPE_HASH, &hash)) {
-        chain_deinit(&scan.elements);
-        return;
-    }
-    if (hash.entry == NULL) {
-        scan.cursor = 0;
-    } else {
-        do
-            scan.cursor = hash_scan(hash.value, scan.cursor, scan_field, &scan);
-        while (collection_scan_goes_on(&scan));
-    }
+    do
+        scan.cursor = hash_scan(hash.value, scan.cursor, scan_field, &scan);
+    while (collection_scan_goes_on(&scan));
     collection_scan_reply(&scan, context);
 }
 

@@ -176,11 +176,6 @@ static bool parse_search(struct command_context *context, struct search *search)
         if (more && slice_is_word(word, "RANK")) {
             if (!command_integer(context, i + 1, &search->rank))
                 return false;
-            if (search->rank == INT64_MIN) {
-                resp_writer_error(context->reply, "ERR value is out of range, value must between "
-                                                  "-9223372036854775807 and 9223372036854775807");
-                return false;
-            }
             if (search->rank == 0) {
                 resp_writer_error(context->reply,
                                   "ERR RANK can't be zero: use 1 to start from the first match, "
@@ -214,7 +209,7 @@ static size_t search_list(struct command_context *context, const struct collecti
 {
     struct list_cursor cursor;
     bool backward = search->rank < 0;
-    int64_t to_skip = (backward ? -search->rank : search->rank) - 1, looked_at = 0;
+    int64_t to_skip = backward ? -(search->rank + 1) : search->rank - 1, looked_at = 0;
     int64_t index = backward ? (int64_t)list_value_length(list->value) - 1 : 0;
     size_t found = 0;
     bool more = list_value_seek(list->value, backward ? -1 : 0, &cursor);

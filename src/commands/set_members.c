@@ -292,19 +292,11 @@ static void sscan(struct command_context *context)
 {
     struct collection set;
     struct collection_scan scan;
-    if (!collection_scan_begin(&scan, context, false))
+    if (!collection_scan_begin(&scan, context, TYPE_SET, &set))
         return;
-    if (!collection_read(context, 1, TYPE_SET, &set)) {
-        chain_deinit(&scan.elements);
-        return;
-    }
-    if (set.entry == NULL) {
-        scan.cursor = 0;
-    } else {
-        do
-            scan.cursor = set_scan(set.value, scan.cursor, scan_member, &scan);
-        while (collection_scan_goes_on(&scan));
-    }
+    do
+        scan.cursor = set_scan(set.value, scan.cursor, scan_member, &scan);
+    while (collection_scan_goes_on(&scan));
     collection_scan_reply(&scan, context);
 }
 

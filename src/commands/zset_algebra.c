@@ -203,9 +203,9 @@ static double combine(enum aggregate aggregate, double a, double b)
 {
     switch (aggregate) {
     case AGGREGATE_MIN:
-        return a < b ? a : b;
+        return b < a ? b : a; /* the order matters for zeros */
     case AGGREGATE_MAX:
-        return a > b ? a : b;
+        return b > a ? b : a;
     default:
         return isnan(a + b) ? 0 : a + b; /* of two infinities */
     }
@@ -241,8 +241,11 @@ static bool unite(struct algebra *algebra, struct result *result)
         double score, old;
         while (operand_next(&cursor, &member, &score)) {
             score = weighted(algebra->operands[i].weight, score);
-            if (zset_score(result->zset, member, &old))
+            if (zset_score(result->zset, member, &old)) {
                 score = combine(algebra->aggregate, old, score);
+                if (old == score && signbit(old) != signbit(score)) /* setting would not change */
+                    (void)zset_remove(result->zset, member);
+            }
             if (!put(result, member, score))
                 return false;
         }
@@ -296,7 +299,12 @@ static struct zset *run(struct command_context *context, size_t at, unsigned for
 {
     if (!parse(context, at, form, algebra))
         return NULL;
-    struct result result = {zset_create(), collection_settings(context), 0};
+    /* A packed set knows no negative zero: what is only replied is not packed where one may be. */
+    struct value_settings settings = *collection_settings(context);
+    for (size_t i = 0; i < algebra->count && (form & FORM_REPLY); i++)
+        if (signbit(algebra->operands[i].weight))
+            settings.limits.zset_entries_max = 0;
+    struct result result = {zset_create(), &settings, 0};
     bool good = combine_sets(algebra, &result);
     memory_free(algebra->operands);
     if (good)

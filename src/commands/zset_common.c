@@ -1,6 +1,10 @@
 #include "commands/zset_common.h"
 
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BOUND_TEXT_MAX 1100 /* bytes: more than any number needs */
 
 bool zset_common_open(struct command_context *context, struct collection *zset)
 {
@@ -32,7 +36,14 @@ static bool parse_score_bound(struct slice text, bool is_high, struct ordered_bo
     if (exclusive)
         text = slice_of(text.data + 1, text.length - 1);
     *bound = (struct ordered_bound){.after = exclusive != is_high};
-    return number_parse_double(text, &bound->score) && !isnan(bound->score);
+    /* As strtod, which Redis uses here: nothing at all is 0, what is too large is infinite. */
+    char copy[BOUND_TEXT_MAX + 1], *end;
+    if (text.length > BOUND_TEXT_MAX)
+        return false;
+    memcpy(copy, text.data, text.length);
+    copy[text.length] = '\0';
+    bound->score = strtod(copy, &end);
+    return *end == '\0' && !isnan(bound->score);
 }
 
 /* "[a", "(a", "-", "+". */
@@ -122,13 +133,13 @@ void zset_common_store(struct command_context *context, size_t key_index, struct
     size_t length = zset_length(result);
     if (length == 0) {
         zset_destroy(result);
+        resp_writer_integer(context->reply, 0); /* before the event, as in Redis */
         if (database_delete(to.database, &to.key))
             collection_changed(context, &to, EVENT_GENERIC, "del");
     } else if (collection_create(context, &to, TYPE_ZSET, result)) {
+        resp_writer_integer(context->reply, (int64_t)length);
         collection_changed(context, &to, EVENT_ZSET, event);
     } else {
         zset_destroy(result);
-        return;
     }
-    resp_writer_integer(context->reply, (int64_t)length);
 }

@@ -1,9 +1,12 @@
 /* Members of sorted sets and their scores. */
 #include <math.h>
+#include <stdio.h>
 
 #include "commands/collection_scan.h"
 #include "commands/tables.h"
 #include "commands/zset_common.h"
+
+#define PACKED_INTEGER_MAX 4611686018427387904.0 /* 2^62: a packed score below is an integer */
 
 /* --- ZADD, ZINCRBY --- */
 
@@ -160,7 +163,9 @@ static void zadd(struct command_context *context)
 
 static void zincrby(struct command_context *context)
 {
-    add_pairs(context, ADD_INCR, 2);
+    size_t first; /* Redis takes ZADD's options here, too */
+    unsigned options = parse_add_options(context, &first);
+    add_pairs(context, options | ADD_INCR, first);
 }
 
 /* --- others --- */
@@ -321,6 +326,7 @@ static void zrandmember(struct command_context *context)
 
 /* --- ZSCAN --- */
 
+/* Scores as Redis has them here: of packed sets as they are stored, of large ones as numbers. */
 static void scan_member(void *to, struct slice member, double score)
 {
     struct collection_scan *scan = to;
@@ -328,27 +334,35 @@ static void scan_member(void *to, struct slice member, double score)
     if (!collection_scan_wants(scan, member))
         return;
     resp_writer_bulk(&scan->writer, member);
-    resp_writer_bulk(&scan->writer, slice_of(text, number_format_double(text, score)));
+    size_t length = isfinite(score) ? (size_t)snprintf(text, sizeof text, "%.17g", score)
+                                    : number_format_double(text, score);
+    resp_writer_bulk(&scan->writer, slice_of(text, length));
     scan->count += 2;
+}
+
+static void scan_packed_member(void *to, struct slice member, double score)
+{
+    struct collection_scan *scan = to;
+    if (fabs(score) >= PACKED_INTEGER_MAX || score != (double)(int64_t)score) {
+        scan_member(to, member, score);
+    } else if (collection_scan_wants(scan, member)) {
+        resp_writer_bulk(&scan->writer, member);
+        resp_writer_bulk_integer(&scan->writer, (int64_t)score);
+        scan->count += 2;
+    }
 }
 
 static void zscan(struct command_context *context)
 {
     struct collection zset;
     struct collection_scan scan;
-    if (!collection_scan_begin(&scan, context, false))
+    if (!collection_scan_begin(&scan, context, TYPE_ZSET, &zset))
         return;
-    if (!collection_read(context, 1, TYPE_ZSET, &zset)) {
-        chain_deinit(&scan.elements);
-        return;
-    }
-    if (zset.entry == NULL) {
-        scan.cursor = 0;
-    } else {
-        do
-            scan.cursor = zset_scan(zset.value, scan.cursor, scan_member, &scan);
-        while (collection_scan_goes_on(&scan));
-    }
+    bool packed = zset_listpack(zset.value)->bytes != NULL;
+    do
+        scan.cursor =
+            zset_scan(zset.value, scan.cursor, packed ? scan_packed_member : scan_member, &scan);
+    while (collection_scan_goes_on(&scan));
     collection_scan_reply(&scan, context);
 }
 

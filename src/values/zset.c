@@ -8,7 +8,7 @@
 #include "values/packed_table.h"
 #include "values/value_walk.h"
 
-#define SCORE_INTEGER_MAX 4503599627370496.0 /* 2^52: kept as an integer in a listpack */
+#define SCORE_INTEGER_MAX 4611686018427387904.0 /* 2^62: kept as an integer in a listpack */
 
 struct zset_large {
     struct packed_table scores; /* member to score: 4 bytes if it is an integer that fits, else 8 */
@@ -64,7 +64,7 @@ static double pack_score(const struct listpack *pack, size_t at)
 /* The score as an element: an integer, or text. */
 static bool pack_insert_score(struct listpack *pack, size_t *at, double score)
 {
-    if (fabs(score) <= SCORE_INTEGER_MAX && score == (double)(int64_t)score)
+    if (fabs(score) < SCORE_INTEGER_MAX && score == (double)(int64_t)score)
         return listpack_insert_integer(pack, at, (int64_t)score);
     char text[NUMBER_DOUBLE_TEXT_MAX];
     return listpack_insert(pack, at, slice_of(text, number_format_double(text, score)));

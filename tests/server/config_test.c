@@ -174,7 +174,7 @@ static void what_has_no_effect_is_named_once(void **state)
     make_path(path, "inert.conf");
     make_path(log_path, "inert.log");
     snprintf(text, sizeof text,
-             "logfile %s\nactivedefrag yes\nactivedefrag yes\nhash-max-listpack-entries 1\n"
+             "logfile %s\nactivedefrag yes\nactivedefrag yes\nlist-compress-depth 1\n"
              "cluster-enabled no\n",
              log_path);
     write_file(path, text);
@@ -185,7 +185,7 @@ static void what_has_no_effect_is_named_once(void **state)
     const char *found = strstr(text, " activedefrag");
     assert_non_null(found);
     assert_null(strstr(found + 1, " activedefrag"));
-    assert_non_null(strstr(text, "hash-max-listpack-entries"));
+    assert_non_null(strstr(text, "list-compress-depth"));
     assert_null(strstr(text, "cluster-enabled")); /* as it says, so it is */
     unlink(path);
     unlink(log_path);

@@ -69,6 +69,33 @@ def ordered(frame):
     return frame[:frame.index(b"\r\n") + 2] + b"".join(sorted(map(ordered, inner)))
 
 
+def each_in_any_order(_, reference, subject):
+    """The same replies one after the other; within each, order does not count."""
+    one, other = resp.children(reference), resp.children(subject)
+    return None not in (one, other) and list(map(ordered, one)) == list(map(ordered, other))
+
+
+def chosen(command, reference, subject):
+    """The same elements, alone or in pairs, flat or not; of one, or of a negative
+    count, the shape."""
+    if len(command) < 3 or command[2][:1] == b"-":
+        return same_kind(command, reference, subject)
+    if len(command) > 3 and resp.children(reference) and resp.children(reference)[0][:1] != b"*":
+        return unordered_pairs(command, reference, subject)
+    return in_any_order(command, reference, subject)
+
+
+def scanned_part(command, reference, subject):
+    """SSCAN and its like: the same as of SCAN, in pairs where there are values."""
+    one, other = resp.children(reference), resp.children(subject)
+    if None in (one, other) or len(one) != 2 or len(other) != 2:
+        return False
+    if one[0] == other[0] == b"$1\r\n0\r\n" and command[2] == b"0":
+        rule = unordered if command[0].upper() == b"SSCAN" else unordered_pairs
+        return rule(command, one[1], other[1])
+    return same_kind(command, one[0], other[0]) and same_kind(command, one[1], other[1])
+
+
 def settings(command, reference, subject):
     """The same values for settings that are named; a pattern shows what each server has."""
     if any(b"*" in name for name in command[2:]):
@@ -103,6 +130,11 @@ RULES = {
     b"MEMORY STATS": same_kind, b"LOLWUT": same_kind, b"SLOWLOG GET": same_kind,
     b"COMMAND DOCS": same_kind, b"MEMORY DOCTOR": same_kind, b"MEMORY MALLOC-STATS": same_kind,
     b"CLIENT NO-EVICT": same_kind, b"LATENCY HISTOGRAM": same_kind,
+    b"SMEMBERS": unordered, b"SINTER": unordered, b"SUNION": unordered, b"SDIFF": unordered,
+    b"SPOP": unordered, b"SRANDMEMBER": chosen, b"HKEYS": unordered, b"HVALS": unordered,
+    b"HGETALL": unordered_pairs, b"HRANDFIELD": chosen, b"ZRANDMEMBER": chosen,
+    b"SSCAN": scanned_part, b"HSCAN": scanned_part, b"ZSCAN": scanned_part,
+    b"EXEC": each_in_any_order,
 }
 
 

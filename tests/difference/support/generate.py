@@ -38,6 +38,12 @@ CONFIG_NAMES = [b"maxclients", b"timeout", b"notify-keyspace-events", b"slowlog-
                 b"requirepass"]
 
 
+MEMBERS = [b"a", b"b", b"c", b"d", b"", b"1", b"2", b"-3", b"10", b"2000000000", b"9999999999999",
+           b"m" * 63, b"m" * 64, b"m" * 65, b"\x00\xff", b"field", b"with space", b"abc", b"abd"]
+BOUNDS = [b"-inf", b"+inf", b"inf", b"(1", b"(5.5", b"(-inf", b"(0", b"0", b"nan", b"(", b"x"]
+LEX = [b"-", b"+", b"[a", b"(a", b"[b", b"(c", b"[", b"(", b"[m", b"a", b"", b"(-", b"[1"]
+
+
 class Arguments:
     """One method for each kind of argument; it returns bytes."""
 
@@ -72,6 +78,38 @@ class Arguments:
 
     def integer(self):
         return self.rng.choice(NUMBERS) if self.rng.random() < 0.3 else self.number(-100, 100)
+
+    def count(self):
+        """A small number that is not negative, mostly."""
+        return self.integer() if self.rng.random() < 0.1 else self.number(0, 6)
+
+    def element(self):
+        dice = self.rng.random()
+        if dice < 0.01:
+            return self.big()
+        return self.value() if dice < 0.2 else self.rng.choice(MEMBERS)
+
+    def member(self):
+        dice = self.rng.random()
+        if dice < 0.2:
+            return b"m%d" % self.rng.randint(0, 300)
+        return self.value() if dice < 0.22 else self.rng.choice(MEMBERS)
+
+    def score(self):
+        dice = self.rng.random()
+        if dice < 0.06:
+            return self.rng.choice(JUNK)
+        return self.rng.choice(FLOATS) if dice < 0.3 else self.number(-10, 10)
+
+    def bound(self):
+        return self.rng.choice(BOUNDS) if self.rng.random() < 0.4 else self.score()
+
+    def lexkey(self):
+        """Of sorted sets whose scores are all equal: else ranges by member mean nothing."""
+        return self.rng.choice((b"lex1", b"lex2", b"lex3"))
+
+    def lex(self):
+        return self.rng.choice(LEX)
 
     def float(self):
         return self.rng.choice(FLOATS)
