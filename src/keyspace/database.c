@@ -92,18 +92,31 @@ static bool unlinked_free_some(void *garbage)
     return true;
 }
 
-/* Frees an entry that is not in the table any more: a large collection off the loop. */
-static void dispose(struct database *database, struct entry *entry)
+void database_free_value(struct keyspace *keyspace, enum value_type type, void *value)
 {
-    if (LIKELY(entry->type == TYPE_STRING) ||
-        value_kind(entry->type)->length(entry_collection(entry)) <= VALUE_FREE_AT_ONCE_MAX) {
-        entry_free(entry);
+    if (value_kind(type)->length(value) <= VALUE_FREE_AT_ONCE_MAX) {
+        value_free(type, value);
         return;
     }
     struct unlinked *unlinked = memory_allocate(sizeof *unlinked);
-    *unlinked = (struct unlinked){entry->type, entry_collection(entry)};
+    *unlinked = (struct unlinked){type, value};
+    keyspace_discard(keyspace, unlinked, unlinked_free_some);
+}
+
+/* Frees an entry that is not in the table any more: a large collection off the loop, or once a walk
+ * is through with it. */
+static void dispose(struct database *database, struct entry *entry)
+{
+    if (LIKELY(entry->type == TYPE_STRING)) {
+        entry_free(entry);
+        return;
+    }
+    const struct value_keeper *keeper = &database->shared->keeper;
+    enum value_type type = (enum value_type)entry->type;
+    void *value = entry_collection(entry);
     entry_free_shell(entry);
-    keyspace_discard(database->keyspace, unlinked, unlinked_free_some);
+    if (keeper->keep == NULL || !keeper->keep(keeper->context, type, value))
+        database_free_value(database->keyspace, type, value);
 }
 
 void database_remove(struct database *database, uint64_t hash, struct entry *entry,
@@ -611,7 +624,7 @@ size_t database_clear(struct database *database)
     if (count == 0)
         return 0;
     write_marks_changed_all(&database->shared->marks);
-    snapshot_walk_interrupt(&database->shared->walk);
+    snapshot_walk_interrupt(&database->shared->walk, &database->shared->keeper);
     struct garbage *garbage = memory_allocate(sizeof *garbage);
     *garbage = (struct garbage){
         .table = database->table, .expiry = database->expiry, .fields = database->fields};

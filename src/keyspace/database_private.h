@@ -35,6 +35,8 @@ int64_t database_next_field_ms(const struct database *database);
 
 /* The same for eviction. */
 void database_evict(struct database *database, struct entry *entry);
+/* Frees a value that no entry has any more: a large one off the loop. */
+void database_free_value(struct keyspace *keyspace, enum value_type type, void *value);
 /* Any entry, expired or not, chosen evenly by the bits of `random`; NULL when empty. */
 struct entry *database_pick(const struct database *database, uint64_t random);
 

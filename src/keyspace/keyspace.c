@@ -90,7 +90,7 @@ void keyspace_swap(struct keyspace *keyspace, int a, int b)
     first->index = a;
     second->index = b;
     write_marks_changed_all(&keyspace->shared.marks);
-    snapshot_walk_interrupt(&keyspace->shared.walk);
+    snapshot_walk_interrupt(&keyspace->shared.walk, &keyspace->shared.keeper);
 }
 
 struct keyspace_shared *keyspace_shared(struct keyspace *keyspace)

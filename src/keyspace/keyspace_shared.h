@@ -8,6 +8,7 @@
 struct keyspace_shared {
     struct write_marks marks;
     struct snapshot_walk walk;
+    struct value_keeper keeper;
 };
 
 #endif

@@ -46,8 +46,21 @@ bool snapshot_walk_step(struct keyspace *keyspace)
     return walk->active;
 }
 
-void snapshot_walk_interrupt(struct snapshot_walk *walk)
+void snapshot_walk_set_keeper(struct keyspace *keyspace, const struct value_keeper *keeper)
 {
+    keyspace_shared(keyspace)->keeper =
+        keeper != NULL ? *keeper : (struct value_keeper){NULL, NULL, NULL};
+}
+
+void snapshot_walk_free_value(struct keyspace *keyspace, enum value_type type, void *value)
+{
+    database_free_value(keyspace, type, value);
+}
+
+void snapshot_walk_interrupt(struct snapshot_walk *walk, const struct value_keeper *keeper)
+{
+    if (keeper->let_go != NULL)
+        keeper->let_go(keeper->context);
     if (!walk->active)
         return;
     bool was_silent = walk->silent;

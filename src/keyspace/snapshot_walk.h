@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "values/value.h"
+
 struct database;
 struct entry;
 struct keyspace;
@@ -36,6 +38,20 @@ void snapshot_walk_break_off(struct keyspace *keyspace);
 
 bool snapshot_walk_goes_on(const struct keyspace *keyspace);
 
+/* Who takes large collections in pieces (values/value_walk.h) holds on to them longer than the walk
+ * over the keys may last. One at a time; NULL: nobody (any more). */
+struct value_keeper {
+    void *context;
+    /* The value leaves the keyspace. True: its walk goes on, it is the keeper's to free. */
+    bool (*keep)(void *context, enum value_type type, void *value);
+    /* All values may be freed any moment: the keeper lets go of them now. */
+    void (*let_go)(void *context);
+};
+void snapshot_walk_set_keeper(struct keyspace *keyspace, const struct value_keeper *keeper);
+
+/* Frees a value that its keeper is through with, off the loop where it is large. */
+void snapshot_walk_free_value(struct keyspace *keyspace, enum value_type type, void *value);
+
 /* --- for database.c and keyspace.c --- */
 
 struct snapshot_walk {
@@ -50,6 +66,6 @@ struct snapshot_walk {
 /* `entry` is not seen yet and about to be changed. */
 void snapshot_walk_take(struct snapshot_walk *walk, struct database *database, struct entry *entry);
 /* The tables changed under the walk as a whole. */
-void snapshot_walk_interrupt(struct snapshot_walk *walk);
+void snapshot_walk_interrupt(struct snapshot_walk *walk, const struct value_keeper *keeper);
 
 #endif

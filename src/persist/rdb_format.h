@@ -16,7 +16,33 @@ enum rdb_opcode {
     RDB_OPCODE_END = 0xff,
 };
 
-enum rdb_type { RDB_TYPE_STRING = 0 };
+enum rdb_type {
+    RDB_TYPE_STRING = 0,
+    RDB_TYPE_LIST = 1,
+    RDB_TYPE_SET = 2,
+    RDB_TYPE_ZSET = 3, /* scores as text */
+    RDB_TYPE_HASH = 4,
+    RDB_TYPE_ZSET_2 = 5, /* scores as doubles */
+    RDB_TYPE_HASH_ZIPMAP = 9,
+    RDB_TYPE_LIST_ZIPLIST = 10,
+    RDB_TYPE_SET_INTSET = 11,
+    RDB_TYPE_ZSET_ZIPLIST = 12,
+    RDB_TYPE_HASH_ZIPLIST = 13,
+    RDB_TYPE_LIST_QUICKLIST = 14, /* blocks are ziplists */
+    RDB_TYPE_STREAM_LISTPACKS = 15,
+    RDB_TYPE_HASH_LISTPACK = 16,
+    RDB_TYPE_ZSET_LISTPACK = 17,
+    RDB_TYPE_LIST_QUICKLIST_2 = 18,
+    RDB_TYPE_STREAM_LISTPACKS_2 = 19, /* with first and deleted IDs */
+    RDB_TYPE_SET_LISTPACK = 20,
+    RDB_TYPE_STREAM_LISTPACKS_3 = 21, /* consumers with active times */
+    RDB_TYPE_HASH_2 = 22,             /* Valkey's, with deadlines */
+    RDB_TYPE_HASH_METADATA = 24,      /* Redis's, with deadlines from a base */
+    RDB_TYPE_HASH_LISTPACK_EX = 25,   /* the same as triples in a listpack */
+};
+
+/* What a block of a quicklist 2 is. */
+enum rdb_block { RDB_BLOCK_PLAIN = 1, RDB_BLOCK_PACKED = 2 };
 
 /* The first byte of a length: its two high bits. */
 enum rdb_length {

@@ -12,6 +12,7 @@
 #include "keyspace/keyspace.h"
 #include "persist/rdb_cursor.h"
 #include "persist/rdb_format.h"
+#include "persist/rdb_value_reader.h"
 #include "persist/rdb_writer.h"
 
 #define MAGIC_SIZE 9          /* "REDIS0011", "VALKEY080" */
@@ -43,6 +44,9 @@ struct rdb_reader {
     size_t wants;
     struct pending batch[BATCH_MAX];
     size_t batch_count;
+    struct pending collection; /* whose elements are being read, while `is_in_collection` */
+    bool is_in_collection;
+    struct rdb_value_reader value;
     char error[ERROR_SIZE];
 };
 
@@ -67,6 +71,8 @@ void rdb_reader_destroy(struct rdb_reader *reader)
         buffer_deinit(&reader->batch[i].key_text);
         buffer_deinit(&reader->batch[i].value_text);
     }
+    buffer_deinit(&reader->collection.key_text);
+    rdb_value_reader_deinit(&reader->value);
     memory_free(reader);
 }
 
@@ -82,7 +88,12 @@ __attribute__((format(printf, 2, 3))) static bool refuse(struct rdb_reader *read
 
 /* --- keys --- */
 
-/* False: refused. */
+static bool refuse_key(struct rdb_reader *reader, const char *why, struct slice name)
+{
+    return refuse(reader, "%s: '%.*s'", why, (int)(name.length < 64 ? name.length : 64), name.data);
+}
+
+/* Strings that wait. False: refused. */
 static bool put_in(struct rdb_reader *reader)
 {
     for (size_t i = 0; i < reader->batch_count; i++)
@@ -90,9 +101,7 @@ static bool put_in(struct rdb_reader *reader)
     for (size_t i = 0; i < reader->batch_count; i++) {
         const struct pending *pending = &reader->batch[i];
         if (database_find(pending->database, &pending->key) != NULL)
-            return refuse(reader, "a key stands there twice: '%.*s'",
-                          (int)(pending->key.name.length < 64 ? pending->key.name.length : 64),
-                          pending->key.name.data);
+            return refuse_key(reader, "a key stands there twice", pending->key.name);
         if (database_replace_string(pending->database, &pending->key, NULL, pending->value,
                                     DEADLINE_SET, pending->deadline_ms) == NULL)
             return refuse(reader, "out of memory");
@@ -102,40 +111,96 @@ static bool put_in(struct rdb_reader *reader)
     return true;
 }
 
-static bool read_value(struct rdb_reader *reader, struct rdb_cursor *cursor, unsigned char type,
-                       struct pending *pending)
+static bool is_late(struct rdb_reader *reader, int64_t deadline_ms)
 {
-    struct rdb_string value;
-    if (type != RDB_TYPE_STRING) {
-        refuse(reader, "key '%.*s' is of type %u, which this version does not have",
-               (int)(pending->key.name.length < 64 ? pending->key.name.length : 64),
-               pending->key.name.data, type);
-        return rdb_cursor_fail(cursor, reader->error);
+    return deadline_ms != ENTRY_NO_DEADLINE && deadline_ms < reader->settings.now_ms;
+}
+
+/* The collection is whole. False: refused. */
+static bool put_collection_in(struct rdb_reader *reader)
+{
+    struct pending *pending = &reader->collection;
+    enum value_type type = reader->value.type;
+    void *value = rdb_value_reader_take(&reader->value);
+    reader->is_in_collection = false;
+    if (value == NULL)
+        return true; /* empty: as good as absent, as for Redis */
+    bool late = is_late(reader, pending->deadline_ms), put = false;
+    reader->expired += late;
+    if (!late) {
+        put = database_find(pending->database, &pending->key) == NULL &&
+              database_set_collection(pending->database, &pending->key, type, value,
+                                      pending->deadline_ms) != NULL;
+        reader->keys += put;
     }
-    return rdb_cursor_string(cursor, &value) &&
-           rdb_cursor_text(cursor, &value, &pending->value_text, &pending->value);
+    if (!put)
+        value_free(type, value);
+    return put || late || refuse_key(reader, "a key stands there twice", pending->key.name);
+}
+
+static bool read_name(struct rdb_reader *reader, struct rdb_cursor *cursor, struct pending *pending)
+{
+    struct rdb_string name;
+    if (!rdb_cursor_string(cursor, &name) ||
+        !rdb_cursor_text(cursor, &name, &pending->key_text, &pending->key.name))
+        return false;
+    pending->database = reader->database;
+    pending->deadline_ms = reader->deadline_ms;
+    pending->key.hash = keyspace_hash(reader->keyspace, pending->key.name);
+    return true;
+}
+
+static bool begin_collection(struct rdb_reader *reader, struct rdb_cursor *cursor,
+                             unsigned char type)
+{
+    struct pending *pending = &reader->collection;
+    if (!read_name(reader, cursor, pending) ||
+        !rdb_value_reader_begin(&reader->value, cursor, type,
+                                keyspace_value_settings(reader->keyspace)))
+        return false;
+    /* The name must outlast the piece in which it stands. */
+    if (pending->key.name.data != pending->key_text.data) {
+        struct slice name = pending->key.name;
+        buffer_clear(&pending->key_text);
+        if (buffer_append(&pending->key_text, name.data, name.length) != OK)
+            return rdb_cursor_fail(cursor, "out of memory");
+        pending->key.name = buffer_slice(&pending->key_text);
+    }
+    reader->deadline_ms = ENTRY_NO_DEADLINE;
+    reader->is_in_collection = true;
+    return true;
+}
+
+static bool read_string(struct rdb_reader *reader, struct rdb_cursor *cursor)
+{
+    struct pending *pending = &reader->batch[reader->batch_count];
+    struct rdb_string value;
+    if (!read_name(reader, cursor, pending) || !rdb_cursor_string(cursor, &value) ||
+        !rdb_cursor_text(cursor, &value, &pending->value_text, &pending->value))
+        return false;
+    reader->deadline_ms = ENTRY_NO_DEADLINE;
+    if (is_late(reader, pending->deadline_ms)) {
+        reader->expired++;
+        return true;
+    }
+    database_prefetch_bucket(pending->database, pending->key.hash);
+    reader->batch_count++;
+    return true;
 }
 
 static bool read_key(struct rdb_reader *reader, struct rdb_cursor *cursor, unsigned char type)
 {
-    struct pending *pending = &reader->batch[reader->batch_count];
-    struct rdb_string name;
-    if (!rdb_cursor_string(cursor, &name) ||
-        !rdb_cursor_text(cursor, &name, &pending->key_text, &pending->key.name) ||
-        !read_value(reader, cursor, type, pending))
-        return false;
-    pending->database = reader->database;
-    pending->deadline_ms = reader->deadline_ms;
-    reader->deadline_ms = ENTRY_NO_DEADLINE;
-    if (pending->deadline_ms != ENTRY_NO_DEADLINE &&
-        pending->deadline_ms < reader->settings.now_ms) {
-        reader->expired++;
-        return true;
+    if (type == RDB_TYPE_STRING)
+        return read_string(reader, cursor);
+    if (rdb_value_reader_knows(type))
+        return begin_collection(reader, cursor, type);
+    if (read_name(reader, cursor, &reader->collection)) {
+        struct slice name = reader->collection.key.name;
+        refuse(reader, "key '%.*s' is of type %u, which this version does not have",
+               (int)(name.length < 64 ? name.length : 64), name.data, type);
+        (void)rdb_cursor_fail(cursor, reader->error);
     }
-    pending->key.hash = keyspace_hash(reader->keyspace, pending->key.name);
-    database_prefetch_bucket(pending->database, pending->key.hash);
-    reader->batch_count++;
-    return true;
+    return false;
 }
 
 /* --- what is not a key --- */
@@ -291,6 +356,17 @@ enum rdb_status rdb_reader_feed(struct rdb_reader *reader, struct slice piece, b
     bool ended = false;
     while (!ended) {
         int64_t deadline_ms = reader->deadline_ms;
+        if (reader->is_in_collection) {
+            if (reader->value.parts_left == 0) {
+                if (!put_in(reader) || !put_collection_in(reader))
+                    return RDB_REFUSED;
+                continue;
+            }
+            if (!rdb_value_reader_step(&reader->value, &cursor))
+                break;
+            good = cursor.at;
+            continue;
+        }
         if (reader->version == 0 ? !read_magic(reader, &cursor)
                                  : !read_element(reader, &cursor, &ended) ||
                                        (ended && !check_end(reader, &cursor))) {
@@ -364,42 +440,84 @@ bool rdb_reader_payload_is_valid(struct slice payload)
     return stated == 0 || stated == crc64_add(&tables, 0, payload.data, covered);
 }
 
-/* The text of a payload's value. */
-static bool read_payload(struct slice payload, uint64_t length_max, struct buffer *scratch,
-                         struct slice *text)
+/* A payload's value, read: a text, or a collection under construction. */
+struct payload {
+    struct slice text;
+    struct buffer scratch;
+    struct rdb_value_reader value;
+    bool is_text;
+};
+
+static bool read_payload(struct payload *payload, struct slice bytes, uint64_t length_max,
+                         const struct value_settings *settings)
 {
-    ASSERT(payload.length >= DUMP_FOOTER);
+    ASSERT(bytes.length >= DUMP_FOOTER);
     struct rdb_cursor cursor = {
-        .data = (const unsigned char *)payload.data,
-        .length = payload.length - DUMP_FOOTER,
+        .data = (const unsigned char *)bytes.data,
+        .length = bytes.length - DUMP_FOOTER,
         .string_length_max = length_max,
     };
-    struct rdb_string value;
+    struct rdb_string string;
     unsigned char type;
-    return rdb_cursor_byte(&cursor, &type) && type == RDB_TYPE_STRING &&
-           rdb_cursor_string(&cursor, &value) && cursor.at == cursor.length &&
-           rdb_cursor_text(&cursor, &value, scratch, text);
+    *payload = (struct payload){.is_text = false};
+    if (!rdb_cursor_byte(&cursor, &type))
+        return false;
+    payload->is_text = type == RDB_TYPE_STRING;
+    if (payload->is_text)
+        return rdb_cursor_string(&cursor, &string) && cursor.at == cursor.length &&
+               rdb_cursor_text(&cursor, &string, &payload->scratch, &payload->text);
+    if (!rdb_value_reader_knows(type) ||
+        !rdb_value_reader_begin(&payload->value, &cursor, type, settings))
+        return false;
+    while (payload->value.parts_left > 0)
+        if (!rdb_value_reader_step(&payload->value, &cursor))
+            return false;
+    return cursor.at == cursor.length;
 }
 
-bool rdb_reader_is_value(struct slice payload, uint64_t length_max)
+static void deinit_payload(struct payload *payload)
 {
-    struct buffer scratch = {0};
-    struct slice text;
-    bool good = read_payload(payload, length_max, &scratch, &text);
-    buffer_deinit(&scratch);
-    return good;
+    buffer_deinit(&payload->scratch);
+    rdb_value_reader_deinit(&payload->value);
 }
 
 enum error rdb_reader_restore(struct database *database, const struct key *key,
                               struct slice payload, int64_t deadline_ms, uint64_t length_max)
 {
-    struct buffer scratch = {0};
-    struct slice text;
+    struct payload read;
     enum error error = ERROR_SYNTAX;
-    if (read_payload(payload, length_max, &scratch, &text))
-        error = database_set_string(database, key, text, DEADLINE_SET, deadline_ms) != NULL
+    const struct value_settings *settings = keyspace_value_settings(database_keyspace(database));
+    void *value;
+    if (!read_payload(&read, payload, length_max, settings)) {
+        deinit_payload(&read);
+        return error;
+    }
+    if (read.is_text) {
+        error = database_set_string(database, key, read.text, DEADLINE_SET, deadline_ms) != NULL
                     ? OK
                     : ERROR_OUT_OF_MEMORY;
-    buffer_deinit(&scratch);
+    } else if ((value = rdb_value_reader_take(&read.value)) != NULL) {
+        error = database_set_collection(database, key, read.value.type, value, deadline_ms) != NULL
+                    ? OK
+                    : ERROR_OUT_OF_MEMORY;
+        if (error != OK)
+            value_free(read.value.type, value);
+    }
+    deinit_payload(&read);
     return error;
+}
+
+bool rdb_reader_is_value(struct slice payload, uint64_t length_max,
+                         const struct value_settings *settings)
+{
+    struct payload read;
+    bool good = read_payload(&read, payload, length_max, settings);
+    if (good && !read.is_text) {
+        void *value = rdb_value_reader_take(&read.value);
+        good = value != NULL;
+        if (good)
+            value_free(read.value.type, value);
+    }
+    deinit_payload(&read);
+    return good;
 }

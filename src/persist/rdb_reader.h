@@ -18,6 +18,7 @@
 
 struct keyspace;
 struct rdb_reader;
+struct value_settings;
 
 enum rdb_status { RDB_MORE, RDB_DONE, RDB_REFUSED };
 
@@ -53,7 +54,8 @@ const char *rdb_reader_error(const struct rdb_reader *reader);
 /* RESTORE: checks version and checksum of DUMP's payload. */
 bool rdb_reader_payload_is_valid(struct slice payload);
 /* True if a valid payload holds a value that this version can make. */
-bool rdb_reader_is_value(struct slice payload, uint64_t length_max);
+bool rdb_reader_is_value(struct slice payload, uint64_t length_max,
+                         const struct value_settings *settings);
 /* Makes `key` (whatever it was before) of a valid payload with this deadline. ERROR_SYNTAX: the
  * payload's value is bad, nothing has changed. */
 WARN_UNUSED enum error rdb_reader_restore(struct database *database, const struct key *key,

@@ -30,12 +30,10 @@ void rdb_write_sizes(struct buffer *out, uint64_t keys, uint64_t with_deadline);
  * `compress`: strings above 20 bytes with LZF where that makes them shorter (rdbcompression). */
 WARN_UNUSED enum error rdb_write_entry(struct buffer *out, const struct entry *entry,
                                        bool compress);
-/* The same of a string in two parts: what goes before the value, and the value, which takes as long
- * as it is large and can be written by another thread. */
-WARN_UNUSED enum error rdb_write_string_head(struct buffer *out, const struct entry *entry,
-                                             bool compress);
-WARN_UNUSED enum error rdb_write_string_value(struct buffer *out, struct slice value,
-                                              bool compress);
+/* The same in two parts: what goes before the value; the value follows by rdb_value_writer.h,
+ * whole, in pieces, or (a large string) by another thread. */
+WARN_UNUSED enum error rdb_write_entry_head(struct buffer *out, const struct entry *entry,
+                                            bool compress);
 /* The end, and the checksum of everything: `crc` is that of the file up to here. The second form
  * says that there is none (rdbchecksum no). */
 void rdb_write_end(struct buffer *out, const struct crc64_tables *tables, uint64_t crc);

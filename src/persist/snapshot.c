@@ -10,11 +10,13 @@
 #include "keyspace/database.h"
 #include "keyspace/keyspace.h"
 #include "keyspace/snapshot_walk.h"
+#include "persist/rdb_value_writer.h"
 #include "persist/rdb_writer.h"
 #include "persist/snapshot_file.h"
 #include "system/clock.h"
 #include "system/event_loop.h"
 #include "system/worker.h"
+#include "values/value_walk.h"
 
 #define STEPS_PER_LOOK 4 /* of the walk between two looks at the clock */
 
@@ -34,6 +36,21 @@ struct snapshot_job {
     int error_number;
 };
 
+/* A large collection that is taken in pieces. The file is written from front to back, so one of
+ * them writes to it at a time; what the others have to hand out before their turn waits in them. */
+struct large {
+    struct large *next;
+    struct snapshot *snapshot;
+    struct value_walk walk;
+    enum value_type type;
+    void *value;
+    bool is_ours; /* its key is gone: it is freed at the end */
+    unsigned char rdb_type;
+    int64_t base_ms;
+    struct buffer head;  /* of its record */
+    struct buffer early; /* parts that were handed out before its turn */
+};
+
 struct snapshot {
     struct event_loop *loop;
     struct clock *clock;
@@ -47,6 +64,11 @@ struct snapshot {
     int database;          /* of the entry encoded last; -1: none yet */
     struct chunk *chunks, **chunks_end;
     size_t backlog;
+
+    struct large *large; /* the first writes to `encoded`, the others wait; NULL: none */
+    struct buffer aside; /* small entries that were taken meanwhile: they follow it */
+    int aside_database;  /* of the entry taken last; -1: none yet */
+    size_t held;         /* bytes in `aside` and in what large ones hold */
 
     struct snapshot_file *file; /* the worker's while `busy` */
     struct snapshot_job job;
@@ -62,6 +84,7 @@ static void give_up(struct snapshot *snapshot, int error_number)
     snapshot->error_number = error_number;
     if (!snapshot->walked)
         snapshot_walk_break_off(snapshot->keyspace);
+    /* Large ones are let go at the end of the turn: this may be called by one of them. */
     event_loop_turn_again(snapshot->loop); /* the end of the turn says so */
 }
 
@@ -71,7 +94,7 @@ static enum error write_value(struct snapshot *snapshot, const struct chain_shar
 {
     struct buffer encoded = {NULL, 0, 0};
     enum error error =
-        rdb_write_string_value(&encoded, slice_of(value->data, value->length), snapshot->compress);
+        rdb_write_string(&encoded, slice_of(value->data, value->length), snapshot->compress);
     if (error == OK)
         error = snapshot_file_write(snapshot->file, buffer_slice(&encoded));
     else
@@ -166,34 +189,183 @@ static void seal_chunk(struct snapshot *snapshot, struct chain_shared *value)
     submit_next(snapshot);
 }
 
-static void take(void *context, struct database *database, const struct entry *entry)
+static void seal_if_full(struct snapshot *snapshot)
 {
-    struct snapshot *snapshot = context;
+    if (snapshot->encoded.length >= SNAPSHOT_CHUNK_SIZE)
+        seal_chunk(snapshot, NULL);
+}
+
+static bool make_room(struct snapshot *snapshot)
+{
     struct buffer *out = &snapshot->encoded;
-    if (out->data == NULL &&
-        buffer_reserve(out, SNAPSHOT_CHUNK_SIZE + SNAPSHOT_CHUNK_SIZE / 4) != OK) {
+    if (out->data != NULL ||
+        buffer_reserve(out, SNAPSHOT_CHUNK_SIZE + SNAPSHOT_CHUNK_SIZE / 4) == OK)
+        return true;
+    give_up(snapshot, ENOMEM);
+    return false;
+}
+
+/* Adds what was held back to the file. */
+static void append_held(struct snapshot *snapshot, struct buffer *held)
+{
+    snapshot->held -= held->length;
+    if (make_room(snapshot) && buffer_append(&snapshot->encoded, held->data, held->length) != OK)
+        give_up(snapshot, ENOMEM);
+    buffer_deinit(held);
+    seal_if_full(snapshot);
+}
+
+/* --- large collections, in pieces --- */
+
+static void take_part(void *context, const struct value_part *part)
+{
+    struct large *large = context;
+    struct snapshot *snapshot = large->snapshot;
+    bool has_turn = snapshot->large == large;
+    struct buffer *out = has_turn ? &snapshot->encoded : &large->early;
+    if (snapshot->error_number != 0 || (has_turn && !make_room(snapshot)))
+        return;
+    size_t before = out->length;
+    if (rdb_write_value_part(out, large->rdb_type, part, large->base_ms, snapshot->compress) !=
+        OK) {
         give_up(snapshot, ENOMEM);
         return;
     }
-    int index = database_index(database);
-    if (index != snapshot->database) {
-        rdb_write_database(out, index);
-        snapshot->database = index;
+    if (has_turn)
+        seal_if_full(snapshot);
+    else
+        snapshot->held += out->length - before;
+}
+
+static bool keep_value(void *context, enum value_type type, void *value)
+{
+    struct snapshot *snapshot = context;
+    (void)type;
+    for (struct large *large = snapshot->large; large != NULL; large = large->next)
+        if (large->value == value) {
+            large->is_ours = true;
+            return true;
+        }
+    return false;
+}
+
+/* Ends all walks of large collections: they may go on without us. */
+static void let_go(void *context)
+{
+    struct snapshot *snapshot = context;
+    while (snapshot->large != NULL) {
+        struct large *large = snapshot->large;
+        snapshot->large = large->next;
+        value_kind(large->type)->walk_end(large->value, &large->walk);
+        if (large->is_ours)
+            snapshot_walk_free_value(snapshot->keyspace, large->type, large->value);
+        buffer_deinit(&large->head);
+        buffer_deinit(&large->early);
+        memory_free(large);
+        if (snapshot->error_number == 0)
+            give_up(snapshot, ECANCELED);
     }
-    struct chain_shared *large = NULL;
-    if (entry->type == TYPE_STRING && entry_string_length(entry) >= SNAPSHOT_CHUNK_SIZE)
-        large = entry_share((struct entry *)(uintptr_t)entry); /* no change: others may keep it */
-    enum error error = large != NULL ? rdb_write_string_head(out, entry, snapshot->compress)
-                                     : rdb_write_entry(out, entry, snapshot->compress);
+    snapshot_walk_set_keeper(snapshot->keyspace, NULL);
+}
+
+/* Its turn has come. */
+static void begin_turn(struct snapshot *snapshot, struct large *large)
+{
+    append_held(snapshot, &large->head);
+    append_held(snapshot, &large->early);
+}
+
+/* False: it is not large, and to be encoded as a whole. */
+static bool take_large(struct snapshot *snapshot, struct database *database,
+                       const struct entry *entry)
+{
+    enum value_type type = (enum value_type)entry->type;
+    if (type == TYPE_STRING || value_kind(type)->walk_begin == NULL)
+        return false;
+    struct large *large = memory_allocate_zeroed(sizeof *large);
+    large->walk = (struct value_walk){.context = large, .take = take_part};
+    large->value = entry_collection(entry);
+    if (!value_kind(type)->walk_begin(large->value, &large->walk)) {
+        memory_free(large);
+        return false;
+    }
+    large->snapshot = snapshot;
+    large->type = type;
+    large->rdb_type = rdb_value_writer_type(entry);
+    struct large **end = &snapshot->large;
+    while (*end != NULL)
+        end = &(*end)->next;
+    *end = large;
+    struct value_keeper keeper = {snapshot, keep_value, let_go};
+    snapshot_walk_set_keeper(snapshot->keyspace, &keeper);
+    rdb_write_database(&large->head, database_index(database));
+    if (rdb_write_entry_head(&large->head, entry, snapshot->compress) != OK ||
+        rdb_write_value_head(&large->head, entry, large->walk.parts, &large->base_ms) != OK) {
+        give_up(snapshot, ENOMEM);
+        return true;
+    }
+    snapshot->held += large->head.length;
+    snapshot->database = -1; /* what follows in the file says its own */
+    if (snapshot->large == large)
+        begin_turn(snapshot, large);
+    return true;
+}
+
+/* A piece of the large collection whose turn it is. */
+static void step_large(struct snapshot *snapshot)
+{
+    struct large *large = snapshot->large;
+    if (value_kind(large->type)->walk_step(large->value, &large->walk))
+        return;
+    if (snapshot->error_number != 0)
+        return; /* it gave up meanwhile: all are let go */
+    value_kind(large->type)->walk_end(large->value, &large->walk);
+    if (large->is_ours)
+        snapshot_walk_free_value(snapshot->keyspace, large->type, large->value);
+    snapshot->large = large->next;
+    memory_free(large);
+    append_held(snapshot, &snapshot->aside);
+    snapshot->aside_database = snapshot->database = -1;
+    if (snapshot->large != NULL && snapshot->error_number == 0)
+        begin_turn(snapshot, snapshot->large);
+    else if (snapshot->large == NULL)
+        snapshot_walk_set_keeper(snapshot->keyspace, NULL);
+}
+
+/* --- entries --- */
+
+static void take(void *context, struct database *database, const struct entry *entry)
+{
+    struct snapshot *snapshot = context;
+    if (snapshot->error_number != 0 || !make_room(snapshot))
+        return;
+    snapshot->progress.keys_done++;
+    if (take_large(snapshot, database, entry))
+        return;
+    bool waits = snapshot->large != NULL;
+    struct buffer *out = waits ? &snapshot->aside : &snapshot->encoded;
+    int *of = waits ? &snapshot->aside_database : &snapshot->database;
+    size_t before = out->length;
+    int index = database_index(database);
+    if (index != *of) {
+        rdb_write_database(out, index);
+        *of = index;
+    }
+    struct chain_shared *shared = NULL;
+    if (!waits && entry->type == TYPE_STRING && entry_string_length(entry) >= SNAPSHOT_CHUNK_SIZE)
+        shared = entry_share((struct entry *)(uintptr_t)entry); /* no change: others may keep it */
+    enum error error = shared != NULL ? rdb_write_entry_head(out, entry, snapshot->compress)
+                                      : rdb_write_entry(out, entry, snapshot->compress);
     if (error != OK) {
         give_up(snapshot, ENOMEM);
         return;
     }
-    snapshot->progress.keys_done++;
-    if (large != NULL)
-        seal_chunk(snapshot, chain_shared_retain(large));
-    else if (out->length >= SNAPSHOT_CHUNK_SIZE)
-        seal_chunk(snapshot, NULL);
+    if (waits)
+        snapshot->held += out->length - before;
+    else if (shared != NULL)
+        seal_chunk(snapshot, chain_shared_retain(shared));
+    else
+        seal_if_full(snapshot);
 }
 
 static void broken_off(void *context)
@@ -217,8 +389,12 @@ static void walk(struct snapshot *snapshot, int64_t budget_us)
     while (snapshot->error_number == 0 && snapshot->backlog < SNAPSHOT_BACKLOG_MAX &&
            now_us - begin_us < budget_us) {
         bool more = true;
-        for (int i = 0; i < STEPS_PER_LOOK && more; i++)
-            more = snapshot_walk_step(snapshot->keyspace);
+        for (int i = 0; i < STEPS_PER_LOOK && more; i++) {
+            if (snapshot->large != NULL)
+                step_large(snapshot);
+            else
+                more = snapshot_walk_step(snapshot->keyspace) || snapshot->large != NULL;
+        }
         if (!more && snapshot->error_number == 0) {
             end_walk(snapshot);
             break;
@@ -241,6 +417,8 @@ static void conclude(struct snapshot *snapshot)
 
 void snapshot_end_turn(struct snapshot *snapshot)
 {
+    if (snapshot->error_number != 0)
+        let_go(snapshot);
     if (!snapshot->walked && snapshot->error_number == 0) {
         walk(snapshot, SNAPSHOT_TURN_US);
         if (!snapshot->walked && snapshot->backlog < SNAPSHOT_BACKLOG_MAX)
@@ -257,6 +435,8 @@ void snapshot_finish(struct snapshot *snapshot)
         worker_wait(snapshot->worker);
     }
     worker_wait(snapshot->worker);
+    if (snapshot->error_number != 0)
+        let_go(snapshot);
     conclude(snapshot);
 }
 
@@ -295,7 +475,7 @@ struct snapshot *snapshot_begin(struct event_loop *loop, struct clock *clock,
     snapshot->compress = settings->compress;
     snapshot->done = done;
     snapshot->context = context;
-    snapshot->database = -1;
+    snapshot->database = snapshot->aside_database = -1;
     snapshot->chunks_end = &snapshot->chunks;
     snapshot->file = snapshot_file_create(disk, settings);
     snapshot->progress.keys_total = keyspace_size(keyspace);
@@ -316,6 +496,7 @@ void snapshot_destroy(struct snapshot *snapshot)
         return;
     snapshot->done = NULL;
     give_up(snapshot, ECANCELED);
+    let_go(snapshot);
     if (snapshot->busy)
         worker_wait(snapshot->worker);
     while (snapshot->chunks != NULL) {
@@ -324,13 +505,14 @@ void snapshot_destroy(struct snapshot *snapshot)
         chunk_destroy(chunk);
     }
     buffer_deinit(&snapshot->encoded);
+    buffer_deinit(&snapshot->aside);
     snapshot_file_destroy(snapshot->file);
     memory_free(snapshot);
 }
 
 size_t snapshot_backlog(const struct snapshot *snapshot)
 {
-    return snapshot->backlog;
+    return snapshot->backlog + snapshot->held;
 }
 
 void snapshot_read_progress(const struct snapshot *snapshot, struct snapshot_progress *out)

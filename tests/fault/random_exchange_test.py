@@ -86,9 +86,27 @@ def contents(port):
     for database in range(DATABASES):
         connection.ask(b"SELECT", b"%d" % database)
         for key in connection.ask(b"KEYS", b"*"):
-            found[database, key] = (connection.ask(b"TYPE", key), connection.ask(b"GET", key),
+            kind = connection.ask(b"TYPE", key)
+            found[database, key] = (kind, value_of(connection, kind, key),
                                     connection.ask(b"PEXPIRETIME", key))
     return found
+
+
+def value_of(connection, kind, key):
+    """All of a value, in an order that does not depend on the server."""
+    if kind == b"string":
+        return connection.ask(b"GET", key)
+    if kind == b"list":
+        return tuple(connection.ask(b"LRANGE", key, b"0", b"-1"))
+    if kind == b"set":
+        return tuple(sorted(connection.ask(b"SMEMBERS", key)))
+    if kind == b"zset":
+        return tuple(connection.ask(b"ZRANGE", key, b"0", b"-1", b"WITHSCORES"))
+    if kind == b"hash":
+        flat = connection.ask(b"HGETALL", key)
+        return tuple(sorted(zip(flat[::2], flat[1::2])))
+    return tuple(map(str, connection.ask(b"XRANGE", key, b"-", b"+"))), \
+        str(connection.ask(b"XINFO", b"GROUPS", key))
 
 
 def compact(port):
@@ -114,8 +132,13 @@ def on_copy(server, program):
     return other
 
 
-def exchange(name, program, other_program, seed, commands):
-    with Server("--appendonly", "yes", program=program) as server:
+# Limits at which small collections take the form of large ones.
+SMALL = ("--hash-max-listpack-entries", "2", "--zset-max-listpack-entries", "2",
+         "--set-max-intset-entries", "2", "--list-max-listpack-size", "3")
+
+
+def exchange(name, program, other_program, seed, commands, limits=()):
+    with Server("--appendonly", "yes", *limits, program=program) as server:
         writer = Writer(server.port, seed, with_newer=program is None)
         batches = commands // BATCH
         for i in range(batches):
@@ -142,6 +165,12 @@ def main():
     print(f"# seed {seed}")
     kept = exchange("our log in redis-server 7.0", None, REDIS, seed, options.commands)
     exchange("redis-server's log here", REDIS, None, seed + 1, options.commands)
+    exchange("our log in redis-server 7.0, in large forms", None, REDIS, seed + 2,
+             options.commands, SMALL)
+    exchange("redis-server's log here, in large forms", REDIS, None, seed + 3, options.commands,
+             SMALL)
+    exchange("our log here, in large forms", None, None, seed + 4, options.commands,
+             SMALL + ("--set-max-listpack-entries", "2"))
     changed = dict(kept)
     changed[next(iter(changed))] = (b"string", b"other", -1)
     report("control: one changed value is noticed", changed != kept)

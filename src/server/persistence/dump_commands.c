@@ -146,7 +146,8 @@ static void command_restore(struct command_context *context)
         return;
     }
     /* Expired before it is there: only what it would have replaced goes. */
-    if (!rdb_reader_is_value(context->arguments[3], command_string_size_max(context))) {
+    if (!rdb_reader_is_value(context->arguments[3], command_string_size_max(context),
+                             keyspace_value_settings(context->keyspace))) {
         resp_writer_error(context->reply, "ERR Bad data format");
         return;
     }
