@@ -28,7 +28,8 @@ struct large_member {
     char data[];
 };
 
-/* Children of an inner node; its items are the least pair of each (or less: it may have gone). */
+/* Children of an inner node. Its items separate them: the item of a child is not greater than any
+ * pair below it, and greater than all below the child before. That of the first means nothing. */
 struct inner {
     struct ordered_node *children[ITEMS_MAX];
     size_t counts[ITEMS_MAX]; /* members below */
@@ -224,10 +225,11 @@ static size_t node_total(const struct ordered_node *node)
     return total;
 }
 
-/* How many items stand before the bound. */
-static unsigned node_search(const struct ordered_node *node, const struct ordered_bound *bound)
+/* How many items stand before the bound, of those from `low` on (those before do). */
+static unsigned node_search(const struct ordered_node *node, const struct ordered_bound *bound,
+                            unsigned low)
 {
-    unsigned low = 0, high = node->count;
+    unsigned high = node->count;
     while (low < high) {
         unsigned middle = (low + high) / 2;
         struct item item = item_get(node, middle);
@@ -239,11 +241,11 @@ static unsigned node_search(const struct ordered_node *node, const struct ordere
     return low;
 }
 
-/* The child in which the first member behind the bound stands, or would. */
+/* The child in which the first member behind the bound stands, or would. The first child takes all
+ * that is less than the second: its own item means nothing. */
 static unsigned child_for(const struct ordered_node *node, const struct ordered_bound *bound)
 {
-    unsigned before = node_search(node, bound);
-    return before > 0 ? before - 1 : 0;
+    return node_search(node, bound, 1) - 1;
 }
 
 static void append_item(struct ordered_node *node, const struct ordered_node *from, unsigned index)
@@ -458,7 +460,7 @@ bool ordered_tree_insert(struct ordered_tree *tree, double score, struct slice m
     struct ordered_node *leaf = descend(tree, &bound, &path);
     for (unsigned i = 0; i < path.length; i++)
         path.steps[i].node->inner->counts[path.steps[i].index]++;
-    insert_at(tree, &path, path.length, leaf, node_search(leaf, &bound), &item);
+    insert_at(tree, &path, path.length, leaf, node_search(leaf, &bound, 0), &item);
     tree->count++;
     return true;
 }
@@ -491,6 +493,20 @@ static void node_discard(struct ordered_tree *tree, struct ordered_node *node)
     node_free(tree, node);
 }
 
+/* The first child of `from`, behind what separates that from the nodes before. */
+static void append_first_child(struct ordered_tree *tree, struct ordered_node *node,
+                               const struct ordered_node *from, const struct item *between)
+{
+    struct new_item first = {.score = between->score,
+                             .member = between->member,
+                             .child = from->inner->children[0],
+                             .child_count = from->inner->counts[0]};
+    bool made = make_large(tree, between->member, &first.large);
+    ASSERT(made);
+    free_large(tree, item_get(from, 0).large);
+    node_put(node, node->count, &first);
+}
+
 /* Joins the children at `index` and behind it, if both are small. */
 static bool merge(struct ordered_tree *tree, struct path *path, unsigned level, unsigned index)
 {
@@ -502,14 +518,17 @@ static bool merge(struct ordered_tree *tree, struct path *path, unsigned level, 
     if (left->count + right->count > MERGE_ITEMS_MAX ||
         node_used(left) + node_used(right) > MERGE_BYTES_MAX)
         return false;
-    struct ordered_node *joined =
-        node_create(tree, left->count + 0u + right->count, node_used(left) + node_used(right));
+    struct item between = item_get(parent, index + 1);
+    struct ordered_node *joined = node_create(tree, left->count + 0u + right->count,
+                                              node_used(left) + node_used(right) + between.size);
     joined->inner = left->inner;
     joined->previous = left->previous;
     joined->next = left->next; /* right's, once that is discarded */
     for (unsigned i = 0; i < left->count; i++)
         append_item(joined, left, i);
-    for (unsigned i = 0; i < right->count; i++)
+    if (right->inner != NULL) /* its first child is no first one any more */
+        append_first_child(tree, joined, right, &between);
+    for (unsigned i = right->inner != NULL; i < right->count; i++)
         append_item(joined, right, i);
     if (left->previous != NULL)
         left->previous->next = joined;
@@ -557,7 +576,7 @@ void ordered_tree_remove(struct ordered_tree *tree, double score, struct slice m
     struct ordered_bound bound = pair_bound(score, member);
     ASSERT(tree->root != NULL);
     struct ordered_node *leaf = descend(tree, &bound, &path);
-    unsigned index = node_search(leaf, &bound);
+    unsigned index = node_search(leaf, &bound, 0);
     ASSERT(index > 0);
     struct item item = item_get(leaf, --index);
     ASSERT(item.score == score && slice_equals(item.member, member));
@@ -584,7 +603,7 @@ size_t ordered_tree_count_before(const struct ordered_tree *tree, const struct o
             before += node->inner->counts[i];
         node = node->inner->children[index];
     }
-    return before + node_search(node, bound);
+    return before + node_search(node, bound, 0);
 }
 
 struct ordered_cursor ordered_tree_seek(const struct ordered_tree *tree, size_t rank)
@@ -676,7 +695,7 @@ static size_t check_node(const struct ordered_node *node, const struct ordered_n
     for (unsigned i = 0; i < node->count; i++) {
         struct item item = item_get(node, i);
         bytes += item.size;
-        if (i > 0) {
+        if (i > (node->inner != NULL)) {
             struct ordered_bound bound = pair_bound(item.score, item.member);
             struct item before = item_get(node, i - 1);
             bound.after = false;
