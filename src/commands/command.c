@@ -220,7 +220,14 @@ static bool find_keys(const struct key_spec *spec, const struct slice *arguments
                       int64_t *first, int64_t *last)
 {
     *first = spec->first;
-    if (spec->find == KEY_FIND_RANGE) {
+    if (spec->find == KEY_FIND_KEYWORD) {
+        while (*first < count && !slice_is_word(arguments[*first], spec->keyword))
+            ++*first;
+        ++*first;
+        *last = spec->last >= 0 ? *first + spec->last : count + spec->last;
+        if (spec->limit > 1)
+            *last = *first + (count - *first) / spec->limit - 1;
+    } else if (spec->find == KEY_FIND_RANGE) {
         *last = spec->last >= 0 ? *first + spec->last : count + spec->last;
     } else {
         int64_t position = *first + spec->last, keys;
@@ -237,15 +244,20 @@ size_t command_key_positions(const struct command *command, const struct slice *
                              size_t count, struct key_position *positions, size_t max)
 {
     size_t found = 0;
+    if (command->find_keys != NULL)
+        return command->find_keys(arguments, count, positions, max);
     for (size_t i = 0; i < COMMAND_KEY_SPECS_MAX; i++) {
         const struct key_spec *spec = &command->keys[i];
         if (spec->find == KEY_FIND_NONE)
             break;
-        if (spec->flags & KEY_NOT_KEY)
+        if ((spec->flags & KEY_NOT_KEY) || spec->find == KEY_FIND_UNKNOWN)
             continue;
         int64_t first, last;
-        if (!find_keys(spec, arguments, (int64_t)count, &first, &last))
+        if (!find_keys(spec, arguments, (int64_t)count, &first, &last)) {
+            if (spec->find == KEY_FIND_KEYWORD && i > 0)
+                continue; /* an option that is not there */
             return COMMAND_KEYS_ERROR;
+        }
         unsigned flags = spec->flags;
         if ((flags & KEY_VARIABLE_FLAGS) && command->key_flags != NULL)
             flags = command->key_flags(arguments, count);

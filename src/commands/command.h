@@ -78,12 +78,15 @@ enum key_flag {
     KEY_VARIABLE_FLAGS = 1 << 10,
 };
 
-enum key_find { KEY_FIND_NONE, KEY_FIND_RANGE, KEY_FIND_COUNT }; /* COUNT: "keynum" */
+/* COUNT: "keynum". KEYWORD: a range behind a word. UNKNOWN: only the command itself can tell. */
+enum key_find { KEY_FIND_NONE, KEY_FIND_RANGE, KEY_FIND_COUNT, KEY_FIND_KEYWORD, KEY_FIND_UNKNOWN };
 
-#define COMMAND_KEY_SPECS_MAX 2
+#define COMMAND_KEY_SPECS_MAX 3
 
 struct key_spec {
-    enum key_find find; /* KEY_FIND_NONE ends the list */
+    enum key_find find;  /* KEY_FIND_NONE ends the list */
+    const char *keyword; /* KEYWORD: the word, looked for from `first` on */
+    int limit;           /* KEYWORD: 2: keys are the first half of what follows; 0: all */
     int first; /* index of the first key (RANGE), or of the count's base (COUNT); the name is 0 */
     int last; /* RANGE: relative to `first` as COMMAND INFO has it: 0 one key, -1 to the end; COUNT:
                  index of the number, relative to first */
@@ -109,6 +112,11 @@ typedef void command_run(struct command_context *context);
 /* What KEY_VARIABLE_FLAGS stands for in this command line. */
 typedef unsigned command_key_flags(const struct slice *arguments, size_t count);
 
+struct key_position;
+/* As command_key_positions, for commands whose keys only they can tell. */
+typedef size_t command_find_keys(const struct slice *arguments, size_t count,
+                                 struct key_position *positions, size_t max);
+
 /* Rows are written with designated initializers, so that what does not apply can be left out. */
 struct command {
     const char *name; /* upper case; of a subcommand without its container. NULL ends a table */
@@ -118,6 +126,7 @@ struct command {
     unsigned categories;
     struct key_spec keys[COMMAND_KEY_SPECS_MAX];
     command_key_flags *key_flags;      /* NULL: as in `keys` */
+    command_find_keys *find_keys;      /* NULL: by `keys` */
     const char *group;                 /* "string", "generic", ... */
     const char *since;                 /* "1.0.0" */
     const char *syntax;                /* of the arguments: "key [EX seconds|KEEPTTL]" */

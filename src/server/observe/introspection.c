@@ -140,6 +140,55 @@ static void reply_tips(struct resp_writer *reply, const char *tips)
     }
 }
 
+static void reply_begin_search(struct resp_writer *reply, const struct key_spec *spec)
+{
+    static const char *const names[] = {[KEY_FIND_RANGE] = "index",
+                                        [KEY_FIND_COUNT] = "index",
+                                        [KEY_FIND_KEYWORD] = "keyword",
+                                        [KEY_FIND_UNKNOWN] = "unknown"};
+    resp_writer_bulk_string(reply, "begin_search");
+    resp_writer_map(reply, 2);
+    resp_writer_bulk_string(reply, "type");
+    resp_writer_bulk_string(reply, names[spec->find]);
+    resp_writer_bulk_string(reply, "spec");
+    if (spec->find == KEY_FIND_UNKNOWN) {
+        resp_writer_map(reply, 0);
+    } else if (spec->find == KEY_FIND_KEYWORD) {
+        resp_writer_map(reply, 2);
+        resp_writer_bulk_string(reply, "keyword");
+        resp_writer_bulk_string(reply, spec->keyword);
+        resp_writer_bulk_string(reply, "startfrom");
+        resp_writer_integer(reply, spec->first);
+    } else {
+        resp_writer_map(reply, 1);
+        resp_writer_bulk_string(reply, "index");
+        resp_writer_integer(reply, spec->first);
+    }
+}
+
+static void reply_find_keys(struct resp_writer *reply, const struct key_spec *spec)
+{
+    bool is_count = spec->find == KEY_FIND_COUNT;
+    resp_writer_bulk_string(reply, "find_keys");
+    resp_writer_map(reply, 2);
+    resp_writer_bulk_string(reply, "type");
+    if (spec->find == KEY_FIND_UNKNOWN) {
+        resp_writer_bulk_string(reply, "unknown");
+        resp_writer_bulk_string(reply, "spec");
+        resp_writer_map(reply, 0);
+        return;
+    }
+    resp_writer_bulk_string(reply, is_count ? "keynum" : "range");
+    resp_writer_bulk_string(reply, "spec");
+    resp_writer_map(reply, 3);
+    resp_writer_bulk_string(reply, is_count ? "keynumidx" : "lastkey");
+    resp_writer_integer(reply, spec->last);
+    resp_writer_bulk_string(reply, is_count ? "firstkey" : "keystep");
+    resp_writer_integer(reply, is_count ? spec->first_after : spec->step);
+    resp_writer_bulk_string(reply, is_count ? "keystep" : "limit");
+    resp_writer_integer(reply, is_count ? spec->step : spec->limit);
+}
+
 static void reply_key_spec(struct resp_writer *reply, const struct key_spec *spec)
 {
     resp_writer_map(reply, spec->notes != NULL ? 4 : 3);
@@ -150,27 +199,8 @@ static void reply_key_spec(struct resp_writer *reply, const struct key_spec *spe
     resp_writer_bulk_string(reply, "flags");
     resp_writer_set(reply, count_flags(key_flag_names, spec->flags));
     reply_flags(reply, key_flag_names, spec->flags);
-    resp_writer_bulk_string(reply, "begin_search");
-    resp_writer_map(reply, 2);
-    resp_writer_bulk_string(reply, "type");
-    resp_writer_bulk_string(reply, "index");
-    resp_writer_bulk_string(reply, "spec");
-    resp_writer_map(reply, 1);
-    resp_writer_bulk_string(reply, "index");
-    resp_writer_integer(reply, spec->first);
-    resp_writer_bulk_string(reply, "find_keys");
-    resp_writer_map(reply, 2);
-    resp_writer_bulk_string(reply, "type");
-    bool is_range = spec->find == KEY_FIND_RANGE;
-    resp_writer_bulk_string(reply, is_range ? "range" : "keynum");
-    resp_writer_bulk_string(reply, "spec");
-    resp_writer_map(reply, 3);
-    resp_writer_bulk_string(reply, is_range ? "lastkey" : "keynumidx");
-    resp_writer_integer(reply, spec->last);
-    resp_writer_bulk_string(reply, is_range ? "keystep" : "firstkey");
-    resp_writer_integer(reply, is_range ? spec->step : spec->first_after);
-    resp_writer_bulk_string(reply, is_range ? "limit" : "keystep");
-    resp_writer_integer(reply, is_range ? 0 : spec->step);
+    reply_begin_search(reply, spec);
+    reply_find_keys(reply, spec);
 }
 
 static size_t count_key_specs(const struct command *command)
