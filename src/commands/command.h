@@ -146,6 +146,9 @@ struct command_await {
     size_t first, count, step; /* its keys: indexes of arguments */
     enum value_type type;      /* nothing else at a key can help it */
     int64_t timeout_ms;        /* 0: for ever */
+    /* As many words as were sent, to be run then in their place: `$` has become an ID. NULL: as
+     * sent. */
+    const struct slice *arguments;
     /* What is answered when the time is over. */
     enum command_timeout_reply { TIMEOUT_NULL_ARRAY, TIMEOUT_NULL, TIMEOUT_INTEGER_0 } reply;
 };

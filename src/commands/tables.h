@@ -26,6 +26,13 @@ extern const struct command zset_members_commands[];
 extern const struct command zset_pop_commands[];
 extern const struct command zset_range_commands[];
 extern const struct command zset_algebra_commands[];
+extern const struct command stream_entries_commands[];
+extern const struct command stream_read_commands[];
+extern const struct command stream_groups_commands[];
+extern const struct command stream_claim_commands[];
+extern const struct command stream_info_commands[];
+extern const struct command bitmap_commands[];
+extern const struct command bitmap_field_commands[];
 extern const struct command keyspace_commands[];
 
 #endif

@@ -5,10 +5,12 @@
 
 #include "base/assertion.h"
 #include "persist/rdb_format.h"
+#include "persist/rdb_stream_reader.h"
 #include "persist/ziplist.h"
 #include "values/hash.h"
 #include "values/list.h"
 #include "values/set.h"
+#include "values/stream.h"
 #include "values/zset.h"
 
 #define SCORE_TEXT_SPECIAL 253 /* 253: NaN, 254: inf, 255: -inf; less: bytes of text */
@@ -45,6 +47,11 @@ static bool type_of(unsigned char rdb_type, enum value_type *type)
     case RDB_TYPE_HASH_METADATA:
     case RDB_TYPE_HASH_LISTPACK_EX:
         *type = TYPE_HASH;
+        return true;
+    case RDB_TYPE_STREAM_LISTPACKS:
+    case RDB_TYPE_STREAM_LISTPACKS_2:
+    case RDB_TYPE_STREAM_LISTPACKS_3:
+        *type = TYPE_STREAM;
         return true;
     default:
         return false;
@@ -321,6 +328,13 @@ bool rdb_value_reader_step(struct rdb_value_reader *reader, struct rdb_cursor *c
         good = read_text(cursor, &reader->text, &text) && read_score(reader, cursor, &score) &&
                add_to_zset(reader, cursor, text, score);
         break;
+    case RDB_TYPE_STREAM_LISTPACKS:
+    case RDB_TYPE_STREAM_LISTPACKS_2:
+    case RDB_TYPE_STREAM_LISTPACKS_3:
+        good = reader->parts_left > 1
+                   ? rdb_stream_read_block(reader->value, cursor, &reader->text)
+                   : rdb_stream_read_tail(reader->value, cursor, reader->rdb_type, &reader->text);
+        break;
     default:
         good = read_field(reader, cursor);
         break;
@@ -341,15 +355,20 @@ static bool is_in_parts(unsigned char rdb_type)
     case RDB_TYPE_HASH:
     case RDB_TYPE_HASH_2:
     case RDB_TYPE_HASH_METADATA:
+    case RDB_TYPE_STREAM_LISTPACKS:
+    case RDB_TYPE_STREAM_LISTPACKS_2:
+    case RDB_TYPE_STREAM_LISTPACKS_3:
         return true;
     default:
         return false;
     }
 }
 
-static void *create_empty(enum value_type type)
+static void *create_empty(enum value_type type, const struct value_settings *settings)
 {
     switch (type) {
+    case TYPE_STREAM:
+        return stream_create(settings);
     case TYPE_LIST:
         return list_value_create();
     case TYPE_SET:
@@ -379,7 +398,8 @@ bool rdb_value_reader_begin(struct rdb_value_reader *reader, struct rdb_cursor *
     if (is_in_parts(rdb_type)) {
         if (!rdb_cursor_length(cursor, &reader->parts_left))
             return false;
-        reader->value = create_empty(reader->type);
+        reader->value = create_empty(reader->type, settings);
+        reader->parts_left += reader->type == TYPE_STREAM; /* what stands behind its blocks */
         return true;
     }
     if (read_packed(reader, cursor))
@@ -395,7 +415,7 @@ void *rdb_value_reader_take(struct rdb_value_reader *reader)
     ASSERT(reader->parts_left == 0);
     void *value = reader->value;
     reader->value = NULL;
-    if (value == NULL || value_kind(reader->type)->length(value) > 0)
+    if (value == NULL || reader->type == TYPE_STREAM || value_kind(reader->type)->length(value) > 0)
         return value;
     value_free(reader->type, value);
     return NULL;

@@ -10,6 +10,7 @@
 #include "values/hash.h"
 #include "values/list.h"
 #include "values/set.h"
+#include "values/stream.h"
 #include "values/value_walk.h"
 #include "values/zset.h"
 
@@ -160,6 +161,8 @@ unsigned char rdb_value_writer_type(const struct entry *entry)
         if (hash_count_with_deadline(value) > 0)
             return RDB_TYPE_HASH_METADATA;
         return is_packed_hash(value) ? RDB_TYPE_HASH_LISTPACK : RDB_TYPE_HASH;
+    case TYPE_STREAM:
+        return RDB_TYPE_STREAM_LISTPACKS_2;
     default:
         ASSERT(false);
         return 0;
@@ -280,8 +283,109 @@ static enum error write_hash(struct buffer *out, const struct hash *hash, unsign
     return error;
 }
 
+/* --- streams --- */
+
+static enum error write_id(struct buffer *out, struct stream_id id)
+{
+    enum error error = rdb_write_length(out, id.ms);
+    return error != OK ? error : rdb_write_length(out, id.sequence);
+}
+
+static enum error write_raw_id(struct buffer *out, struct stream_id id)
+{
+    char bytes[STREAM_ID_SIZE];
+    stream_id_write(bytes, id);
+    return buffer_append(out, bytes, sizeof bytes);
+}
+
+static enum error write_blocks(struct buffer *out, const struct stream *stream, bool compress)
+{
+    enum error error = OK;
+    for (size_t i = 0; i < stream_block_total(stream) && error == OK; i++) {
+        struct stream_id id;
+        char bytes[STREAM_ID_SIZE];
+        const struct listpack *block = stream_get_block(stream, i, &id);
+        stream_id_write(bytes, id);
+        struct value_part part = {.key = slice_of(bytes, sizeof bytes),
+                                  .value =
+                                      slice_of((const char *)block->bytes, listpack_size(block))};
+        error = rdb_write_value_part(out, RDB_TYPE_STREAM_LISTPACKS_2, &part, 0, compress);
+    }
+    return error;
+}
+
+static enum error write_consumer(struct buffer *out, const struct stream_consumer *consumer)
+{
+    enum error error = rdb_write_string(out, consumer->name, true);
+    if (error == OK)
+        error = write_little(out, (uint64_t)consumer->seen_ms);
+    if (error == OK)
+        error = rdb_write_length(out, consumer->pending.count);
+    struct ordered_cursor at = ordered_tree_seek(&consumer->pending, 0);
+    for (; at.leaf != NULL && error == OK; ordered_cursor_next(&at))
+        error = write_raw_id(out, pending_list_id(&at));
+    return error;
+}
+
+static enum error write_group(struct buffer *out, const struct stream_group *group)
+{
+    enum error error = rdb_write_string(out, group->name, true);
+    if (error == OK)
+        error = write_id(out, group->last_id);
+    if (error == OK)
+        error = rdb_write_length(out, (uint64_t)group->entries_read);
+    if (error == OK)
+        error = rdb_write_length(out, pending_list_count(&group->pending));
+    struct ordered_cursor at = ordered_tree_seek(&group->pending.order, 0);
+    for (; at.leaf != NULL && error == OK; ordered_cursor_next(&at)) {
+        struct pending pending = {NULL, 0, 0};
+        (void)pending_list_find(&group->pending, pending_list_id(&at), &pending);
+        error = write_raw_id(out, pending_list_id(&at));
+        if (error == OK)
+            error = write_little(out, (uint64_t)pending.delivered_ms);
+        if (error == OK)
+            error = rdb_write_length(out, pending.deliveries);
+    }
+    if (error == OK)
+        error = rdb_write_length(out, group->consumer_count);
+    for (size_t i = 0; i < group->consumer_count && error == OK; i++)
+        error = write_consumer(out, group->consumers[i]);
+    return error;
+}
+
+static enum error write_stream_tail(struct buffer *out, const struct stream *stream)
+{
+    enum error error = rdb_write_length(out, stream->length);
+    if (error == OK)
+        error = write_id(out, stream->last_id);
+    if (error == OK)
+        error = write_id(out, stream->first_id);
+    if (error == OK)
+        error = write_id(out, stream->max_deleted_id);
+    if (error == OK)
+        error = rdb_write_length(out, stream->entries_added);
+    if (error == OK)
+        error = rdb_write_length(out, stream->group_count);
+    for (size_t i = 0; i < stream->group_count && error == OK; i++)
+        error = write_group(out, stream->groups[i]);
+    return error;
+}
+
+enum error rdb_write_value_tail(struct buffer *out, const struct entry *entry)
+{
+    size_t before = out->length;
+    if (entry->type != TYPE_STREAM)
+        return OK;
+    enum error error = write_stream_tail(out, entry_collection(entry));
+    if (error != OK)
+        out->length = before;
+    return error;
+}
+
 static size_t part_count(const struct entry *entry, const void *value)
 {
+    if (entry->type == TYPE_STREAM)
+        return stream_block_total(value);
     return entry->type == TYPE_LIST ? list_value_blocks(value)
                                     : value_kind((enum value_type)entry->type)->length(value);
 }
@@ -309,6 +413,9 @@ static enum error write_collection(struct buffer *out, const struct entry *entry
         return write_set(out, value, compress);
     case TYPE_ZSET:
         return write_zset(out, value, compress);
+    case TYPE_STREAM:
+        error = write_blocks(out, value, compress);
+        return error != OK ? error : rdb_write_value_tail(out, entry);
     default:
         return write_hash(out, value, type, base_ms, compress);
     }

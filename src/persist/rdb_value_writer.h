@@ -3,7 +3,7 @@
  *
  *   string 0 | list 18: blocks | set 2: members, 11: an intset | sorted set 5: members and scores,
  *   17: a listpack | hash 4: fields and values, 16: a listpack | hash with deadlines 24: as Redis
- *   7.4 (7.0 does not load it)
+ *   7.4 (7.0 does not load it) | stream 19: blocks, IDs, groups
  *
  * Pure. Functions return ERROR_OUT_OF_MEMORY with the buffer as before. */
 #ifndef HOLDFAST_PERSIST_RDB_VALUE_WRITER_H
@@ -34,6 +34,9 @@ WARN_UNUSED enum error rdb_write_value_head(struct buffer *out, const struct ent
 WARN_UNUSED enum error rdb_write_value_part(struct buffer *out, unsigned char type,
                                             const struct value_part *part, int64_t base_ms,
                                             bool compress);
+
+/* What stands behind the parts: of a stream its IDs and groups; else nothing. */
+WARN_UNUSED enum error rdb_write_value_tail(struct buffer *out, const struct entry *entry);
 
 /* A length, a string: for rdb_writer.c. */
 WARN_UNUSED enum error rdb_write_length(struct buffer *out, uint64_t length);

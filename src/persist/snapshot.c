@@ -49,6 +49,7 @@ struct large {
     int64_t base_ms;
     struct buffer head;  /* of its record */
     struct buffer early; /* parts that were handed out before its turn */
+    struct buffer tail;  /* behind the parts */
 };
 
 struct snapshot {
@@ -261,6 +262,7 @@ static void let_go(void *context)
             snapshot_walk_free_value(snapshot->keyspace, large->type, large->value);
         buffer_deinit(&large->head);
         buffer_deinit(&large->early);
+        buffer_deinit(&large->tail);
         memory_free(large);
         if (snapshot->error_number == 0)
             give_up(snapshot, ECANCELED);
@@ -300,11 +302,12 @@ static bool take_large(struct snapshot *snapshot, struct database *database,
     snapshot_walk_set_keeper(snapshot->keyspace, &keeper);
     rdb_write_database(&large->head, database_index(database));
     if (rdb_write_entry_head(&large->head, entry, snapshot->compress) != OK ||
-        rdb_write_value_head(&large->head, entry, large->walk.parts, &large->base_ms) != OK) {
+        rdb_write_value_head(&large->head, entry, large->walk.parts, &large->base_ms) != OK ||
+        rdb_write_value_tail(&large->tail, entry) != OK) {
         give_up(snapshot, ENOMEM);
         return true;
     }
-    snapshot->held += large->head.length;
+    snapshot->held += large->head.length + large->tail.length;
     snapshot->database = -1; /* what follows in the file says its own */
     if (snapshot->large == large)
         begin_turn(snapshot, large);
@@ -323,6 +326,7 @@ static void step_large(struct snapshot *snapshot)
     if (large->is_ours)
         snapshot_walk_free_value(snapshot->keyspace, large->type, large->value);
     snapshot->large = large->next;
+    append_held(snapshot, &large->tail);
     memory_free(large);
     append_held(snapshot, &snapshot->aside);
     snapshot->aside_database = snapshot->database = -1;

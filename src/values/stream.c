@@ -272,8 +272,6 @@ static uint64_t trim_block(struct stream *stream, const struct stream_trim *trim
             stream_block_delete(&block->pack, &entry);
             deleted++;
             stream->length--;
-            if (stream_id_compare(entry.id, stream->max_deleted_id) > 0)
-                stream->max_deleted_id = entry.id;
             /* The counts before it may have become longer. */
             more = stream_block_first(&block->pack, block->id, &entry);
             while (more && entry.flags_at < flags_at)
@@ -299,10 +297,6 @@ uint64_t stream_trim(struct stream *stream, const struct stream_trim *trim)
                 deleted += trim_block(stream, trim);
             break;
         }
-        struct stream_entry last;
-        if (stream_block_last(&block->pack, block->id, &last) &&
-            stream_id_compare(last.id, stream->max_deleted_id) > 0)
-            stream->max_deleted_id = last.id;
         stream->length -= count;
         deleted += count;
         remove_block(stream, 0);

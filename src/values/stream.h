@@ -65,7 +65,7 @@ struct stream_trim {
     struct stream_id min_id;
     uint64_t limit; /* entries looked at with `approximate`; 0: no limit */
 };
-/* Returns how many entries went. */
+/* Returns how many entries went. What is trimmed does not count as deleted, as in Redis. */
 uint64_t stream_trim(struct stream *stream, const struct stream_trim *trim);
 
 /* How many entries were ever added up to `id`, if that is known, else STREAM_READ_UNKNOWN. */

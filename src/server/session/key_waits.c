@@ -172,11 +172,12 @@ static void forget(struct client *client)
 }
 
 /* With the command's words copied; no waiters yet. */
-static struct key_wait *create_wait(const struct command_context *context, size_t waiters)
+static struct key_wait *create_wait(const struct command_context *context,
+                                    const struct slice *words, size_t waiters)
 {
     size_t bytes = 0;
     for (size_t i = 0; i < context->count; i++)
-        bytes += context->arguments[i].length;
+        bytes += words[i].length;
     struct key_wait *wait =
         memory_try_allocate(sizeof *wait + waiters * sizeof wait->waiters[0] +
                             context->count * sizeof context->arguments[0] + bytes);
@@ -186,7 +187,7 @@ static struct key_wait *create_wait(const struct command_context *context, size_
     wait->arguments = (struct slice *)(void *)(wait->waiters + waiters);
     char *at = (char *)(wait->arguments + context->count);
     for (size_t i = 0; i < context->count; i++) {
-        struct slice word = context->arguments[i];
+        struct slice word = words[i];
         if (word.length > 0)
             memcpy(at, word.data, word.length);
         wait->arguments[i] = slice_of(at, word.length);
@@ -212,7 +213,8 @@ bool key_waits_begin(struct command_context *context, const struct command_await
     }
     if (client->flags & CLIENT_IN_EXEC)
         return false;
-    struct key_wait *wait = create_wait(context, await->count);
+    const struct slice *words = await->arguments != NULL ? await->arguments : context->arguments;
+    struct key_wait *wait = create_wait(context, words, await->count);
     if (wait == NULL)
         return false;
     wait->entry = client->last_command;

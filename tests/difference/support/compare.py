@@ -75,6 +75,42 @@ def each_in_any_order(_, reference, subject):
     return None not in (one, other) and list(map(ordered, one)) == list(map(ordered, other))
 
 
+OWN_FIELDS = (b"radix-tree-keys", b"radix-tree-nodes", b"idle", b"inactive", b"seen-time",
+              b"active-time")
+
+
+def described(command, reference, subject):
+    """The same names and values, but for times and what each server is made of."""
+    return without_own(reference) == without_own(subject)
+
+
+def without_own(frame):
+    inner = resp.children(frame)
+    if inner is None:
+        return b":" if frame[:1] == b":" and len(frame) > 12 else frame  # a time
+    kept = []
+    skips = False
+    for element in inner:
+        if skips:
+            skips = False
+        elif element[:1] == b"$" and resp.text(element) in OWN_FIELDS:
+            skips = True
+        else:
+            kept.append(without_own(element))
+    return b"(" + b" ".join(kept) + b")"
+
+
+def timed(command, reference, subject):
+    """The same, but for how long ago something was."""
+    if resp.children(reference) is None or resp.children(subject) is None:
+        return reference == subject
+    one, other = resp.children(reference), resp.children(subject)
+    if len(one) != len(other) or reference[:1] != subject[:1]:
+        return False
+    return all(a == b or (a[:1] == b[:1] == b":" and i == 2 and len(one) == 4)
+               or timed(command, a, b) for i, (a, b) in enumerate(zip(one, other)))
+
+
 def chosen(command, reference, subject):
     """The same elements, alone or in pairs, flat or not; of one, or of a negative
     count, the shape."""
@@ -134,7 +170,8 @@ RULES = {
     b"SPOP": unordered, b"SRANDMEMBER": chosen, b"HKEYS": unordered, b"HVALS": unordered,
     b"HGETALL": unordered_pairs, b"HRANDFIELD": chosen, b"ZRANDMEMBER": chosen,
     b"SSCAN": scanned_part, b"HSCAN": scanned_part, b"ZSCAN": scanned_part,
-    b"EXEC": each_in_any_order,
+    b"EXEC": each_in_any_order, b"XINFO STREAM": described, b"XINFO CONSUMERS": described,
+    b"XPENDING": timed, b"XINFO GROUPS": timed,
 }
 
 

@@ -104,6 +104,46 @@ class Arguments:
     def bound(self):
         return self.rng.choice(BOUNDS) if self.rng.random() < 0.4 else self.score()
 
+    def bitoffset(self):
+        dice = self.rng.random()
+        if dice < 0.03:
+            return self.rng.choice((b"4294967296", b"-1", b"x", b"#-1", b"", b"#99999999999999999"))
+        return (b"#" if dice > 0.8 else b"") + self.number(0, 90)
+
+    def bittype(self):
+        if self.rng.random() < 0.04:
+            return self.rng.choice((b"u64", b"i65", b"u0", b"x8", b"i", b"", b"i-1", b"U8"))
+        return self.rng.choice((b"u", b"i")) + self.rng.choice((b"1", b"2", b"5", b"8", b"16",
+                                                               b"31", b"32", b"63"))
+
+    def newid(self):
+        """Of an entry to be added: mostly above those before."""
+        dice = self.rng.random()
+        if dice < 0.1:
+            return self.streamid()
+        self.last_id = getattr(self, "last_id", 100) + 1
+        return b"%d-%d" % (self.last_id // 3, self.last_id % 3) if dice < 0.9 else \
+            b"%d-*" % (self.last_id // 3)
+
+    def streamid(self):
+        dice = self.rng.random()
+        if dice < 0.05:
+            return self.rng.choice(JUNK)
+        last = getattr(self, "last_id", 100)
+        number = self.rng.randint(max(0, last - 60), last + 2)
+        return b"%d-%d" % (number // 3, number % 3) if dice < 0.85 else b"%d" % (number // 3)
+
+    def rangeid(self):
+        dice = self.rng.random()
+        return b"-" if dice < 0.2 else b"+" if dice < 0.4 else \
+            (b"(" if dice < 0.5 else b"") + self.streamid()
+
+    def group(self):
+        return self.rng.choice((b"g1", b"g2", b""))
+
+    def consumer(self):
+        return self.rng.choice((b"alice", b"bob", b"c3"))
+
     def lexkey(self):
         """Of sorted sets whose scores are all equal: else ranges by member mean nothing."""
         return self.rng.choice((b"lex1", b"lex2", b"lex3"))

@@ -1,0 +1,621 @@
+/* Entries of streams: adding, reading, trimming, deleting them. */
+#include "base/number.h"
+#include "commands/stream_common.h"
+#include "commands/tables.h"
+
+/* --- XADD --- */
+
+struct addition {
+    bool no_create;
+    struct stream_common_trim trim;
+    size_t id_at;
+    bool chosen_id, chosen_sequence; /* `*`, and `ms-*` */
+    struct stream_id id;
+};
+
+static bool parse_new_id(struct command_context *context, struct addition *addition)
+{
+    struct slice text = context->arguments[addition->id_at];
+    addition->chosen_id = slice_equals(text, SLICE("*"));
+    if (addition->chosen_id)
+        return true;
+    if (text.length > 2 && text.data[text.length - 1] == '*' && text.data[text.length - 2] == '-') {
+        addition->chosen_sequence = true;
+        if (number_parse_uint64(slice_of(text.data, text.length - 2), &addition->id.ms))
+            return true;
+        resp_writer_error(context->reply,
+                          "ERR Invalid stream ID specified as stream command argument");
+        return false;
+    }
+    return stream_common_id(context, addition->id_at, 0, &addition->id);
+}
+
+static bool parse_addition(struct command_context *context, struct addition *addition)
+{
+    size_t at = 2;
+    *addition = (struct addition){.no_create = false};
+    for (; at < context->count;) {
+        struct slice word = context->arguments[at];
+        if (slice_is_word(word, "NOMKSTREAM")) {
+            addition->no_create = true;
+            at++;
+        } else if (slice_is_word(word, "KEEPREF") || slice_is_word(word, "DELREF") ||
+                   slice_is_word(word, "ACKED")) {
+            at++; /* what becomes of references to trimmed entries: they stay, as KEEPREF says */
+        } else if (slice_is_word(word, "MAXLEN") || slice_is_word(word, "MINID")) {
+            if (!stream_common_parse_trim(context, &at, &addition->trim))
+                return false;
+        } else {
+            break;
+        }
+    }
+    addition->id_at = at;
+    if (at >= context->count) {
+        command_reply_syntax_error(context);
+        return false;
+    }
+    if (!stream_common_trim_is_valid(context, &addition->trim) || !parse_new_id(context, addition))
+        return false;
+    size_t words = context->count - at - 1;
+    if (words < 2 || words % 2 != 0) {
+        command_reply_arity(context);
+        return false;
+    }
+    if (!addition->chosen_id && !addition->chosen_sequence && stream_id_is_zero(addition->id)) {
+        resp_writer_error(context->reply, "ERR The ID specified in XADD must be greater than 0-0");
+        return false;
+    }
+    return true;
+}
+
+/* The ID to add; false: there is none above the last. */
+static bool choose_id(struct command_context *context, const struct stream *stream,
+                      struct addition *addition)
+{
+    struct stream_id last = stream != NULL ? stream->last_id : STREAM_ID_MIN;
+    if (addition->chosen_id) {
+        int64_t now_ms = keyspace_time_ms(context->keyspace);
+        addition->id = (struct stream_id){(uint64_t)now_ms, 0};
+        if (stream_id_compare(addition->id, last) <= 0) {
+            addition->id = last;
+            return stream_id_next(&addition->id);
+        }
+        return true;
+    }
+    if (addition->chosen_sequence) {
+        if (addition->id.ms < last.ms)
+            return false;
+        addition->id.sequence = 0;
+        if (addition->id.ms == last.ms) {
+            if (last.sequence == UINT64_MAX)
+                return false;
+            addition->id.sequence = last.sequence + 1;
+        }
+    }
+    return stream_id_compare(addition->id, last) > 0;
+}
+
+static bool open_stream(struct command_context *context, struct collection *stream)
+{
+    if (stream->entry != NULL) {
+        collection_changing(stream);
+        return true;
+    }
+    struct stream *value = stream_create(collection_settings(context));
+    if (collection_create(context, stream, TYPE_STREAM, value))
+        return true;
+    stream_destroy(value);
+    return false;
+}
+
+/* XADD with the ID that was chosen; trimming is an effect of its own. */
+static void tell_effect(struct command_context *context, const struct collection *stream,
+                        const struct addition *addition)
+{
+    char text[STREAM_ID_TEXT_MAX];
+    context->effect_replaced = true;
+    if (!command_wants_effect(context))
+        return;
+    struct slice *words = context->arguments + addition->id_at - 2; /* XADD key id ... */
+    struct slice kept[3] = {words[0], words[1], words[2]};
+    words[0] = SLICE("XADD");
+    words[1] = stream->key.name;
+    words[2] = slice_of(text, stream_common_format_id(text, addition->id));
+    command_effect(context, stream->database, words, context->count - addition->id_at + 2);
+    for (int i = 0; i < 3; i++)
+        words[i] = kept[i];
+}
+
+/* The exact form of a trim that has been done. */
+static void tell_trim(struct command_context *context, const struct collection *stream)
+{
+    char text[NUMBER_INTEGER_TEXT_MAX];
+    const struct stream *value = stream->value;
+    struct slice words[] = {SLICE("XTRIM"), stream->key.name, SLICE("MAXLEN"), SLICE("="),
+                            slice_of(text, number_format_uint64(text, value->length))};
+    command_effect(context, stream->database, words, 5);
+}
+
+static void xadd(struct command_context *context)
+{
+    struct addition addition;
+    struct collection stream;
+    if (!parse_addition(context, &addition) || !collection_open(context, 1, TYPE_STREAM, &stream))
+        return;
+    if (stream.entry == NULL && addition.no_create) {
+        resp_writer_null(context->reply);
+        return;
+    }
+    const struct stream *before = stream.value;
+    if (before != NULL && before->last_id.ms == UINT64_MAX &&
+        before->last_id.sequence == UINT64_MAX) {
+        resp_writer_error(context->reply, "ERR The stream has exhausted the last possible ID, "
+                                          "unable to add more items");
+        return;
+    }
+    if (!choose_id(context, before, &addition)) {
+        resp_writer_error(context->reply, "ERR The ID specified in XADD is equal or smaller than "
+                                          "the target stream top item");
+        return;
+    }
+    if (!open_stream(context, &stream))
+        return;
+    if (!stream_append(stream.value, &collection_settings(context)->limits, addition.id,
+                       context->arguments + addition.id_at + 1,
+                       (context->count - addition.id_at - 1) / 2)) {
+        command_reply_out_of_memory(context);
+        if (before == NULL)
+            (void)database_delete(stream.database, &stream.key);
+        return;
+    }
+    stream_common_reply_id(context->reply, addition.id);
+    tell_effect(context, &stream, &addition);
+    collection_changed(context, &stream, EVENT_STREAM, "xadd");
+    if (addition.trim.wanted && stream_trim(stream.value, &addition.trim.trim) > 0) {
+        tell_trim(context, &stream);
+        command_event(context, stream.database, stream.key.name, EVENT_STREAM, "xtrim");
+    }
+}
+
+/* --- others --- */
+
+static void xlen(struct command_context *context)
+{
+    struct collection stream;
+    if (!collection_read(context, 1, TYPE_STREAM, &stream))
+        return;
+    const struct stream *value = stream.value;
+    resp_writer_integer(context->reply, value != NULL ? (int64_t)value->length : 0);
+}
+
+static void range(struct command_context *context, bool reverse)
+{
+    struct collection stream;
+    struct stream_id start, end;
+    int64_t count = -1;
+    if (!stream_common_range_end(context, reverse ? 3 : 2, false, &start) ||
+        !stream_common_range_end(context, reverse ? 2 : 3, true, &end))
+        return;
+    for (size_t i = 4; i < context->count; i += 2) {
+        if (!slice_is_word(context->arguments[i], "COUNT") || i + 1 >= context->count) {
+            command_reply_syntax_error(context);
+            return;
+        }
+        if (!command_integer(context, i + 1, &count))
+            return;
+        count = count < 0 ? 0 : count;
+    }
+    if (!collection_read(context, 1, TYPE_STREAM, &stream))
+        return;
+    if (stream.entry == NULL)
+        resp_writer_array(context->reply, 0);
+    else if (count == 0)
+        resp_writer_null_array(context->reply);
+    else
+        (void)stream_common_reply_range(context->reply, stream.value, start, end, reverse,
+                                        count < 0 ? SIZE_MAX : (size_t)count);
+}
+
+static void xrange(struct command_context *context)
+{
+    range(context, false);
+}
+
+static void xrevrange(struct command_context *context)
+{
+    range(context, true);
+}
+
+static void xdel(struct command_context *context)
+{
+    struct collection stream;
+    struct stream_id id;
+    int64_t deleted = 0;
+    if (!collection_open(context, 1, TYPE_STREAM, &stream))
+        return;
+    if (stream.entry == NULL) {
+        resp_writer_integer(context->reply, 0);
+        return;
+    }
+    for (size_t i = 2; i < context->count; i++)
+        if (!stream_common_id(context, i, 0, &id))
+            return;
+    collection_changing(&stream);
+    for (size_t i = 2; i < context->count; i++) {
+        (void)stream_common_parse_id(context->arguments[i], 0, &id);
+        deleted += stream_delete(stream.value, id);
+    }
+    if (deleted > 0)
+        collection_changed(context, &stream, EVENT_STREAM, "xdel");
+    resp_writer_integer(context->reply, deleted);
+}
+
+static void xtrim(struct command_context *context)
+{
+    struct collection stream;
+    struct stream_common_trim trim = {.wanted = false};
+    size_t at = 2;
+    while (at < context->count) {
+        struct slice word = context->arguments[at];
+        if (slice_is_word(word, "MAXLEN") || slice_is_word(word, "MINID")) {
+            if (!stream_common_parse_trim(context, &at, &trim))
+                return;
+        } else if (slice_is_word(word, "KEEPREF")) {
+            at++;
+        } else {
+            command_reply_syntax_error(context);
+            return;
+        }
+    }
+    if (!trim.wanted) {
+        resp_writer_error(context->reply,
+                          "ERR syntax error, XTRIM must be called with a trimming strategy");
+        return;
+    }
+    if (!stream_common_trim_is_valid(context, &trim))
+        return;
+    if (!collection_open(context, 1, TYPE_STREAM, &stream))
+        return;
+    uint64_t deleted = 0;
+    if (stream.entry != NULL) {
+        collection_changing(&stream);
+        deleted = stream_trim(stream.value, &trim.trim);
+    }
+    if (deleted > 0) {
+        collection_changed(context, &stream, EVENT_STREAM, "xtrim");
+        tell_trim(context, &stream);
+    }
+    resp_writer_integer(context->reply, (int64_t)deleted);
+}
+
+static bool parse_setid(struct command_context *context, int64_t *added, bool *has_deleted,
+                        struct stream_id *deleted)
+{
+    for (size_t i = 3; i < context->count; i += 2) {
+        bool more = i + 1 < context->count;
+        if (more && slice_is_word(context->arguments[i], "ENTRIESADDED")) {
+            if (!command_integer(context, i + 1, added))
+                return false;
+            if (*added < 0) {
+                resp_writer_error(context->reply, "ERR entries_added must be positive");
+                return false;
+            }
+        } else if (more && slice_is_word(context->arguments[i], "MAXDELETEDID")) {
+            if (!stream_common_id(context, i + 1, 0, deleted))
+                return false;
+            *has_deleted = true;
+        } else {
+            command_reply_syntax_error(context);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void xsetid(struct command_context *context)
+{
+    struct collection stream;
+    struct stream_id id, deleted = STREAM_ID_MIN;
+    int64_t added = -1;
+    bool has_deleted = false;
+    if (!stream_common_id(context, 2, 0, &id) ||
+        !parse_setid(context, &added, &has_deleted, &deleted))
+        return;
+    if (has_deleted && stream_id_compare(id, deleted) < 0) {
+        resp_writer_error(context->reply, "ERR The ID specified in XSETID is smaller than the "
+                                          "provided max_deleted_entry_id");
+        return;
+    }
+    if (!collection_open(context, 1, TYPE_STREAM, &stream))
+        return;
+    if (stream.entry == NULL) {
+        command_reply_no_such_key(context);
+        return;
+    }
+    struct stream *value = stream.value;
+    if (stream_id_compare(id, value->max_deleted_id) < 0) {
+        resp_writer_error(context->reply, "ERR The ID specified in XSETID is smaller than current "
+                                          "max_deleted_entry_id");
+        return;
+    }
+    if (value->length > 0) {
+        struct stream_cursor cursor;
+        stream_seek(value, STREAM_ID_MIN, STREAM_ID_MAX, true, &cursor);
+        if (stream_next(&cursor) && stream_id_compare(id, cursor.entry.id) < 0) {
+            resp_writer_error(context->reply, "ERR The ID specified in XSETID is smaller than the "
+                                              "target stream top item");
+            return;
+        }
+        if (added >= 0 && value->length > (uint64_t)added) {
+            resp_writer_error(context->reply, "ERR The entries_added specified in XSETID is "
+                                              "smaller than the target stream length");
+            return;
+        }
+    }
+    collection_changing(&stream);
+    value->last_id = id;
+    if (added >= 0)
+        value->entries_added = (uint64_t)added;
+    if (has_deleted && !stream_id_is_zero(deleted))
+        value->max_deleted_id = deleted;
+    resp_writer_ok(context->reply);
+    collection_changed(context, &stream, EVENT_STREAM, "xsetid");
+}
+
+/* What XDELEX and XACKDEL answer for an ID. */
+enum { ANSWER_NONE = -1, ANSWER_DELETED = 1, ANSWER_KEPT = 2 };
+
+enum references { KEEP_REFERENCES, DELETE_REFERENCES, ONLY_ACKNOWLEDGED };
+
+/* [KEEPREF|DELREF|ACKED] IDS numids id ..., from `at` on. False: answered. */
+static bool parse_ids(struct command_context *context, size_t at, enum references *references,
+                      size_t *first)
+{
+    int64_t count;
+    struct stream_id id;
+    *references = KEEP_REFERENCES;
+    if (slice_is_word(context->arguments[at], "DELREF"))
+        *references = DELETE_REFERENCES;
+    else if (slice_is_word(context->arguments[at], "ACKED"))
+        *references = ONLY_ACKNOWLEDGED;
+    if (*references != KEEP_REFERENCES || slice_is_word(context->arguments[at], "KEEPREF"))
+        at++;
+    if (at + 1 >= context->count || !slice_is_word(context->arguments[at], "IDS")) {
+        command_reply_syntax_error(context);
+        return false;
+    }
+    if (!number_parse_int64(context->arguments[at + 1], &count) || count < 1 ||
+        (uint64_t)count != context->count - at - 2) {
+        resp_writer_error(context->reply, "ERR The `numids` parameter must match the number of "
+                                          "arguments");
+        return false;
+    }
+    *first = at + 2;
+    for (size_t i = *first; i < context->count; i++)
+        if (!stream_common_id(context, i, 0, &id))
+            return false;
+    return true;
+}
+
+static bool is_pending_anywhere(const struct stream *stream, struct stream_id id)
+{
+    struct pending pending;
+    for (size_t i = 0; i < stream->group_count; i++) {
+        const struct stream_group *group = stream->groups[i];
+        if (stream_id_compare(id, group->last_id) > 0 ||
+            pending_list_find(&group->pending, id, &pending))
+            return true;
+    }
+    return false;
+}
+
+static void tell_deleted(struct command_context *context, const struct collection *stream,
+                         const char *command, struct slice group, struct slice id)
+{
+    struct slice words[] = {slice_of_string(command), stream->key.name, group, id};
+    if (group.data == NULL)
+        words[2] = id;
+    command_effect(context, stream->database, words, group.data == NULL ? 3 : 4);
+}
+
+/* Deletes one entry as `references` asks. */
+static int64_t delete_referred(struct command_context *context, struct collection *stream,
+                               size_t index, enum references references)
+{
+    struct stream *value = stream->value;
+    struct stream_id id;
+    (void)stream_common_parse_id(context->arguments[index], 0, &id);
+    if (!stream_has(value, id))
+        return ANSWER_NONE;
+    if (references == ONLY_ACKNOWLEDGED && is_pending_anywhere(value, id))
+        return ANSWER_KEPT;
+    for (size_t i = 0; references == DELETE_REFERENCES && i < value->group_count; i++)
+        if (stream_remove_pending(value->groups[i], id))
+            tell_deleted(context, stream, "XACK", value->groups[i]->name,
+                         context->arguments[index]);
+    (void)stream_delete(value, id);
+    tell_deleted(context, stream, "XDEL", slice_of(NULL, 0), context->arguments[index]);
+    return ANSWER_DELETED;
+}
+
+static void delete_ids(struct command_context *context, struct collection *stream, size_t first,
+                       enum references references, struct stream_group *group)
+{
+    int64_t changed = 0;
+    resp_writer_array(context->reply, context->count - first);
+    if (stream->entry != NULL)
+        collection_changing(stream);
+    for (size_t i = first; i < context->count; i++) {
+        int64_t answer = ANSWER_NONE;
+        struct stream_id id;
+        (void)stream_common_parse_id(context->arguments[i], 0, &id);
+        if (group != NULL) {
+            bool acknowledged = stream_remove_pending(group, id);
+            if (acknowledged) {
+                tell_deleted(context, stream, "XACK", group->name, context->arguments[i]);
+                answer = delete_referred(context, stream, i, references);
+                answer = answer == ANSWER_NONE ? ANSWER_DELETED : answer;
+                changed++;
+            }
+        } else if (stream->entry != NULL) {
+            answer = delete_referred(context, stream, i, references);
+            changed += answer == ANSWER_DELETED;
+        }
+        resp_writer_integer(context->reply, answer);
+    }
+    if (changed > 0)
+        collection_changed(context, stream, EVENT_STREAM, "xdel");
+}
+
+static void xdelex(struct command_context *context)
+{
+    struct collection stream;
+    enum references references;
+    size_t first;
+    if (parse_ids(context, 2, &references, &first) &&
+        collection_open(context, 1, TYPE_STREAM, &stream))
+        delete_ids(context, &stream, first, references, NULL);
+}
+
+static void xackdel(struct command_context *context)
+{
+    struct collection stream;
+    enum references references;
+    size_t first;
+    if (!parse_ids(context, 3, &references, &first) ||
+        !collection_open(context, 1, TYPE_STREAM, &stream))
+        return;
+    struct stream_group *group =
+        stream.entry != NULL ? stream_find_group(stream.value, context->arguments[2]) : NULL;
+    if (group == NULL) {
+        resp_writer_array(context->reply, context->count - first);
+        for (size_t i = first; i < context->count; i++)
+            resp_writer_integer(context->reply, ANSWER_NONE);
+        return;
+    }
+    delete_ids(context, &stream, first, references, group);
+}
+
+const struct command stream_entries_commands[] = {
+    {
+        .name = "XADD",
+        .run = xadd,
+        .arity = -5,
+        .flags = COMMAND_WRITES | COMMAND_GROWS | COMMAND_FAST,
+        .categories = CATEGORY_STREAM,
+        .keys = {KEYS_RANGE(1, 0, 1, KEY_RW | KEY_UPDATE)},
+        .group = "stream",
+        .since = "5.0.0",
+        .syntax = "key [NOMKSTREAM] [<MAXLEN|MINID> [=|~] threshold [LIMIT count]] <*|id> field "
+                  "value [field value ...]",
+        .summary = "Adds an entry to a stream; makes the stream if there is none.",
+        .complexity = "O(1), O(N) for N entries trimmed",
+        .tips = "nondeterministic_output",
+    },
+    {
+        .name = "XLEN",
+        .run = xlen,
+        .arity = 2,
+        .flags = COMMAND_READS | COMMAND_FAST,
+        .categories = CATEGORY_STREAM,
+        .keys = {KEYS_RANGE(1, 0, 1, KEY_RO)},
+        .group = "stream",
+        .since = "5.0.0",
+        .syntax = "key",
+        .summary = "Returns how many entries a stream has.",
+        .complexity = "O(1)",
+    },
+    {
+        .name = "XRANGE",
+        .run = xrange,
+        .arity = -4,
+        .flags = COMMAND_READS,
+        .categories = CATEGORY_STREAM,
+        .keys = {KEYS_RANGE(1, 0, 1, KEY_RO | KEY_ACCESS)},
+        .group = "stream",
+        .since = "5.0.0",
+        .syntax = "key start end [COUNT count]",
+        .summary = "Returns the entries in a range of IDs.",
+        .complexity = "O(log B+N) for N entries returned",
+    },
+    {
+        .name = "XREVRANGE",
+        .run = xrevrange,
+        .arity = -4,
+        .flags = COMMAND_READS,
+        .categories = CATEGORY_STREAM,
+        .keys = {KEYS_RANGE(1, 0, 1, KEY_RO | KEY_ACCESS)},
+        .group = "stream",
+        .since = "5.0.0",
+        .syntax = "key end start [COUNT count]",
+        .summary = "Returns the entries in a range of IDs, the last first.",
+        .complexity = "O(log B+N) for N entries returned",
+    },
+    {
+        .name = "XDEL",
+        .run = xdel,
+        .arity = -3,
+        .flags = COMMAND_WRITES | COMMAND_FAST,
+        .categories = CATEGORY_STREAM,
+        .keys = {KEYS_RANGE(1, 0, 1, KEY_RW | KEY_DELETE)},
+        .group = "stream",
+        .since = "5.0.0",
+        .syntax = "key id [id ...]",
+        .summary = "Deletes entries by their IDs.",
+        .complexity = "O(log B) for each entry",
+    },
+    {
+        .name = "XTRIM",
+        .run = xtrim,
+        .arity = -4,
+        .flags = COMMAND_WRITES,
+        .categories = CATEGORY_STREAM,
+        .keys = {KEYS_RANGE(1, 0, 1, KEY_RW | KEY_DELETE)},
+        .group = "stream",
+        .since = "5.0.0",
+        .syntax = "key <MAXLEN|MINID> [=|~] threshold [LIMIT count]",
+        .summary = "Deletes the oldest entries of a stream.",
+        .complexity = "O(N) for N entries deleted",
+        .tips = "nondeterministic_output",
+    },
+    {
+        .name = "XSETID",
+        .run = xsetid,
+        .arity = -3,
+        .flags = COMMAND_WRITES | COMMAND_GROWS | COMMAND_FAST,
+        .categories = CATEGORY_STREAM,
+        .keys = {KEYS_RANGE(1, 0, 1, KEY_RW | KEY_UPDATE)},
+        .group = "stream",
+        .since = "5.0.0",
+        .syntax = "key last-id [ENTRIESADDED entries-added] [MAXDELETEDID max-deleted-id]",
+        .summary = "Sets the last ID of a stream.",
+        .complexity = "O(1)",
+    },
+    {
+        .name = "XDELEX",
+        .run = xdelex,
+        .arity = -5,
+        .flags = COMMAND_WRITES | COMMAND_FAST,
+        .categories = CATEGORY_STREAM,
+        .keys = {KEYS_RANGE(1, 0, 1, KEY_RW | KEY_DELETE)},
+        .group = "stream",
+        .since = "8.2.0",
+        .syntax = "key [KEEPREF|DELREF|ACKED] IDS numids id [id ...]",
+        .summary = "Deletes entries, and what groups hold of them if asked to.",
+        .complexity = "O(log B) for each entry",
+    },
+    {
+        .name = "XACKDEL",
+        .run = xackdel,
+        .arity = -6,
+        .flags = COMMAND_WRITES | COMMAND_FAST,
+        .categories = CATEGORY_STREAM,
+        .keys = {KEYS_RANGE(1, 0, 1, KEY_RW | KEY_UPDATE | KEY_DELETE)},
+        .group = "stream",
+        .since = "8.2.0",
+        .syntax = "key group [KEEPREF|DELREF|ACKED] IDS numids id [id ...]",
+        .summary = "Acknowledges entries for a group and deletes them.",
+        .complexity = "O(log B) for each entry",
+    },
+    {.name = NULL},
+};

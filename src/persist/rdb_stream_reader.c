@@ -1,0 +1,190 @@
+#include "persist/rdb_stream_reader.h"
+
+#include "persist/rdb_format.h"
+
+static bool read_text(struct rdb_cursor *cursor, struct buffer *scratch, struct slice *text)
+{
+    struct rdb_string string;
+    return rdb_cursor_string(cursor, &string) && rdb_cursor_text(cursor, &string, scratch, text);
+}
+
+bool rdb_stream_read_block(struct stream *stream, struct rdb_cursor *cursor, struct buffer *scratch)
+{
+    struct slice text;
+    if (!read_text(cursor, scratch, &text))
+        return false;
+    if (text.length != STREAM_ID_SIZE)
+        return rdb_cursor_fail(cursor, "a stream's block has no ID");
+    struct stream_id id = stream_id_read(text.data);
+    if (!read_text(cursor, scratch, &text))
+        return false;
+    if (!listpack_is_valid(text))
+        return rdb_cursor_fail(cursor, "a stream's block is damaged");
+    struct listpack block = listpack_of(text);
+    if (block.bytes == NULL)
+        return rdb_cursor_fail(cursor, "out of memory");
+    if (stream_block_is_valid(&block, id) && stream_add_block(stream, id, block)) {
+        stream->length += stream_block_count(&block);
+        return true;
+    }
+    listpack_free(&block);
+    return rdb_cursor_fail(cursor, "a stream's block is damaged");
+}
+
+static bool read_id(struct rdb_cursor *cursor, struct stream_id *id)
+{
+    return rdb_cursor_length(cursor, &id->ms) && rdb_cursor_length(cursor, &id->sequence);
+}
+
+static bool read_raw_id(struct rdb_cursor *cursor, struct stream_id *id)
+{
+    const unsigned char *bytes;
+    if (!rdb_cursor_bytes(cursor, STREAM_ID_SIZE, &bytes))
+        return false;
+    *id = stream_id_read((const char *)bytes);
+    return true;
+}
+
+static bool read_time(struct rdb_cursor *cursor, int64_t *time_ms)
+{
+    uint64_t bits;
+    if (!rdb_cursor_little(cursor, 8, &bits))
+        return false;
+    *time_ms = (int64_t)bits;
+    return true;
+}
+
+/* Entries pending for a group: whose they are is said later. They wait as the consumer `nobody`. */
+static bool read_group_pending(struct stream_group *group, struct rdb_cursor *cursor,
+                               struct stream_consumer *nobody)
+{
+    uint64_t count;
+    if (!rdb_cursor_length(cursor, &count))
+        return false;
+    for (; count > 0; count--) {
+        struct stream_id id;
+        struct pending pending = {.consumer = nobody}, old;
+        if (!read_raw_id(cursor, &id) || !read_time(cursor, &pending.delivered_ms) ||
+            !rdb_cursor_length(cursor, &pending.deliveries))
+            return false;
+        if (pending_list_find(&group->pending, id, &old))
+            return rdb_cursor_fail(cursor, "an entry is pending twice");
+        stream_set_pending(group, id, &pending);
+    }
+    return true;
+}
+
+static bool read_consumer(struct stream_group *group, struct rdb_cursor *cursor, bool has_active,
+                          struct buffer *scratch, const struct stream_consumer *nobody)
+{
+    struct slice name;
+    int64_t seen_ms, active_ms = -1;
+    uint64_t count;
+    if (!read_text(cursor, scratch, &name) || !read_time(cursor, &seen_ms) ||
+        (has_active && !read_time(cursor, &active_ms)) || !rdb_cursor_length(cursor, &count))
+        return false;
+    if (stream_find_consumer(group, name) != NULL)
+        return rdb_cursor_fail(cursor, "a consumer stands there twice");
+    struct stream_consumer *consumer = stream_add_consumer(group, name, seen_ms);
+    consumer->active_ms = has_active ? active_ms : seen_ms;
+    for (; count > 0; count--) {
+        struct stream_id id;
+        struct pending pending;
+        if (!read_raw_id(cursor, &id))
+            return false;
+        if (!pending_list_find(&group->pending, id, &pending) || pending.consumer != nobody)
+            return rdb_cursor_fail(cursor, "a consumer has pending what its group has not");
+        pending.consumer = consumer;
+        stream_set_pending(group, id, &pending);
+    }
+    return true;
+}
+
+/* A name that no consumer of a file can have: it is taken away again. */
+static struct stream_consumer *add_nobody(struct stream_group *group)
+{
+    static const char name[] = "\0\377nobody has it yet\377\0";
+    return stream_add_consumer(group, slice_of(name, sizeof name - 1), 0);
+}
+
+static bool read_group(struct stream *stream, struct rdb_cursor *cursor, unsigned char rdb_type,
+                       struct buffer *scratch)
+{
+    struct slice name;
+    struct stream_id last_id;
+    uint64_t read = (uint64_t)STREAM_READ_UNKNOWN, consumers;
+    if (!read_text(cursor, scratch, &name))
+        return false;
+    struct stream_group *group = stream_find_group(stream, name);
+    if (group != NULL)
+        return rdb_cursor_fail(cursor, "a group stands there twice");
+    group = stream_add_group(stream, name, STREAM_ID_MIN, STREAM_READ_UNKNOWN);
+    if (!read_id(cursor, &last_id) ||
+        (rdb_type != RDB_TYPE_STREAM_LISTPACKS && !rdb_cursor_length(cursor, &read)))
+        return false;
+    group->last_id = last_id;
+    group->entries_read = (int64_t)read < 0 ? STREAM_READ_UNKNOWN : (int64_t)read;
+    struct stream_consumer *nobody = add_nobody(group);
+    if (!read_group_pending(group, cursor, nobody) || !rdb_cursor_length(cursor, &consumers))
+        return false;
+    for (; consumers > 0; consumers--)
+        if (!read_consumer(group, cursor, rdb_type == RDB_TYPE_STREAM_LISTPACKS_3, scratch, nobody))
+            return false;
+    if (nobody->pending.count > 0)
+        return rdb_cursor_fail(cursor, "an entry is pending for nobody");
+    stream_remove_consumer(group, nobody);
+    return true;
+}
+
+static bool read_rest(struct stream *stream, struct rdb_cursor *cursor, unsigned char rdb_type,
+                      struct buffer *scratch)
+{
+    uint64_t length, groups;
+    if (!rdb_cursor_length(cursor, &length) || !read_id(cursor, &stream->last_id))
+        return false;
+    if (length != stream->length)
+        return rdb_cursor_fail(cursor, "a stream's length is wrong");
+    if (rdb_type != RDB_TYPE_STREAM_LISTPACKS) {
+        if (!read_id(cursor, &stream->first_id) || !read_id(cursor, &stream->max_deleted_id) ||
+            !rdb_cursor_length(cursor, &stream->entries_added))
+            return false;
+    } else {
+        struct stream_cursor at;
+        stream_seek(stream, STREAM_ID_MIN, STREAM_ID_MAX, false, &at);
+        stream->first_id = stream_next(&at) ? at.entry.id : STREAM_ID_MIN;
+        stream->entries_added = length;
+    }
+    if (!rdb_cursor_length(cursor, &groups))
+        return false;
+    for (; groups > 0; groups--)
+        if (!read_group(stream, cursor, rdb_type, scratch))
+            return false;
+    return true;
+}
+
+/* Blocks came in any order: no two of them may overlap. */
+static bool blocks_are_in_order(struct stream *stream)
+{
+    struct stream_cursor at;
+    struct stream_id last = STREAM_ID_MIN;
+    size_t entries = 0;
+    stream_seek(stream, STREAM_ID_MIN, STREAM_ID_MAX, false, &at);
+    while (stream_next(&at)) {
+        if (entries++ > 0 && stream_id_compare(at.entry.id, last) <= 0)
+            return false;
+        last = at.entry.id;
+    }
+    return entries == stream->length;
+}
+
+bool rdb_stream_read_tail(struct stream *stream, struct rdb_cursor *cursor, unsigned char rdb_type,
+                          struct buffer *scratch)
+{
+    if (!blocks_are_in_order(stream))
+        return rdb_cursor_fail(cursor, "a stream's blocks overlap");
+    if (read_rest(stream, cursor, rdb_type, scratch))
+        return true;
+    while (stream->group_count > 0) /* it is read again from its beginning */
+        stream_remove_group(stream, stream->groups[0]);
+    return false;
+}
