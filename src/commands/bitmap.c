@@ -22,7 +22,9 @@ static void setbit(struct command_context *context)
     char scratch[NUMBER_INTEGER_TEXT_MAX];
     bool old = entry != NULL && bit_array_get(entry_string(entry, scratch), offset);
     if (entry != NULL && old == (value != 0) && offset / 8 < entry_string_length(entry)) {
-        resp_writer_integer(context->reply, old); /* nothing changes: nobody is told, as in Redis */
+        /* Nothing changes and nobody is told, as in Redis; but it is raw from now on. */
+        if (bitmap_common_grow(context, &key, entry, (size_t)(offset / 8) + 1) != NULL)
+            resp_writer_integer(context->reply, old);
         return;
     }
     char *bytes = bitmap_common_grow(context, &key, entry, (size_t)(offset / 8) + 1);
@@ -73,6 +75,8 @@ static bool parse_range(struct command_context *context, size_t at, size_t lengt
     *range = (struct bit_range){.has_end = context->count > at + 1};
     if (context->count > at && !command_integer(context, at, &start))
         return false;
+    if (range->has_end && !command_integer(context, at + 1, &end))
+        return false;
     if (context->count > at + 2) {
         in_bits = slice_is_word(context->arguments[at + 2], "BIT");
         if (!in_bits && !slice_is_word(context->arguments[at + 2], "BYTE")) {
@@ -80,8 +84,6 @@ static bool parse_range(struct command_context *context, size_t at, size_t lengt
             return false;
         }
     }
-    if (range->has_end && !command_integer(context, at + 1, &end))
-        return false;
     int64_t units = (int64_t)(in_bits ? length * 8 : length);
     if (crossed_is_empty && start < 0 && end < 0 && start > end) {
         range->is_empty = true;

@@ -144,7 +144,7 @@ static void run_get(struct command_context *context, const struct field_operatio
 
 static void run_operations(struct command_context *context,
                            const struct field_operation *operations, size_t count,
-                           struct slice string, char *bytes)
+                           struct slice string, char *bytes, bool grown)
 {
     uint64_t changes = 0;
     resp_writer_array(context->reply, count);

@@ -31,6 +31,10 @@ const struct command *const command_catalogue[] = {
     stream_info_commands,
     bitmap_commands,
     bitmap_field_commands,
+    hyperloglog_commands,
+    generic_sort_commands,
+    geo_places_commands,
+    geo_search_commands,
     keyspace_commands,
     NULL,
 };

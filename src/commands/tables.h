@@ -33,6 +33,10 @@ extern const struct command stream_claim_commands[];
 extern const struct command stream_info_commands[];
 extern const struct command bitmap_commands[];
 extern const struct command bitmap_field_commands[];
+extern const struct command hyperloglog_commands[];
+extern const struct command generic_sort_commands[];
+extern const struct command geo_places_commands[];
+extern const struct command geo_search_commands[];
 extern const struct command keyspace_commands[];
 
 #endif

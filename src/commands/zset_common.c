@@ -129,7 +129,14 @@ void zset_common_reply_member(struct command_context *context, struct slice memb
 void zset_common_store(struct command_context *context, size_t key_index, struct zset *result,
                        const char *event)
 {
-    struct collection to = {.database = context->database, .key = command_key(context, key_index)};
+    zset_common_store_at(context, context->arguments[key_index], result, event);
+}
+
+void zset_common_store_at(struct command_context *context, struct slice name, struct zset *result,
+                          const char *event)
+{
+    struct collection to = {.database = context->database,
+                            .key = {name, keyspace_hash(context->keyspace, name)}};
     size_t length = zset_length(result);
     if (length == 0) {
         zset_destroy(result);

@@ -42,5 +42,8 @@ void zset_common_reply_member(struct command_context *context, struct slice memb
  * its length. */
 void zset_common_store(struct command_context *context, size_t key_index, struct zset *result,
                        const char *event);
+/* The same for a key whose hash was not computed ahead: behind an option. */
+void zset_common_store_at(struct command_context *context, struct slice name, struct zset *result,
+                          const char *event);
 
 #endif

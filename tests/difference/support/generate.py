@@ -116,6 +116,20 @@ class Arguments:
         return self.rng.choice((b"u", b"i")) + self.rng.choice((b"1", b"2", b"5", b"8", b"16",
                                                                b"31", b"32", b"63"))
 
+    def longitude(self):
+        return self.rng.choice((b"181", b"nan", b"x", b"-180", b"180")) \
+            if self.rng.random() < 0.05 else b"%.6f" % self.rng.uniform(-180, 180)
+
+    def latitude(self):
+        return self.rng.choice((b"86", b"-90", b"", b"85.05112878", b"0")) \
+            if self.rng.random() < 0.05 else b"%.6f" % self.rng.uniform(-85, 85)
+
+    def metres(self):
+        return self.rng.choice((b"-1", b"x", b"0", b"1", b"100", b"1000", b"5000", b"20000"))
+
+    def sortpattern(self):
+        return self.rng.choice((b"k*", b"k*->a", b"*", b"*->b", b"k*->", b"nothing_*"))
+
     def newid(self):
         """Of an entry to be added: mostly above those before."""
         dice = self.rng.random()
