@@ -235,10 +235,20 @@ static void bitfield_ro(struct command_context *context)
     run(context, true);
 }
 
+/* Only what reads needs no right to write. */
+static unsigned bitfield_key_flags(const struct slice *arguments, size_t count)
+{
+    for (size_t i = 2; i < count; i++)
+        if (slice_is_word(arguments[i], "SET") || slice_is_word(arguments[i], "INCRBY"))
+            return KEY_RW | KEY_ACCESS | KEY_UPDATE;
+    return KEY_RO | KEY_ACCESS;
+}
+
 const struct command bitmap_field_commands[] = {
     {
         .name = "BITFIELD",
         .run = bitfield,
+        .key_flags = bitfield_key_flags,
         .arity = -2,
         .flags = COMMAND_WRITES | COMMAND_GROWS,
         .categories = CATEGORY_BITMAP,

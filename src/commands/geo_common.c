@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 bool geo_common_place(struct command_context *context, size_t index, struct geohash_place *place)
 {
@@ -33,11 +34,25 @@ bool geo_common_unit(struct command_context *context, size_t index, double *unit
     return false;
 }
 
+/* A double in RESP3, with as many digits as Redis shows. */
+static void reply_degrees(struct resp_writer *reply, double degrees)
+{
+    char text[NUMBER_LONG_DOUBLE_TEXT_MAX];
+    if (reply->version < 3) {
+        resp_writer_long_double_bulk(reply, degrees);
+        return;
+    }
+    size_t length = number_format_long_double(text + 1, degrees);
+    text[0] = ',';
+    memcpy(text + 1 + length, "\r\n", 2);
+    resp_writer_raw(reply, slice_of(text, length + 3));
+}
+
 void geo_common_reply_place(struct resp_writer *reply, struct geohash_place place)
 {
     resp_writer_array(reply, 2);
-    resp_writer_long_double_bulk(reply, place.longitude);
-    resp_writer_long_double_bulk(reply, place.latitude);
+    reply_degrees(reply, place.longitude);
+    reply_degrees(reply, place.latitude);
 }
 
 void geo_common_reply_distance(struct resp_writer *reply, double distance)

@@ -156,7 +156,7 @@ const struct command geo_places_commands[] = {
         .keys = {KEYS_RANGE(1, 0, 1, KEY_RO | KEY_ACCESS)},
         .group = "geo",
         .since = "3.2.0",
-        .syntax = "key member1 member2 [m|km|ft|mi]",
+        .syntax = "key member1 member2 [M|KM|FT|MI]",
         .summary = "Returns how far two members are apart.",
         .complexity = "O(1)",
     },

@@ -460,7 +460,7 @@ const struct command geo_search_commands[] = {
         .group = "geo",
         .since = "6.2.0",
         .syntax = "key [FROMMEMBER member|FROMLONLAT longitude latitude] <BYRADIUS radius "
-                  "<m|km|ft|mi>|BYBOX width height <m|km|ft|mi>|BYPOLYGON num-vertices longitude "
+                  "<M|KM|FT|MI>|BYBOX width height <M|KM|FT|MI>|BYPOLYGON num-vertices longitude "
                   "latitude [longitude latitude ...]> [ASC|DESC] [COUNT count [ANY]] [WITHCOORD] "
                   "[WITHDIST] [WITHHASH]",
         .summary = "Returns the members within a circle, box or polygon.",
@@ -478,7 +478,7 @@ const struct command geo_search_commands[] = {
         .since = "6.2.0",
         .syntax =
             "destination source [FROMMEMBER member|FROMLONLAT longitude latitude] <BYRADIUS radius "
-            "<m|km|ft|mi>|BYBOX width height <m|km|ft|mi>|BYPOLYGON num-vertices longitude "
+            "<M|KM|FT|MI>|BYBOX width height <M|KM|FT|MI>|BYPOLYGON num-vertices longitude "
             "latitude [longitude latitude ...]> [ASC|DESC] [COUNT count [ANY]] [STOREDIST]",
         .summary = "Stores the members within a circle, box or polygon.",
         .complexity = "O(N+log M) for N members around, M in the set",
@@ -487,7 +487,7 @@ const struct command geo_search_commands[] = {
         .name = "GEORADIUS",
         .run = georadius,
         .arity = -6,
-        .flags = COMMAND_WRITES | COMMAND_GROWS,
+        .flags = COMMAND_WRITES | COMMAND_GROWS | COMMAND_MOVABLE_KEYS,
         .categories = CATEGORY_GEO,
         .keys = {KEYS_RANGE(1, 0, 1, KEY_RO | KEY_ACCESS),
                  {.find = KEY_FIND_KEYWORD,
@@ -496,17 +496,17 @@ const struct command geo_search_commands[] = {
                   .last = 0,
                   .step = 1,
                   .limit = 0,
-                  .flags = KEY_OW | KEY_UPDATE | KEY_VARIABLE_FLAGS},
+                  .flags = KEY_OW | KEY_UPDATE},
                  {.find = KEY_FIND_KEYWORD,
                   .keyword = "STOREDIST",
                   .first = 6,
                   .last = 0,
                   .step = 1,
                   .limit = 0,
-                  .flags = KEY_OW | KEY_UPDATE | KEY_VARIABLE_FLAGS}},
+                  .flags = KEY_OW | KEY_UPDATE}},
         .group = "geo",
         .since = "3.2.0",
-        .syntax = "key longitude latitude radius <m|km|ft|mi> [WITHCOORD] [WITHDIST] [WITHHASH] "
+        .syntax = "key longitude latitude radius <M|KM|FT|MI> [WITHCOORD] [WITHDIST] [WITHHASH] "
                   "[COUNT count [ANY]] [ASC|DESC] [STORE storekey|STOREDIST storedistkey]",
         .summary = "Returns or stores the members within a circle.",
         .complexity = "O(N+log M) for N members around, M in the set",
@@ -522,7 +522,7 @@ const struct command geo_search_commands[] = {
         .keys = {KEYS_RANGE(1, 0, 1, KEY_RO | KEY_ACCESS)},
         .group = "geo",
         .since = "3.2.10",
-        .syntax = "key longitude latitude radius <m|km|ft|mi> [WITHCOORD] [WITHDIST] [WITHHASH] "
+        .syntax = "key longitude latitude radius <M|KM|FT|MI> [WITHCOORD] [WITHDIST] [WITHHASH] "
                   "[COUNT count [ANY]] [ASC|DESC]",
         .summary = "Returns the members within a circle.",
         .complexity = "O(N+log M) for N members around, M in the set",
@@ -533,7 +533,7 @@ const struct command geo_search_commands[] = {
         .name = "GEORADIUSBYMEMBER",
         .run = georadiusbymember,
         .arity = -5,
-        .flags = COMMAND_WRITES | COMMAND_GROWS,
+        .flags = COMMAND_WRITES | COMMAND_GROWS | COMMAND_MOVABLE_KEYS,
         .categories = CATEGORY_GEO,
         .keys = {KEYS_RANGE(1, 0, 1, KEY_RO | KEY_ACCESS),
                  {.find = KEY_FIND_KEYWORD,
@@ -542,17 +542,17 @@ const struct command geo_search_commands[] = {
                   .last = 0,
                   .step = 1,
                   .limit = 0,
-                  .flags = KEY_OW | KEY_UPDATE | KEY_VARIABLE_FLAGS},
+                  .flags = KEY_OW | KEY_UPDATE},
                  {.find = KEY_FIND_KEYWORD,
                   .keyword = "STOREDIST",
                   .first = 5,
                   .last = 0,
                   .step = 1,
                   .limit = 0,
-                  .flags = KEY_OW | KEY_UPDATE | KEY_VARIABLE_FLAGS}},
+                  .flags = KEY_OW | KEY_UPDATE}},
         .group = "geo",
         .since = "3.2.0",
-        .syntax = "key member radius <m|km|ft|mi> [WITHCOORD] [WITHDIST] [WITHHASH] [COUNT count "
+        .syntax = "key member radius <M|KM|FT|MI> [WITHCOORD] [WITHDIST] [WITHHASH] [COUNT count "
                   "[ANY]] [ASC|DESC] [STORE storekey|STOREDIST storedistkey]",
         .summary = "Returns or stores the members within a circle around a member.",
         .complexity = "O(N+log M) for N members around, M in the set",
@@ -569,7 +569,7 @@ const struct command geo_search_commands[] = {
         .keys = {KEYS_RANGE(1, 0, 1, KEY_RO | KEY_ACCESS)},
         .group = "geo",
         .since = "3.2.10",
-        .syntax = "key member radius <m|km|ft|mi> [WITHCOORD] [WITHDIST] [WITHHASH] [COUNT count "
+        .syntax = "key member radius <M|KM|FT|MI> [WITHCOORD] [WITHDIST] [WITHHASH] [COUNT count "
                   "[ANY]] [ASC|DESC]",
         .summary = "Returns the members within a circle around a member.",
         .complexity = "O(N+log M) for N members around, M in the set",

@@ -252,6 +252,7 @@ const struct command hyperloglog_commands[] = {
         .categories = CATEGORY_HYPERLOGLOG,
         .group = "hyperloglog",
         .since = "2.8.9",
+        .syntax = "",
         .summary = "Tests the forms of HyperLogLogs.",
         .complexity = "O(1)",
     },

@@ -293,7 +293,7 @@ const struct command set_algebra_commands[] = {
         .name = "SINTERCARD",
         .run = sintercard,
         .arity = -3,
-        .flags = COMMAND_READS,
+        .flags = COMMAND_READS | COMMAND_MOVABLE_KEYS,
         .categories = CATEGORY_SET,
         .keys = {{.find = KEY_FIND_COUNT,
                   .first = 1,

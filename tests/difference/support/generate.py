@@ -127,6 +127,9 @@ class Arguments:
     def metres(self):
         return self.rng.choice((b"-1", b"x", b"0", b"1", b"100", b"1000", b"5000", b"20000"))
 
+    def hllkey(self):
+        return self.rng.choice((b"hll1", b"hll2", b"hll3"))
+
     def sortpattern(self):
         return self.rng.choice((b"k*", b"k*->a", b"*", b"*->b", b"k*->", b"nothing_*"))
 
