@@ -288,8 +288,8 @@ static void xtrim(struct command_context *context)
     resp_writer_integer(context->reply, (int64_t)deleted);
 }
 
-static bool parse_setid(struct command_context *context, int64_t *added, bool *has_deleted,
-                        struct stream_id *deleted)
+static bool parse_setid(struct command_context *context, struct stream_id id, int64_t *added,
+                        bool *has_deleted, struct stream_id *deleted)
 {
     for (size_t i = 3; i < context->count; i += 2) {
         bool more = i + 1 < context->count;
@@ -303,6 +303,11 @@ static bool parse_setid(struct command_context *context, int64_t *added, bool *h
         } else if (more && slice_is_word(context->arguments[i], "MAXDELETEDID")) {
             if (!stream_common_id(context, i + 1, 0, deleted))
                 return false;
+            if (stream_id_compare(id, *deleted) < 0) {
+                resp_writer_error(context->reply, "ERR The ID specified in XSETID is smaller than "
+                                                  "the provided max_deleted_entry_id");
+                return false;
+            }
             *has_deleted = true;
         } else {
             command_reply_syntax_error(context);
@@ -319,13 +324,8 @@ static void xsetid(struct command_context *context)
     int64_t added = -1;
     bool has_deleted = false;
     if (!stream_common_id(context, 2, 0, &id) ||
-        !parse_setid(context, &added, &has_deleted, &deleted))
+        !parse_setid(context, id, &added, &has_deleted, &deleted))
         return;
-    if (has_deleted && stream_id_compare(id, deleted) < 0) {
-        resp_writer_error(context->reply, "ERR The ID specified in XSETID is smaller than the "
-                                          "provided max_deleted_entry_id");
-        return;
-    }
     if (!collection_open(context, 1, TYPE_STREAM, &stream))
         return;
     if (stream.entry == NULL) {

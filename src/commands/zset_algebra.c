@@ -299,11 +299,10 @@ static struct zset *run(struct command_context *context, size_t at, unsigned for
 {
     if (!parse(context, at, form, algebra))
         return NULL;
-    /* A packed set knows no negative zero: what is only replied is not packed where one may be. */
+    /* A packed set knows no negative zero: what is only replied is not packed. */
     struct value_settings settings = *collection_settings(context);
-    for (size_t i = 0; i < algebra->count && (form & FORM_REPLY); i++)
-        if (signbit(algebra->operands[i].weight))
-            settings.limits.zset_entries_max = 0;
+    if (form & FORM_REPLY)
+        settings.limits.zset_entries_max = 0;
     struct result result = {zset_create(), &settings, 0};
     bool good = combine_sets(algebra, &result);
     memory_free(algebra->operands);

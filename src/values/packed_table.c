@@ -304,7 +304,7 @@ static uint64_t slot_hash(const struct packed_table *table, const struct packed_
                           unsigned slot)
 {
     struct element element = decode(page_element(page, slot));
-    return hash_bytes(table->seed, element.key.data, element.key.length);
+    return hash_bytes(&table->seed, element.key.data, element.key.length);
 }
 
 /* Moves a page into a block with room for one element more of `size` bytes. */
@@ -400,7 +400,7 @@ static void page_merge(struct packed_table *table, uint64_t hash)
 
 void packed_table_init(struct packed_table *table, const struct hash_seed *seed)
 {
-    *table = (struct packed_table){.seed = seed};
+    *table = (struct packed_table){.seed = *seed};
 }
 
 static bool create_first(struct packed_table *table)
@@ -450,7 +450,7 @@ void packed_table_deinit(struct packed_table *table)
 bool packed_table_copy(const struct packed_table *table, struct packed_table *to)
 {
     struct packed_cursor cursor = {0, 0};
-    packed_table_init(to, table->seed);
+    packed_table_init(to, &table->seed);
     if (table->directory == NULL)
         return true;
     for (;;) {
@@ -472,7 +472,7 @@ bool packed_table_copy(const struct packed_table *table, struct packed_table *to
 
 uint64_t packed_table_hash(const struct packed_table *table, struct slice key)
 {
-    return hash_bytes(table->seed, key.data, key.length);
+    return hash_bytes(&table->seed, key.data, key.length);
 }
 
 bool packed_table_find(const struct packed_table *table, struct slice key, struct slice *value)

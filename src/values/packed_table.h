@@ -33,7 +33,7 @@ struct packed_table {
     size_t count;                 /* elements */
     size_t memory;                /* bytes of directory, pages, blocks */
     size_t drained;               /* by free_some: directory words whose pages are gone */
-    const struct hash_seed *seed; /* lives longer than the table */
+    struct hash_seed seed;
     struct value_walk *walk;      /* NULL: none */
 };
 

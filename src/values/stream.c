@@ -106,7 +106,7 @@ struct stream *stream_create(const struct value_settings *settings)
 {
     struct stream *stream = memory_allocate_zeroed(sizeof *stream);
     stream->blocks = memory_allocate_zeroed(sizeof *stream->blocks);
-    stream->seed = &settings->seed;
+    stream->seed = settings->seed;
     return stream;
 }
 
@@ -457,7 +457,7 @@ struct stream_group *stream_add_group(struct stream *stream, struct slice name,
     group->name = own_copy(name);
     group->last_id = last_id;
     group->entries_read = entries_read;
-    pending_list_init(&group->pending, stream->seed);
+    pending_list_init(&group->pending, &stream->seed);
     stream->groups = row_insert(stream->groups, &stream->group_count, place, group);
     return group;
 }

@@ -44,7 +44,7 @@ struct stream {
     struct stream_group **groups; /* by name */
     size_t group_count;
     struct stream_blocks *blocks;
-    const struct hash_seed *seed;
+    struct hash_seed seed;
 };
 
 struct stream *stream_create(const struct value_settings *settings);

@@ -27,7 +27,7 @@ struct value_limits {
 
 struct value_settings {
     struct value_limits limits;
-    struct hash_seed seed; /* lives as long as the keyspace, at this address */
+    struct hash_seed seed;
 };
 
 /* Redis's defaults. */

@@ -150,7 +150,7 @@ static void *copy(const void *value)
         return NULL;
     }
     new->large = memory_allocate_zeroed(sizeof *new->large);
-    packed_table_init(&new->large->scores, zset->large->scores.seed);
+    packed_table_init(&new->large->scores, &zset->large->scores.seed);
     struct ordered_cursor cursor = ordered_tree_seek(&zset->large->order, 0);
     while (cursor.leaf != NULL) {
         double score;

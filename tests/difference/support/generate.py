@@ -130,6 +130,9 @@ class Arguments:
     def hllkey(self):
         return self.rng.choice((b"hll1", b"hll2", b"hll3"))
 
+    def fieldvalue(self):
+        return self.number(-300, 70000)
+
     def sortpattern(self):
         return self.rng.choice((b"k*", b"k*->a", b"*", b"*->b", b"k*->", b"nothing_*"))
 

@@ -17,7 +17,7 @@ static void check_row(const struct command *command, bool is_subcommand)
     if (length == 0 || command->summary[length - 1] != '.')
         fail_msg("%s: its summary is no sentence", command->name);
     for (const char *at = command->name; *at != '\0'; at++)
-        assert_true(*at >= 'A' && *at <= 'Z');
+        assert_true((*at >= 'A' && *at <= 'Z') || *at == '_');
     if ((command->flags & COMMAND_WRITES) && (command->flags & COMMAND_READS))
         fail_msg("%s: writes and only reads", command->name);
     for (size_t i = 0; i < COMMAND_KEY_SPECS_MAX; i++) {
