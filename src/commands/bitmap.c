@@ -77,6 +77,10 @@ static bool parse_range(struct command_context *context, size_t at, size_t lengt
         return false;
     if (range->has_end && !command_integer(context, at + 1, &end))
         return false;
+    if (crossed_is_empty && start < 0 && end < 0 && start > end) {
+        range->is_empty = true;
+        return true;
+    }
     if (context->count > at + 2) {
         in_bits = slice_is_word(context->arguments[at + 2], "BIT");
         if (!in_bits && !slice_is_word(context->arguments[at + 2], "BYTE")) {
@@ -85,10 +89,6 @@ static bool parse_range(struct command_context *context, size_t at, size_t lengt
         }
     }
     int64_t units = (int64_t)(in_bits ? length * 8 : length);
-    if (crossed_is_empty && start < 0 && end < 0 && start > end) {
-        range->is_empty = true;
-        return true;
-    }
     start = start < 0 ? start + units : start;
     end = end < 0 ? end + units : end;
     start = start < 0 ? 0 : start;

@@ -171,10 +171,6 @@ static void xclaim(struct command_context *context)
         return;
     while (last < context->count && stream_common_parse_id(context->arguments[last], 0, &id))
         last++;
-    if (last == 5) {
-        (void)stream_common_id(context, 5, 0, &id);
-        return;
-    }
     if (!parse_claim_options(context, last, &claim))
         return;
     collection_changing(&claim.stream);

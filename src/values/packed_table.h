@@ -30,11 +30,11 @@ struct packed_table {
     uint8_t depth;
     uint8_t epoch; /* of walks: value_walk.h */
     uint8_t walks_unfinished;
-    size_t count;                 /* elements */
-    size_t memory;                /* bytes of directory, pages, blocks */
-    size_t drained;               /* by free_some: directory words whose pages are gone */
+    size_t count;   /* elements */
+    size_t memory;  /* bytes of directory, pages, blocks */
+    size_t drained; /* by free_some: directory words whose pages are gone */
     struct hash_seed seed;
-    struct value_walk *walk;      /* NULL: none */
+    struct value_walk *walk; /* NULL: none */
 };
 
 struct packed_element {

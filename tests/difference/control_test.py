@@ -23,7 +23,7 @@ def differences(pair, protocol, seed, commands, flip=-1):
     """How many differences a run finds, and what it printed."""
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        found = Run(pair, protocol, seed, Flip(flip)).run(commands)
+        found = Run(pair, protocol, seed, Flip(flip), "general").run(commands)
     return found, printed.getvalue()
 
 

@@ -125,7 +125,7 @@ class Arguments:
             if self.rng.random() < 0.05 else b"%.6f" % self.rng.uniform(-85, 85)
 
     def metres(self):
-        return self.rng.choice((b"-1", b"x", b"0", b"1", b"100", b"1000", b"5000", b"20000"))
+        return self.rng.choice((b"-1", b"x", b"0", b"1", b"100", b"1000", b"5000"))
 
     def hllkey(self):
         return self.rng.choice((b"hll1", b"hll2", b"hll3"))

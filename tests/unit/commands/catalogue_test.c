@@ -24,6 +24,8 @@ static void check_row(const struct command *command, bool is_subcommand)
         const struct key_spec *spec = &command->keys[i];
         if (spec->find == KEY_FIND_NONE)
             break;
+        if (spec->find == KEY_FIND_UNKNOWN)
+            continue;
         unsigned access = spec->flags & (KEY_RO | KEY_RW | KEY_OW | KEY_RM);
         if (spec->first < (is_subcommand ? 2 : 1) || spec->step < 1 || access == 0 ||
             (access & (access - 1)) != 0)
