@@ -30,14 +30,17 @@ static bool merge(struct command_context *context, struct hyperloglog *log, stru
     return false;
 }
 
-/* Writes it to the key. False: answered. */
+/* Writes it to the key. The count of before stays, marked as stale if they have `changed`: so Redis
+ * leaves it. False: answered. */
 static bool store(struct command_context *context, const struct key *key, struct entry *entry,
-                  const struct hyperloglog *log, bool dense)
+                  const struct hyperloglog *log, bool dense, bool changed)
 {
-    char written[HYPERLOGLOG_DENSE_SIZE], *bytes;
+    char written[HYPERLOGLOG_DENSE_SIZE], scratch[NUMBER_INTEGER_TEXT_MAX], *bytes;
     size_t sparse_max = (size_t)collection_settings(context)->limits.hll_sparse_max;
     size_t size = hyperloglog_write(log, dense, sparse_max, written);
     bool is_new = entry == NULL;
+    if (!is_new)
+        hyperloglog_keep_count(written, entry_string(entry, scratch), changed);
     if (database_resize_string(context->database, key, entry, size, &bytes) == NULL) {
         command_reply_out_of_memory(context);
         return false;
@@ -62,7 +65,7 @@ static void pfadd(struct command_context *context)
     for (size_t i = 2; i < context->count; i++)
         changed |= hyperloglog_add(&log, context->arguments[i]);
     if (changed) {
-        if (!store(context, &key, entry, &log, dense))
+        if (!store(context, &key, entry, &log, dense, true))
             return;
         command_changed(context, context->database, key.name, EVENT_STRING, "pfadd");
     }
@@ -127,7 +130,7 @@ static void pfmerge(struct command_context *context)
         return;
     struct key key = command_key(context, 1);
     struct entry *entry = database_find(context->database, &key);
-    if (!store(context, &key, entry, &log, any_dense))
+    if (!store(context, &key, entry, &log, any_dense, true))
         return;
     command_changed(context, context->database, key.name, EVENT_STRING, "pfadd");
     resp_writer_ok(context->reply);
@@ -150,12 +153,12 @@ static void pfdebug(struct command_context *context)
     if (slice_is_word(word, "ENCODING")) {
         resp_writer_simple(context->reply, was_sparse ? SLICE("sparse") : SLICE("dense"));
     } else if (slice_is_word(word, "TODENSE")) {
-        if (was_sparse && !store(context, &key, entry, &log, true))
+        if (was_sparse && !store(context, &key, entry, &log, true, false))
             return;
         context->changes += was_sparse;
         resp_writer_integer(context->reply, was_sparse);
     } else if (slice_is_word(word, "GETREG")) {
-        if (was_sparse && !store(context, &key, entry, &log, true))
+        if (was_sparse && !store(context, &key, entry, &log, true, false))
             return;
         context->changes += was_sparse;
         resp_writer_array(context->reply, HYPERLOGLOG_REGISTERS);
@@ -208,7 +211,7 @@ const struct command hyperloglog_commands[] = {
         .name = "PFCOUNT",
         .run = pfcount,
         .arity = -2,
-        .flags = COMMAND_READS,
+        .flags = COMMAND_READS | COMMAND_MAY_REPLICATE,
         .categories = CATEGORY_HYPERLOGLOG,
         .keys = {KEYS_RANGE(1, -1, 1, KEY_RW | KEY_ACCESS)},
         .group = "hyperloglog",

@@ -77,6 +77,14 @@ static bool parse_position(struct command_context *context, const struct stream 
     return true;
 }
 
+/* Groups are not what WATCH and tracking look at, as in Redis: the entries are. */
+static void group_changed(struct command_context *context, const struct collection *stream,
+                          const char *event)
+{
+    context->changes++;
+    command_event(context, stream->database, stream->key.name, EVENT_STREAM, event);
+}
+
 static void group_create(struct command_context *context)
 {
     struct collection stream;
@@ -105,7 +113,7 @@ static void group_create(struct command_context *context)
     collection_changing(&stream);
     (void)stream_add_group(stream.value, context->arguments[3], id, entries_read);
     resp_writer_ok(context->reply);
-    collection_changed(context, &stream, EVENT_STREAM, "xgroup-create");
+    group_changed(context, &stream, "xgroup-create");
 }
 
 static void group_setid(struct command_context *context)
@@ -123,7 +131,7 @@ static void group_setid(struct command_context *context)
     group->last_id = id;
     group->entries_read = entries_read;
     resp_writer_ok(context->reply);
-    collection_changed(context, &stream, EVENT_STREAM, "xgroup-setid");
+    group_changed(context, &stream, "xgroup-setid");
 }
 
 static void group_destroy(struct command_context *context)
@@ -139,7 +147,7 @@ static void group_destroy(struct command_context *context)
     collection_changing(&stream);
     stream_remove_group(stream.value, group);
     resp_writer_integer(context->reply, 1);
-    collection_changed(context, &stream, EVENT_STREAM, "xgroup-destroy");
+    group_changed(context, &stream, "xgroup-destroy");
 }
 
 static void group_createconsumer(struct command_context *context)
@@ -153,7 +161,7 @@ static void group_createconsumer(struct command_context *context)
         collection_changing(&stream);
         (void)stream_add_consumer(group, context->arguments[4],
                                   keyspace_time_ms(context->keyspace));
-        collection_changed(context, &stream, EVENT_STREAM, "xgroup-createconsumer");
+        group_changed(context, &stream, "xgroup-createconsumer");
     }
     resp_writer_integer(context->reply, is_new);
 }
@@ -170,7 +178,7 @@ static void group_delconsumer(struct command_context *context)
         collection_changing(&stream);
         pending = consumer->pending.count;
         stream_remove_consumer(group, consumer);
-        collection_changed(context, &stream, EVENT_STREAM, "xgroup-delconsumer");
+        group_changed(context, &stream, "xgroup-delconsumer");
     }
     resp_writer_integer(context->reply, (int64_t)pending);
 }
@@ -220,10 +228,7 @@ static void xack(struct command_context *context)
         (void)stream_common_parse_id(context->arguments[i], 0, &id);
         acknowledged += stream_remove_pending(group, id);
     }
-    if (acknowledged > 0) {
-        context->changes += (uint64_t)acknowledged;
-        command_touched(context, stream.database, stream.key.name);
-    }
+    context->changes += (uint64_t)acknowledged;
     resp_writer_integer(context->reply, acknowledged);
 }
 

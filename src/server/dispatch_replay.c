@@ -20,7 +20,9 @@ static bool check(const struct dispatch_entry *entry, const struct resp_command 
     int arity = entry->command->arity;
     if (arity > 0 ? line->count != (size_t)arity : line->count < (size_t)-arity)
         return refuse(why, line, "has the wrong number of arguments");
-    if (!(entry->command->flags & COMMAND_WRITES))
+    if (!(entry->command->flags & COMMAND_WRITES) &&
+        !((entry->command->flags & COMMAND_READS) &&
+          (entry->command->flags & COMMAND_MAY_REPLICATE))) /* PFCOUNT */
         return refuse(why, line, "is no command that writes");
     return true;
 }

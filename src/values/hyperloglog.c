@@ -42,6 +42,13 @@ void hyperloglog_set_cached(char *bytes, uint64_t count)
     memcpy(bytes + 8, &count, sizeof count);
 }
 
+void hyperloglog_keep_count(char *bytes, struct slice before, bool changed)
+{
+    uint64_t count;
+    (void)hyperloglog_cached(before, &count);
+    hyperloglog_set_cached(bytes, count | (uint64_t)changed << 63);
+}
+
 /* --- reading --- */
 
 static void merge_register(struct hyperloglog *into, size_t index, unsigned value)

@@ -33,6 +33,9 @@ bool hyperloglog_is_sparse(struct slice bytes);
 bool hyperloglog_cached(struct slice bytes, uint64_t *count);
 void hyperloglog_set_cached(char *bytes, uint64_t count);
 
+/* Takes the count of `before` over; if `changed`, as one that is not valid. */
+void hyperloglog_keep_count(char *bytes, struct slice before, bool changed);
+
 /* The greater of each register and what is there. False: the sparse form is damaged. */
 bool hyperloglog_merge(struct hyperloglog *into, struct slice bytes);
 /* True if the element changed a register. */
