@@ -96,6 +96,21 @@ def memkeys(server):
     matches(output, r"Biggest string found '\"fat\"' has 1\d{5} bytes")
 
 
+@test("redis-cli --bigkeys and --memkeys know every type")
+def big_collections(server):
+    cli(server, "FLUSHALL")
+    for command in (("RPUSH", "list"), ("SADD", "set"), ("HSET", "hash"), ("ZADD", "zset"),
+                    ("XADD", "stream", "*")):
+        cli(server, *command, *[str(number) for number in range(1000)])
+    output = cli(server, "--bigkeys")
+    for kind, size in (("list", "1000 items"), ("set", "1000 members"), ("hash", "500 fields"),
+                       ("zset", "500 members"), ("stream", "1 entries")):
+        contains(output, f"Biggest {kind:>6} found '\"{kind}\"' has {size}")
+    output = cli(server, "--memkeys")
+    for kind in ("list", "set", "hash", "zset", "stream"):
+        matches(output, rf"Biggest {kind:>6} found '\"{kind}\"' has [1-9]\d* bytes")
+
+
 @test("redis-cli --stat prints rows of figures")
 def stat(server):
     output = cli_stopped(server, r"(?:\n[\d. ]+[KMG]?\s.*){2}", "--stat", "-i", "0.2")
