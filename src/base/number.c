@@ -35,7 +35,9 @@ bool number_parse_uint64(struct slice text, uint64_t *out)
 
 bool number_parse_int64(struct slice text, int64_t *out)
 {
-    bool negative = text.length > 0 && text.data[0] == '-';
+    if (text.length == 0)
+        return false; /* its data may be NULL */
+    bool negative = text.data[0] == '-';
     uint64_t magnitude;
     if (!number_parse_uint64(slice_of(text.data + negative, text.length - negative), &magnitude))
         return false;
