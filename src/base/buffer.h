@@ -34,9 +34,10 @@ static inline void buffer_clear(struct buffer *buffer)
     buffer->length = 0;
 }
 
+/* Its bytes, borrowed until it changes; never NULL, because what has no bytes is compared, too. */
 static inline struct slice buffer_slice(const struct buffer *buffer)
 {
-    return (struct slice){buffer->data, buffer->length};
+    return (struct slice){buffer->data != NULL ? buffer->data : "", buffer->length};
 }
 
 #endif

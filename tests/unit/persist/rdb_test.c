@@ -278,6 +278,9 @@ static void what_is_not_known_is_refused_with_its_name(void **state)
         SLICE("REDIS0010\x00\x01k\xc3\x05\x80\x7f\xff\xff\xff"), /* unpacks to 2 GB of 5 bytes */
         SLICE("REDIS0010\x00\x01k\xc4\x01"),                     /* an encoding that is not there */
         SLICE("REDIS0010\xf5\x01x"),                             /* functions */
+        SLICE("REDIS0010\x02\x00\x01\x01" /* the empty key, a set, twice: a fuzzer came here */
+              "a\x02\x00\x01\x01"
+              "b\xff\x00\x00\x00\x00\x00\x00\x00\x00"),
         SLICE("VALKEY001\xff"),
         SLICE("hello, world"),
     };
