@@ -125,8 +125,10 @@ struct command {
     unsigned flags;
     unsigned categories;
     struct key_spec keys[COMMAND_KEY_SPECS_MAX];
-    command_key_flags *key_flags;      /* NULL: as in `keys` */
-    command_find_keys *find_keys;      /* NULL: by `keys` */
+    command_key_flags *key_flags; /* NULL: as in `keys` */
+    command_find_keys *find_keys; /* NULL: by `keys` */
+    unsigned member; /* index of the argument that is looked for in the collection at the key, which
+                        is argument 1: fetched ahead; 0: none */
     const char *group;                 /* "string", "generic", ... */
     const char *since;                 /* "1.0.0" */
     const char *syntax;                /* of the arguments: "key [EX seconds|KEEPTTL]" */

@@ -253,6 +253,16 @@ void database_prefetch_entry(const struct database *database, uint64_t hash)
     table_prefetch_entry(&database->table, hash);
 }
 
+const void *database_peek(const struct database *database, const struct key *key,
+                          const struct value_kind **kind)
+{
+    const struct entry *entry = table_find(&database->table, key->hash, key->name);
+    if (entry == NULL || entry->type == TYPE_STRING)
+        return NULL;
+    *kind = value_kind((enum value_type)entry->type);
+    return entry_collection(entry);
+}
+
 /* --- strings --- */
 
 static int64_t deadline_by_rule(const struct entry *old, enum deadline_rule rule,

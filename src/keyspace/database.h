@@ -38,6 +38,11 @@ struct entry *database_read(struct database *database, const struct key *key, bo
 void database_prefetch_bucket(const struct database *database, uint64_t hash);
 void database_prefetch_entry(const struct database *database, uint64_t hash);
 
+/* The collection that a find would give, for fetching ahead of it: nothing expires, nothing is
+ * counted. NULL: there is none. Its kind in *kind. */
+const void *database_peek(const struct database *database, const struct key *key,
+                          const struct value_kind **kind);
+
 /* --- strings --- */
 
 enum deadline_rule { DEADLINE_CLEAR, DEADLINE_KEEP, DEADLINE_SET };

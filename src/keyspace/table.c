@@ -4,6 +4,7 @@
 
 #include "base/assertion.h"
 #include "base/memory.h"
+#include "base/prefetch.h"
 #include "keyspace/bucket.h"
 #include "keyspace/entry.h"
 
@@ -441,19 +442,14 @@ static struct bucket *table_locate(const struct table *table, uint64_t hash,
     return NULL;
 }
 
-/* A function that only prefetches has no effect in the compiler's eyes: with link-time optimisation
- * gcc took all calls out. */
-#define PREFETCH_IS_AN_EFFECT() __asm__ volatile("")
-
 void table_prefetch_bucket(const struct table *table, uint64_t hash)
 {
     if (table->count == 0)
         return;
     struct segment segment = table_segment(table, hash);
     unsigned home = home_bucket(segment, hash);
-    __builtin_prefetch(&segment.buckets[home]);
-    __builtin_prefetch(&segment.buckets[next_bucket(segment, home)]); /* one in four is there */
-    PREFETCH_IS_AN_EFFECT();
+    PREFETCH(&segment.buckets[home]);
+    PREFETCH(&segment.buckets[next_bucket(segment, home)]); /* one in four is there */
 }
 
 void table_prefetch_entry(const struct table *table, uint64_t hash)
@@ -468,9 +464,8 @@ void table_prefetch_entry(const struct table *table, uint64_t hash)
              match &= match - 1) {
             const char *entry = (const char *)entry_reference_entry(
                 bucket_reference(bucket, (unsigned)__builtin_ctz(match)), table->window);
-            __builtin_prefetch(entry);
-            __builtin_prefetch(entry + BUCKET_SIZE); /* the next line: a small value's bytes */
-            PREFETCH_IS_AN_EFFECT();
+            PREFETCH(entry);
+            PREFETCH(entry + CACHE_LINE); /* a small value's bytes */
         }
         if (bucket->overflow == 0)
             break;

@@ -47,6 +47,7 @@ void dispatch_prepare(struct dispatch *dispatch, struct dispatch_batch *batch,
     batch->commands = commands;
     batch->count = count;
     batch->database = client->database;
+    batch->looks_count = 0;
 
     for (size_t i = 0; i < count; i++) {
         const struct resp_command *line = &commands[i];
@@ -78,16 +79,64 @@ void dispatch_prepare(struct dispatch *dispatch, struct dispatch_batch *batch,
             batch->key_hashes[keys + k] = hashes[positions[k].index];
         arguments_used += line->count;
         keys += found;
+        size_t member = plan->entry->command->member;
+        if (member != 0 && member < line->count)
+            batch->looks[batch->looks_count++] = (struct dispatch_look){
+                .key = {line->arguments[1], hashes[1]}, .fetch.member = line->arguments[member]};
     }
     batch->keys = keys;
     for (size_t k = 0; k < keys; k++)
         database_prefetch_bucket(batch->database, batch->key_hashes[k]);
 }
 
-void dispatch_prepare_entries(const struct dispatch_batch *batch)
+/* The collections of all looks: their entries are there by now. */
+static void find_collections(struct dispatch_batch *batch)
 {
-    for (size_t k = 0; k < batch->keys; k++)
-        database_prefetch_entry(batch->database, batch->key_hashes[k]);
+    for (size_t i = 0; i < batch->looks_count; i++) {
+        struct dispatch_look *look = &batch->looks[i], *last = look - 1;
+        if (i > 0 && look->key.hash == last->key.hash &&
+            slice_equals(look->key.name, last->key.name)) {
+            look->kind = last->kind;
+            look->fetch.value = last->fetch.value;
+            continue;
+        }
+        look->fetch.value = database_peek(batch->database, &look->key, &look->kind);
+    }
+}
+
+/* One step of all looks; false: nothing is left to fetch. */
+static bool fetch_step(struct dispatch_batch *batch)
+{
+    bool more = false;
+    for (size_t i = 0; i < batch->looks_count; i++) {
+        struct dispatch_look *look = &batch->looks[i];
+        if (look->kind == NULL)
+            continue;
+        if (look->kind->fetch == NULL || !look->kind->fetch(&look->fetch))
+            look->kind = NULL;
+        look->fetch.step++;
+        more = more || look->kind != NULL;
+    }
+    return more;
+}
+
+/* What the commands of these batches will read, as far as it follows from the buckets of their
+ * keys: the entries; then, step by step, the members of collections. */
+static void fetch_batches(struct dispatch_batch *batches, size_t count)
+{
+    bool looks = false;
+    for (size_t i = 0; i < count; i++) {
+        for (size_t k = 0; k < batches[i].keys; k++)
+            database_prefetch_entry(batches[i].database, batches[i].key_hashes[k]);
+        looks = looks || batches[i].looks_count > 0;
+    }
+    for (size_t i = 0; i < count && looks; i++)
+        find_collections(&batches[i]);
+    while (looks) {
+        looks = false;
+        for (size_t i = 0; i < count; i++)
+            looks = fetch_step(&batches[i]) || looks;
+    }
 }
 
 struct dispatch_batch *dispatch_prepared(struct dispatch *dispatch, const struct client *client,
@@ -102,7 +151,7 @@ struct dispatch_batch *dispatch_prepared(struct dispatch *dispatch, const struct
     }
     struct dispatch_batch *batch = &dispatch->batches[DISPATCH_AHEAD_MAX];
     dispatch_prepare(dispatch, batch, client, commands, count);
-    dispatch_prepare_entries(batch);
+    fetch_batches(batch, 1);
     return batch;
 }
 
@@ -120,7 +169,6 @@ void dispatch_prepare_ahead(struct dispatch *dispatch, const struct client *clie
 
 void dispatch_fetch_ahead(struct dispatch *dispatch)
 {
-    for (size_t i = dispatch->next; i < dispatch->prepared; i++)
-        dispatch_prepare_entries(&dispatch->batches[i]);
+    fetch_batches(dispatch->batches + dispatch->next, dispatch->prepared - dispatch->next);
     dispatch->fetched = true;
 }

@@ -7,8 +7,10 @@
 #include <stdint.h>
 
 #include "base/name_table.h"
+#include "keyspace/database.h"
 #include "server/dispatch.h"
 #include "system/cycles.h"
+#include "values/value_fetch.h"
 
 #define DISPATCH_NAME_MAX 64              /* bytes of a command's full name */
 #define DISPATCH_BATCH_MAX 64             /* commands prepared together */
@@ -43,6 +45,13 @@ struct dispatch_plan {
     const uint64_t *hashes;       /* NULL: not computed */
 };
 
+/* A member that a command will look for. */
+struct dispatch_look {
+    struct key key;
+    const struct value_kind *kind; /* NULL: nothing (more) is to be fetched */
+    struct value_fetch fetch;
+};
+
 /* Commands of one client that are prepared together. */
 struct dispatch_batch {
     const struct resp_command *commands;
@@ -52,6 +61,8 @@ struct dispatch_batch {
     uint64_t hashes[DISPATCH_BATCH_ARGUMENTS_MAX];
     uint64_t key_hashes[DISPATCH_BATCH_KEYS_MAX]; /* of all keys of all commands */
     size_t keys;
+    struct dispatch_look looks[DISPATCH_BATCH_MAX]; /* at members of collections */
+    size_t looks_count;
 };
 
 struct dispatch {
@@ -100,8 +111,6 @@ void dispatch_count_reply_errors(struct dispatch *dispatch, struct client *clien
 void dispatch_prepare(struct dispatch *dispatch, struct dispatch_batch *batch,
                       const struct client *client, const struct resp_command *commands,
                       size_t count);
-/* Begins to fetch the entries: after a while, for it reads the buckets. */
-void dispatch_prepare_entries(const struct dispatch_batch *batch);
 /* The batch that was prepared ahead for these commands; if there is none, it is prepared now. */
 struct dispatch_batch *dispatch_prepared(struct dispatch *dispatch, const struct client *client,
                                          const struct resp_command *commands, size_t count);

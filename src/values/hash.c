@@ -2,6 +2,8 @@
 
 #include "base/assertion.h"
 #include "base/memory.h"
+#include "base/prefetch.h"
+#include "values/value_fetch.h"
 #include "values/value_walk.h"
 #include "values/zset.h"
 
@@ -459,6 +461,19 @@ static void walk_end(void *value, struct value_walk *walk)
     hash->deadlines->walk = NULL;
 }
 
+static bool fetch(struct value_fetch *fetch)
+{
+    const struct hash *hash = fetch->value;
+    if (fetch->step == 0) {
+        PREFETCH(hash);
+        return true;
+    }
+    if (fetch->step > 1)
+        return packed_table_fetch(hash->table, fetch, fetch->step - 2);
+    PREFETCH(hash->table != NULL ? (const void *)hash->table : (const void *)hash->pack.bytes);
+    return hash->table != NULL;
+}
+
 const struct value_kind hash_kind = {
     .name = "hash",
     .length = length,
@@ -466,6 +481,7 @@ const struct value_kind hash_kind = {
     .memory = memory,
     .copy = copy,
     .free_some = free_some,
+    .fetch = fetch,
     .walk_begin = walk_begin,
     .walk_step = walk_step,
     .walk_end = walk_end,

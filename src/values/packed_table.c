@@ -7,6 +7,8 @@
 
 #include "base/assertion.h"
 #include "base/memory.h"
+#include "base/prefetch.h"
+#include "values/value_fetch.h"
 #include "values/value_walk.h"
 
 #define SLOTS_MAX 64   /* elements of a page */
@@ -207,14 +209,21 @@ static unsigned match_tags(const unsigned char *tags, uint8_t tag)
 #endif
 }
 
+/* The same, for slots in use only. */
+static unsigned page_match(const struct packed_page *page, unsigned first, uint8_t tag)
+{
+    unsigned match = match_tags(page->data + first, tag);
+    if (page->count - first < SLOTS_STEP)
+        match &= (1u << (page->count - first)) - 1;
+    return match;
+}
+
 static bool page_find(const struct packed_page *page, uint64_t hash, struct slice key,
                       unsigned *slot, struct element *element)
 {
     for (unsigned first = 0; first < page->count; first += SLOTS_STEP) {
-        unsigned match = match_tags(page->data + first, tag_of(hash));
-        if (page->count - first < SLOTS_STEP)
-            match &= (1u << (page->count - first)) - 1;
-        for (; match != 0; match &= match - 1) {
+        for (unsigned match = page_match(page, first, tag_of(hash)); match != 0;
+             match &= match - 1) {
             *slot = first + (unsigned)__builtin_ctz(match);
             *element = decode(page_element(page, *slot));
             if (slice_equals(element->key, key))
@@ -486,6 +495,32 @@ bool packed_table_find(const struct packed_table *table, struct slice key, struc
         return false;
     *value = element.value;
     return true;
+}
+
+bool packed_table_fetch(const struct packed_table *table, struct value_fetch *fetch, unsigned step)
+{
+    if (table->directory == NULL)
+        return false;
+    if (step == 0) {
+        fetch->hash = packed_table_hash(table, fetch->member);
+        PREFETCH(&table->directory[word_of(table, fetch->hash)]);
+        return true;
+    }
+    const struct packed_page *page = table->directory[word_of(table, fetch->hash)];
+    const unsigned char *bytes = (const unsigned char *)page;
+    if (step == 1) {
+        for (size_t at = 0; at < page_head(SLOTS_MAX); at += CACHE_LINE)
+            PREFETCH(bytes + at);
+        return true;
+    }
+    for (unsigned first = 0; first < page->count; first += SLOTS_STEP)
+        for (unsigned match = page_match(page, first, tag_of(fetch->hash)); match != 0;
+             match &= match - 1) {
+            bytes = page_element(page, first + (unsigned)__builtin_ctz(match));
+            PREFETCH(bytes);
+            PREFETCH(bytes + CACHE_LINE / 2);
+        }
+    return false;
 }
 
 bool packed_table_has(const struct packed_table *table, struct slice key)

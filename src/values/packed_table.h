@@ -20,6 +20,7 @@
 #include "base/slice.h"
 
 struct packed_page;
+struct value_fetch;
 struct value_walk;
 
 #define PACKED_ELEMENT_MAX 512  /* bytes of key and value that stand in a page */
@@ -49,6 +50,10 @@ bool packed_table_free_some(struct packed_table *table);
 bool packed_table_copy(const struct packed_table *table, struct packed_table *to);
 
 uint64_t packed_table_hash(const struct packed_table *table, struct slice key);
+
+/* Begins to fetch what the next step of finding fetch->member reads, from step 0 on (the table
+ * itself has been fetched); false: that was the last. See value_fetch.h. */
+bool packed_table_fetch(const struct packed_table *table, struct value_fetch *fetch, unsigned step);
 
 bool packed_table_has(const struct packed_table *table, struct slice key);
 /* False: it is not there. */

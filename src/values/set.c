@@ -2,6 +2,8 @@
 
 #include "base/assertion.h"
 #include "base/memory.h"
+#include "base/prefetch.h"
+#include "values/value_fetch.h"
 #include "values/value_walk.h"
 
 struct set {
@@ -333,6 +335,24 @@ static void walk_end(void *value, struct value_walk *walk)
     packed_table_walk_end(set->table);
 }
 
+static bool fetch(struct value_fetch *fetch)
+{
+    const struct set *set = fetch->value;
+    if (fetch->step == 0) {
+        PREFETCH(set);
+        return true;
+    }
+    if (fetch->step > 1)
+        return packed_table_fetch(set->table, fetch, fetch->step - 2);
+    if (set->table != NULL) {
+        PREFETCH(set->table);
+        return true;
+    }
+    PREFETCH(set->pack.bytes != NULL ? (const void *)set->pack.bytes
+                                     : (const void *)set->integers.bytes);
+    return false;
+}
+
 const struct value_kind set_kind = {
     .name = "set",
     .length = length,
@@ -340,6 +360,7 @@ const struct value_kind set_kind = {
     .memory = memory,
     .copy = copy,
     .free_some = free_some,
+    .fetch = fetch,
     .walk_begin = walk_begin,
     .walk_step = walk_step,
     .walk_end = walk_end,

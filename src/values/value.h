@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct value_fetch;
 struct value_walk;
 
 /* In 4 bits. */
@@ -32,6 +33,10 @@ struct value_kind {
     void *(*copy)(const void *value);
     /* Frees a bounded part; true: nothing is left, `value` is gone. */
     bool (*free_some)(void *value);
+
+    /* Begins to fetch what the next step of a look at fetch->member reads; false: nothing is left to
+     * fetch (value_fetch.h). NULL: values of this type have no members to look at. */
+    bool (*fetch)(struct value_fetch *fetch);
 
     /* Large values in pieces (value_walk.h). Begin: fills in walk->parts and is true if `value` is
      * large; false: nothing has happened, it is to be looked at as a whole. Step: hands out some

@@ -5,7 +5,9 @@
 
 #include "base/assertion.h"
 #include "base/memory.h"
+#include "base/prefetch.h"
 #include "values/packed_table.h"
+#include "values/value_fetch.h"
 #include "values/value_walk.h"
 
 #define SCORE_INTEGER_MAX 4611686018427387904.0 /* 2^62: kept as an integer in a listpack */
@@ -518,6 +520,19 @@ static void walk_end(void *value, struct value_walk *walk)
     zset->large->walk = NULL;
 }
 
+static bool fetch(struct value_fetch *fetch)
+{
+    const struct zset *zset = fetch->value;
+    if (fetch->step == 0) {
+        PREFETCH(zset);
+        return true;
+    }
+    if (fetch->step > 1)
+        return packed_table_fetch(&zset->large->scores, fetch, fetch->step - 2);
+    PREFETCH(zset->large != NULL ? (const void *)zset->large : (const void *)zset->pack.bytes);
+    return zset->large != NULL;
+}
+
 const struct value_kind zset_kind = {
     .name = "zset",
     .length = length,
@@ -525,6 +540,7 @@ const struct value_kind zset_kind = {
     .memory = memory,
     .copy = copy,
     .free_some = free_some,
+    .fetch = fetch,
     .walk_begin = walk_begin,
     .walk_step = walk_step,
     .walk_end = walk_end,
