@@ -2,14 +2,15 @@
 #ifndef HOLDFAST_BASE_PREFETCH_H
 #define HOLDFAST_BASE_PREFETCH_H
 
-#define CACHE_LINE 64 /* bytes */
+#define PREFETCH_LINE 64 /* bytes that come together */
 
-/* A function that only prefetches has no effect in the compiler's eyes: with link-time optimisation
- * gcc took all calls of such functions out. Hence the statement behind it. */
-#define PREFETCH(address)                                                                          \
-    do {                                                                                           \
-        __builtin_prefetch(address);                                                               \
-        __asm__ volatile("");                                                                      \
-    } while (0)
+/* Begins to fetch the line of `address`, which may be anything. */
+static inline void prefetch(const void *address)
+{
+    __builtin_prefetch(address);
+    /* A function that only prefetches has no effect in the compiler's eyes: with link-time
+     * optimisation gcc took all calls of such functions out. */
+    __asm__ volatile("");
+}
 
 #endif

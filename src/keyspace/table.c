@@ -448,8 +448,8 @@ void table_prefetch_bucket(const struct table *table, uint64_t hash)
         return;
     struct segment segment = table_segment(table, hash);
     unsigned home = home_bucket(segment, hash);
-    PREFETCH(&segment.buckets[home]);
-    PREFETCH(&segment.buckets[next_bucket(segment, home)]); /* one in four is there */
+    prefetch(&segment.buckets[home]);
+    prefetch(&segment.buckets[next_bucket(segment, home)]); /* one in four is there */
 }
 
 void table_prefetch_entry(const struct table *table, uint64_t hash)
@@ -464,8 +464,8 @@ void table_prefetch_entry(const struct table *table, uint64_t hash)
              match &= match - 1) {
             const char *entry = (const char *)entry_reference_entry(
                 bucket_reference(bucket, (unsigned)__builtin_ctz(match)), table->window);
-            PREFETCH(entry);
-            PREFETCH(entry + CACHE_LINE); /* a small value's bytes */
+            prefetch(entry);
+            prefetch(entry + PREFETCH_LINE); /* a small value's bytes */
         }
         if (bucket->overflow == 0)
             break;

@@ -465,12 +465,12 @@ static bool fetch(struct value_fetch *fetch)
 {
     const struct hash *hash = fetch->value;
     if (fetch->step == 0) {
-        PREFETCH(hash);
+        prefetch(hash);
         return true;
     }
     if (fetch->step > 1)
         return packed_table_fetch(hash->table, fetch, fetch->step - 2);
-    PREFETCH(hash->table != NULL ? (const void *)hash->table : (const void *)hash->pack.bytes);
+    prefetch(hash->table != NULL ? (const void *)hash->table : (const void *)hash->pack.bytes);
     return hash->table != NULL;
 }
 

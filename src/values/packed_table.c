@@ -503,22 +503,22 @@ bool packed_table_fetch(const struct packed_table *table, struct value_fetch *fe
         return false;
     if (step == 0) {
         fetch->hash = packed_table_hash(table, fetch->member);
-        PREFETCH(&table->directory[word_of(table, fetch->hash)]);
+        prefetch(&table->directory[word_of(table, fetch->hash)]);
         return true;
     }
     const struct packed_page *page = table->directory[word_of(table, fetch->hash)];
     const unsigned char *bytes = (const unsigned char *)page;
     if (step == 1) {
-        for (size_t at = 0; at < page_head(SLOTS_MAX); at += CACHE_LINE)
-            PREFETCH(bytes + at);
+        for (size_t at = 0; at < page_head(SLOTS_MAX); at += PREFETCH_LINE)
+            prefetch(bytes + at);
         return true;
     }
     for (unsigned first = 0; first < page->count; first += SLOTS_STEP)
         for (unsigned match = page_match(page, first, tag_of(fetch->hash)); match != 0;
              match &= match - 1) {
             bytes = page_element(page, first + (unsigned)__builtin_ctz(match));
-            PREFETCH(bytes);
-            PREFETCH(bytes + CACHE_LINE / 2);
+            prefetch(bytes);
+            prefetch(bytes + PREFETCH_LINE / 2);
         }
     return false;
 }

@@ -339,16 +339,16 @@ static bool fetch(struct value_fetch *fetch)
 {
     const struct set *set = fetch->value;
     if (fetch->step == 0) {
-        PREFETCH(set);
+        prefetch(set);
         return true;
     }
     if (fetch->step > 1)
         return packed_table_fetch(set->table, fetch, fetch->step - 2);
     if (set->table != NULL) {
-        PREFETCH(set->table);
+        prefetch(set->table);
         return true;
     }
-    PREFETCH(set->pack.bytes != NULL ? (const void *)set->pack.bytes
+    prefetch(set->pack.bytes != NULL ? (const void *)set->pack.bytes
                                      : (const void *)set->integers.bytes);
     return false;
 }

@@ -34,8 +34,8 @@ struct value_kind {
     /* Frees a bounded part; true: nothing is left, `value` is gone. */
     bool (*free_some)(void *value);
 
-    /* Begins to fetch what the next step of a look at fetch->member reads; false: nothing is left to
-     * fetch (value_fetch.h). NULL: values of this type have no members to look at. */
+    /* Begins to fetch what the next step of a look at fetch->member reads; false: nothing is left
+     * to fetch (value_fetch.h). NULL: values of this type have no members to look at. */
     bool (*fetch)(struct value_fetch *fetch);
 
     /* Large values in pieces (value_walk.h). Begin: fills in walk->parts and is true if `value` is

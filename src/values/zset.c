@@ -524,12 +524,12 @@ static bool fetch(struct value_fetch *fetch)
 {
     const struct zset *zset = fetch->value;
     if (fetch->step == 0) {
-        PREFETCH(zset);
+        prefetch(zset);
         return true;
     }
     if (fetch->step > 1)
         return packed_table_fetch(&zset->large->scores, fetch, fetch->step - 2);
-    PREFETCH(zset->large != NULL ? (const void *)zset->large : (const void *)zset->pack.bytes);
+    prefetch(zset->large != NULL ? (const void *)zset->large : (const void *)zset->pack.bytes);
     return zset->large != NULL;
 }
 
