@@ -36,6 +36,7 @@ extern const struct suite expiry_suite;
 extern const struct suite durability_suite;
 extern const struct suite restart_suite;
 extern const struct suite compaction_suite;
+extern const struct suite compaction_large_suite;
 extern const struct suite publish_suite;
 extern const struct suite throughput_suite;
 extern const struct suite scaling_suite;

@@ -13,9 +13,9 @@
 #define PATH_BYTES 512
 
 static const struct suite *const suites[] = {
-    &memory_suite,  &insert_latency_suite, &expiry_suite,      &durability_suite,
-    &restart_suite, &compaction_suite,     &publish_suite,     &throughput_suite,
-    &scaling_suite, &latency_suite,        &collections_suite, &smoke_suite};
+    &memory_suite,     &insert_latency_suite,   &expiry_suite,  &durability_suite, &restart_suite,
+    &compaction_suite, &compaction_large_suite, &publish_suite, &throughput_suite, &scaling_suite,
+    &latency_suite,    &collections_suite,      &smoke_suite};
 #define SUITES (sizeof suites / sizeof suites[0])
 
 static void print_usage(FILE *out)
