@@ -25,6 +25,8 @@ const struct command *const command_catalogue[] = {
     zset_range_commands,
     zset_algebra_commands,
     stream_entries_commands,
+    stream_references_commands,
+    stream_idempotence_commands,
     stream_read_commands,
     stream_groups_commands,
     stream_claim_commands,

@@ -41,9 +41,14 @@ void stream_common_effect_position(struct command_context *context, const struct
 void stream_common_effect_consumer(struct command_context *context, const struct collection *stream,
                                    const struct stream_group *group, struct slice consumer);
 
+/* KEEPREF: groups keep what is pending of entries that go. DELREF: they forget it. ACKED: only what
+ * every group has read and acknowledged goes. */
+enum stream_references { KEEP_REFERENCES, DELETE_REFERENCES, ONLY_ACKNOWLEDGED };
+
 /* XADD's and XTRIM's options for trimming, from argument *at on. */
 struct stream_common_trim {
     bool wanted, has_limit;
+    enum stream_references references;
     struct stream_trim trim;
 };
 /* Parses MAXLEN or MINID and what belongs to it at *at, and goes behind it. False: answered. */

@@ -1,6 +1,8 @@
 /* Entries of streams: adding, reading, trimming, deleting them. */
 #include "base/number.h"
 #include "commands/stream_common.h"
+#include "commands/stream_idempotence.h"
+#include "commands/stream_references.h"
 #include "commands/tables.h"
 
 /* --- XADD --- */
@@ -11,6 +13,7 @@ struct addition {
     size_t id_at;
     bool chosen_id, chosen_sequence; /* `*`, and `ms-*` */
     struct stream_id id;
+    struct stream_idempotence message;
 };
 
 static bool parse_new_id(struct command_context *context, struct addition *addition)
@@ -39,9 +42,10 @@ static bool parse_addition(struct command_context *context, struct addition *add
         if (slice_is_word(word, "NOMKSTREAM")) {
             addition->no_create = true;
             at++;
-        } else if (slice_is_word(word, "KEEPREF") || slice_is_word(word, "DELREF") ||
-                   slice_is_word(word, "ACKED")) {
-            at++; /* what becomes of references to trimmed entries: they stay, as KEEPREF says */
+        } else if (stream_references_parse(word, &addition->trim.references)) {
+            at++;
+        } else if (stream_idempotence_parse(context, &at, &addition->message)) {
+            continue;
         } else if (slice_is_word(word, "MAXLEN") || slice_is_word(word, "MINID")) {
             if (!stream_common_parse_trim(context, &at, &addition->trim))
                 return false;
@@ -61,6 +65,13 @@ static bool parse_addition(struct command_context *context, struct addition *add
         command_reply_arity(context);
         return false;
     }
+    if (addition->message.wanted && !addition->chosen_id) {
+        resp_writer_error(context->reply,
+                          "ERR IDMP and IDMPAUTO can be used only with * as the ID");
+        return false;
+    }
+    if (addition->message.automatic)
+        stream_idempotence_name(&addition->message, context->arguments + at + 1, words / 2);
     if (!addition->chosen_id && !addition->chosen_sequence && stream_id_is_zero(addition->id)) {
         resp_writer_error(context->reply, "ERR The ID specified in XADD must be greater than 0-0");
         return false;
@@ -126,16 +137,6 @@ static void tell_effect(struct command_context *context, const struct collection
         words[i] = kept[i];
 }
 
-/* The exact form of a trim that has been done. */
-static void tell_trim(struct command_context *context, const struct collection *stream)
-{
-    char text[NUMBER_INTEGER_TEXT_MAX];
-    const struct stream *value = stream->value;
-    struct slice words[] = {SLICE("XTRIM"), stream->key.name, SLICE("MAXLEN"), SLICE("="),
-                            slice_of(text, number_format_uint64(text, value->length))};
-    command_effect(context, stream->database, words, 5);
-}
-
 static void xadd(struct command_context *context)
 {
     struct addition addition;
@@ -144,6 +145,11 @@ static void xadd(struct command_context *context)
         return;
     if (stream.entry == NULL && addition.no_create) {
         resp_writer_null(context->reply);
+        return;
+    }
+    if (addition.message.wanted &&
+        stream_idempotence_find(context, stream.value, &addition.message, &addition.id)) {
+        stream_common_reply_id(context->reply, addition.id);
         return;
     }
     const struct stream *before = stream.value;
@@ -170,11 +176,11 @@ static void xadd(struct command_context *context)
     }
     stream_common_reply_id(context->reply, addition.id);
     tell_effect(context, &stream, &addition);
+    if (addition.message.wanted)
+        stream_idempotence_record(context, &stream, &addition.message, addition.id);
     collection_changed(context, &stream, EVENT_STREAM, "xadd");
-    if (addition.trim.wanted && stream_trim(stream.value, &addition.trim.trim) > 0) {
-        tell_trim(context, &stream);
+    if (addition.trim.wanted && stream_references_trim(context, &stream, &addition.trim) > 0)
         command_event(context, stream.database, stream.key.name, EVENT_STREAM, "xtrim");
-    }
 }
 
 /* --- others --- */
@@ -260,7 +266,7 @@ static void xtrim(struct command_context *context)
         if (slice_is_word(word, "MAXLEN") || slice_is_word(word, "MINID")) {
             if (!stream_common_parse_trim(context, &at, &trim))
                 return;
-        } else if (slice_is_word(word, "KEEPREF")) {
+        } else if (stream_references_parse(word, &trim.references)) {
             at++;
         } else {
             command_reply_syntax_error(context);
@@ -279,12 +285,10 @@ static void xtrim(struct command_context *context)
     uint64_t deleted = 0;
     if (stream.entry != NULL) {
         collection_changing(&stream);
-        deleted = stream_trim(stream.value, &trim.trim);
+        deleted = stream_references_trim(context, &stream, &trim);
     }
-    if (deleted > 0) {
+    if (deleted > 0)
         collection_changed(context, &stream, EVENT_STREAM, "xtrim");
-        tell_trim(context, &stream);
-    }
     resp_writer_integer(context->reply, (int64_t)deleted);
 }
 
@@ -360,140 +364,6 @@ static void xsetid(struct command_context *context)
         value->max_deleted_id = deleted;
     resp_writer_ok(context->reply);
     collection_changed(context, &stream, EVENT_STREAM, "xsetid");
-}
-
-/* What XDELEX and XACKDEL answer for an ID. */
-enum { ANSWER_NONE = -1, ANSWER_DELETED = 1, ANSWER_KEPT = 2 };
-
-enum references { KEEP_REFERENCES, DELETE_REFERENCES, ONLY_ACKNOWLEDGED };
-
-/* [KEEPREF|DELREF|ACKED] IDS numids id ..., from `at` on. False: answered. */
-static bool parse_ids(struct command_context *context, size_t at, enum references *references,
-                      size_t *first)
-{
-    int64_t count;
-    struct stream_id id;
-    *references = KEEP_REFERENCES;
-    if (slice_is_word(context->arguments[at], "DELREF"))
-        *references = DELETE_REFERENCES;
-    else if (slice_is_word(context->arguments[at], "ACKED"))
-        *references = ONLY_ACKNOWLEDGED;
-    if (*references != KEEP_REFERENCES || slice_is_word(context->arguments[at], "KEEPREF"))
-        at++;
-    if (at + 1 >= context->count || !slice_is_word(context->arguments[at], "IDS")) {
-        command_reply_syntax_error(context);
-        return false;
-    }
-    if (!number_parse_int64(context->arguments[at + 1], &count) || count < 1 ||
-        (uint64_t)count != context->count - at - 2) {
-        resp_writer_error(context->reply, "ERR The `numids` parameter must match the number of "
-                                          "arguments");
-        return false;
-    }
-    *first = at + 2;
-    for (size_t i = *first; i < context->count; i++)
-        if (!stream_common_id(context, i, 0, &id))
-            return false;
-    return true;
-}
-
-static bool is_pending_anywhere(const struct stream *stream, struct stream_id id)
-{
-    struct pending pending;
-    for (size_t i = 0; i < stream->group_count; i++) {
-        const struct stream_group *group = stream->groups[i];
-        if (stream_id_compare(id, group->last_id) > 0 ||
-            pending_list_find(&group->pending, id, &pending))
-            return true;
-    }
-    return false;
-}
-
-static void tell_deleted(struct command_context *context, const struct collection *stream,
-                         const char *command, struct slice group, struct slice id)
-{
-    struct slice words[] = {slice_of_string(command), stream->key.name, group, id};
-    if (group.data == NULL)
-        words[2] = id;
-    command_effect(context, stream->database, words, group.data == NULL ? 3 : 4);
-}
-
-/* Deletes one entry as `references` asks. */
-static int64_t delete_referred(struct command_context *context, struct collection *stream,
-                               size_t index, enum references references)
-{
-    struct stream *value = stream->value;
-    struct stream_id id;
-    (void)stream_common_parse_id(context->arguments[index], 0, &id);
-    if (!stream_has(value, id))
-        return ANSWER_NONE;
-    if (references == ONLY_ACKNOWLEDGED && is_pending_anywhere(value, id))
-        return ANSWER_KEPT;
-    for (size_t i = 0; references == DELETE_REFERENCES && i < value->group_count; i++)
-        if (stream_remove_pending(value->groups[i], id))
-            tell_deleted(context, stream, "XACK", value->groups[i]->name,
-                         context->arguments[index]);
-    (void)stream_delete(value, id);
-    tell_deleted(context, stream, "XDEL", slice_of(NULL, 0), context->arguments[index]);
-    return ANSWER_DELETED;
-}
-
-static void delete_ids(struct command_context *context, struct collection *stream, size_t first,
-                       enum references references, struct stream_group *group)
-{
-    int64_t changed = 0;
-    resp_writer_array(context->reply, context->count - first);
-    if (stream->entry != NULL)
-        collection_changing(stream);
-    for (size_t i = first; i < context->count; i++) {
-        int64_t answer = ANSWER_NONE;
-        struct stream_id id;
-        (void)stream_common_parse_id(context->arguments[i], 0, &id);
-        if (group != NULL) {
-            bool acknowledged = stream_remove_pending(group, id);
-            if (acknowledged) {
-                tell_deleted(context, stream, "XACK", group->name, context->arguments[i]);
-                answer = delete_referred(context, stream, i, references);
-                answer = answer == ANSWER_NONE ? ANSWER_DELETED : answer;
-                changed++;
-            }
-        } else if (stream->entry != NULL) {
-            answer = delete_referred(context, stream, i, references);
-            changed += answer == ANSWER_DELETED;
-        }
-        resp_writer_integer(context->reply, answer);
-    }
-    if (changed > 0)
-        collection_changed(context, stream, EVENT_STREAM, "xdel");
-}
-
-static void xdelex(struct command_context *context)
-{
-    struct collection stream;
-    enum references references;
-    size_t first;
-    if (parse_ids(context, 2, &references, &first) &&
-        collection_open(context, 1, TYPE_STREAM, &stream))
-        delete_ids(context, &stream, first, references, NULL);
-}
-
-static void xackdel(struct command_context *context)
-{
-    struct collection stream;
-    enum references references;
-    size_t first;
-    if (!parse_ids(context, 3, &references, &first) ||
-        !collection_open(context, 1, TYPE_STREAM, &stream))
-        return;
-    struct stream_group *group =
-        stream.entry != NULL ? stream_find_group(stream.value, context->arguments[2]) : NULL;
-    if (group == NULL) {
-        resp_writer_array(context->reply, context->count - first);
-        for (size_t i = first; i < context->count; i++)
-            resp_writer_integer(context->reply, ANSWER_NONE);
-        return;
-    }
-    delete_ids(context, &stream, first, references, group);
 }
 
 const struct command stream_entries_commands[] = {
@@ -590,32 +460,6 @@ const struct command stream_entries_commands[] = {
         .syntax = "key last-id [ENTRIESADDED entries-added] [MAXDELETEDID max-deleted-id]",
         .summary = "Sets the last ID of a stream.",
         .complexity = "O(1)",
-    },
-    {
-        .name = "XDELEX",
-        .run = xdelex,
-        .arity = -5,
-        .flags = COMMAND_WRITES | COMMAND_FAST,
-        .categories = CATEGORY_STREAM,
-        .keys = {KEYS_RANGE(1, 0, 1, KEY_RW | KEY_DELETE)},
-        .group = "stream",
-        .since = "8.2.0",
-        .syntax = "key [KEEPREF|DELREF|ACKED] IDS numids id [id ...]",
-        .summary = "Deletes entries, and what groups hold of them if asked to.",
-        .complexity = "O(log B) for each entry",
-    },
-    {
-        .name = "XACKDEL",
-        .run = xackdel,
-        .arity = -6,
-        .flags = COMMAND_WRITES | COMMAND_FAST,
-        .categories = CATEGORY_STREAM,
-        .keys = {KEYS_RANGE(1, 0, 1, KEY_RW | KEY_UPDATE | KEY_DELETE)},
-        .group = "stream",
-        .since = "8.2.0",
-        .syntax = "key group [KEEPREF|DELREF|ACKED] IDS numids id [id ...]",
-        .summary = "Acknowledges entries for a group and deletes them.",
-        .complexity = "O(log B) for each entry",
     },
     {.name = NULL},
 };

@@ -2,6 +2,7 @@
 #include "base/number.h"
 #include "commands/stream_common.h"
 #include "commands/tables.h"
+#include "values/stream_producers.h"
 
 #define FULL_COUNT_DEFAULT 10 /* entries */
 
@@ -65,6 +66,14 @@ static void reply_end(struct resp_writer *reply, const char *name, struct stream
         resp_writer_null(reply);
 }
 
+#define HEAD_FIELDS 7
+#define HEAD_FIELDS_OF_PRODUCERS 6 /* more, once a producer named itself */
+
+static size_t head_fields(const struct stream *stream)
+{
+    return HEAD_FIELDS + (stream->producers != NULL ? HEAD_FIELDS_OF_PRODUCERS : 0);
+}
+
 static void reply_head(struct resp_writer *reply, const struct stream *stream)
 {
     reply_number(reply, "length", (int64_t)stream->length);
@@ -75,6 +84,14 @@ static void reply_head(struct resp_writer *reply, const struct stream *stream)
     reply_id(reply, "max-deleted-entry-id", stream->max_deleted_id);
     reply_number(reply, "entries-added", (int64_t)stream->entries_added);
     reply_id(reply, "recorded-first-entry-id", stream->first_id);
+    if (stream->producers == NULL)
+        return;
+    reply_number(reply, "idmp-duration", (int64_t)stream->producers->duration_s);
+    reply_number(reply, "idmp-maxsize", (int64_t)stream->producers->records_max);
+    reply_number(reply, "pids-tracked", (int64_t)stream_producers_count(stream->producers));
+    reply_number(reply, "iids-tracked", (int64_t)stream_producers_messages(stream->producers));
+    reply_number(reply, "iids-added", (int64_t)stream->producers->added);
+    reply_number(reply, "iids-duplicates", (int64_t)stream->producers->duplicates);
 }
 
 /* --- FULL --- */
@@ -128,7 +145,7 @@ static void reply_full_group(struct resp_writer *reply, struct stream *stream,
 
 static void reply_full(struct resp_writer *reply, struct stream *stream, size_t count)
 {
-    resp_writer_map(reply, 9);
+    resp_writer_map(reply, head_fields(stream) + 2);
     reply_head(reply, stream);
     resp_writer_bulk_string(reply, "entries");
     (void)stream_common_reply_range(reply, stream, STREAM_ID_MIN, STREAM_ID_MAX, false,
@@ -162,7 +179,7 @@ static void info_stream(struct command_context *context)
         return;
     }
     struct stream *value = stream.value;
-    resp_writer_map(context->reply, 10);
+    resp_writer_map(context->reply, head_fields(value) + 3);
     reply_head(context->reply, value);
     reply_number(context->reply, "groups", (int64_t)value->group_count);
     reply_end(context->reply, "first-entry", value, false);

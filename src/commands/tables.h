@@ -27,6 +27,8 @@ extern const struct command zset_pop_commands[];
 extern const struct command zset_range_commands[];
 extern const struct command zset_algebra_commands[];
 extern const struct command stream_entries_commands[];
+extern const struct command stream_idempotence_commands[];
+extern const struct command stream_references_commands[];
 extern const struct command stream_read_commands[];
 extern const struct command stream_groups_commands[];
 extern const struct command stream_claim_commands[];

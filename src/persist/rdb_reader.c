@@ -12,6 +12,7 @@
 #include "keyspace/keyspace.h"
 #include "persist/rdb_cursor.h"
 #include "persist/rdb_format.h"
+#include "persist/rdb_producers.h"
 #include "persist/rdb_value_reader.h"
 #include "persist/rdb_writer.h"
 
@@ -47,6 +48,7 @@ struct rdb_reader {
     struct pending collection; /* whose elements are being read, while `is_in_collection` */
     bool is_in_collection;
     struct rdb_value_reader value;
+    struct buffer auxiliary; /* the text of a field that is not plain */
     char error[ERROR_SIZE];
 };
 
@@ -72,6 +74,7 @@ void rdb_reader_destroy(struct rdb_reader *reader)
         buffer_deinit(&reader->batch[i].value_text);
     }
     buffer_deinit(&reader->collection.key_text);
+    buffer_deinit(&reader->auxiliary);
     rdb_value_reader_deinit(&reader->value);
     memory_free(reader);
 }
@@ -264,6 +267,23 @@ static bool read_sizes(struct rdb_reader *reader, struct rdb_cursor *cursor)
     return true;
 }
 
+/* Of all there are, one says more than where the file comes from. */
+static bool read_auxiliary(struct rdb_reader *reader, struct rdb_cursor *cursor)
+{
+    struct rdb_string name, value;
+    struct slice text;
+    const char *why;
+    if (!rdb_cursor_string(cursor, &name))
+        return false;
+    if (name.form != RDB_STRING_PLAIN || !slice_equals(name.bytes, SLICE(RDB_PRODUCERS_FIELD)))
+        return rdb_cursor_skip_string(cursor);
+    if (!rdb_cursor_string(cursor, &value) ||
+        !rdb_cursor_text(cursor, &value, &reader->auxiliary, &text))
+        return false;
+    return rdb_producers_read(reader->keyspace, reader->database, text, &why) ||
+           rdb_cursor_fail(cursor, why);
+}
+
 /* One element; false when it is not whole, or bad. */
 static bool read_element(struct rdb_reader *reader, struct rdb_cursor *cursor, bool *ended)
 {
@@ -284,7 +304,7 @@ static bool read_element(struct rdb_reader *reader, struct rdb_cursor *cursor, b
     case RDB_OPCODE_DEADLINE_S:
         return read_deadline(reader, cursor, 4, 1000);
     case RDB_OPCODE_AUXILIARY:
-        return rdb_cursor_skip_string(cursor) && rdb_cursor_skip_string(cursor);
+        return read_auxiliary(reader, cursor);
     case RDB_OPCODE_FREQUENCY:
         return rdb_cursor_byte(cursor, &opcode);
     case RDB_OPCODE_IDLE:

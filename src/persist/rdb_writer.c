@@ -8,6 +8,7 @@
 #include "base/number.h"
 #include "keyspace/entry.h"
 #include "persist/rdb_format.h"
+#include "persist/rdb_producers.h"
 #include "persist/rdb_value_writer.h"
 
 static void put_little(unsigned char *at, uint64_t value, size_t size)
@@ -105,6 +106,8 @@ enum error rdb_write_entry(struct buffer *out, const struct entry *entry, bool c
     enum error error = rdb_write_entry_head(out, entry, compress);
     if (error == OK)
         error = rdb_write_value(out, entry, compress);
+    if (error == OK)
+        error = rdb_producers_write(out, entry);
     if (error != OK)
         out->length = before;
     return error;

@@ -10,6 +10,7 @@
 #include "keyspace/database.h"
 #include "keyspace/keyspace.h"
 #include "keyspace/snapshot_walk.h"
+#include "persist/rdb_producers.h"
 #include "persist/rdb_value_writer.h"
 #include "persist/rdb_writer.h"
 #include "persist/snapshot_file.h"
@@ -303,7 +304,8 @@ static bool take_large(struct snapshot *snapshot, struct database *database,
     rdb_write_database(&large->head, database_index(database));
     if (rdb_write_entry_head(&large->head, entry, snapshot->compress) != OK ||
         rdb_write_value_head(&large->head, entry, large->walk.parts, &large->base_ms) != OK ||
-        rdb_write_value_tail(&large->tail, entry) != OK) {
+        rdb_write_value_tail(&large->tail, entry) != OK ||
+        rdb_producers_write(&large->tail, entry) != OK) {
         give_up(snapshot, ENOMEM);
         return true;
     }

@@ -4,6 +4,7 @@
 
 #include "base/assertion.h"
 #include "base/memory.h"
+#include "values/stream_producers.h"
 #include "values/value_walk.h"
 
 #define WALK_BLOCKS_MIN 64
@@ -139,6 +140,8 @@ static bool free_some(void *value)
         free_group(stream->groups[--stream->group_count]);
         return false;
     }
+    if (stream->producers != NULL && !stream_producers_free_some(stream->producers))
+        return false;
     memory_free(stream->groups);
     memory_free(blocks->row);
     memory_free(blocks);
@@ -579,6 +582,8 @@ static size_t memory(const void *value, size_t samples)
         bytes = bytes / looked_at * count;
     bytes += memory_usable_size(stream) + memory_usable_size(stream->blocks) +
              stream->blocks->capacity * sizeof(struct block);
+    if (stream->producers != NULL)
+        bytes += stream_producers_memory(stream->producers);
     for (size_t i = 0; i < stream->group_count; i++) {
         const struct stream_group *group = stream->groups[i];
         bytes +=
@@ -631,6 +636,8 @@ static void *copy(const void *value)
     }
     for (size_t i = 0; i < stream->group_count; i++)
         copy_group(stream->groups[i], new);
+    if (stream->producers != NULL)
+        new->producers = stream_producers_copy(stream->producers);
     return new;
 }
 
@@ -709,4 +716,6 @@ void stream_check(struct stream *stream)
         ordered_tree_check(&group->pending.order);
         packed_table_check(&group->pending.entries);
     }
+    if (stream->producers != NULL)
+        stream_producers_check(stream->producers);
 }

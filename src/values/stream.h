@@ -20,6 +20,8 @@
 
 extern const struct value_kind stream_kind;
 
+struct stream_producers;
+
 struct stream_consumer {
     struct slice name;           /* its own */
     int64_t seen_ms;             /* last asked for anything, since 1970 */
@@ -43,6 +45,7 @@ struct stream {
     uint64_t entries_added;
     struct stream_group **groups; /* by name */
     size_t group_count;
+    struct stream_producers *producers; /* NULL: none ever named itself */
     struct stream_blocks *blocks;
     struct hash_seed seed;
 };

@@ -20,9 +20,11 @@ struct value_limits {
     uint64_t zset_entries_max; /* zset-max-listpack-entries */
     uint64_t zset_value_max;   /* zset-max-listpack-value: bytes */
     int64_t list_size; /* list-max-listpack-size: > 0 elements of a block, -1 to -5 4 to 64 KiB */
-    uint64_t hll_sparse_max;           /* hll-sparse-max-bytes */
-    uint64_t stream_block_bytes_max;   /* stream-node-max-bytes; 0: no limit */
-    uint64_t stream_block_entries_max; /* stream-node-max-entries; 0: no limit */
+    uint64_t hll_sparse_max;               /* hll-sparse-max-bytes */
+    uint64_t stream_block_bytes_max;       /* stream-node-max-bytes; 0: no limit */
+    uint64_t stream_block_entries_max;     /* stream-node-max-entries; 0: no limit */
+    uint64_t stream_producers_seconds;     /* stream-idmp-duration, of streams without their own */
+    uint64_t stream_producers_records_max; /* stream-idmp-maxsize, likewise */
 };
 
 struct value_settings {
@@ -45,6 +47,8 @@ static inline struct value_limits value_default_limits(void)
         .hll_sparse_max = 3000,
         .stream_block_bytes_max = 4096,
         .stream_block_entries_max = 100,
+        .stream_producers_seconds = 100,
+        .stream_producers_records_max = 100,
     };
 }
 

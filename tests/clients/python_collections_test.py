@@ -213,6 +213,8 @@ def restart(server):
         client.xadd("stream", {"i": i}, id=f"{i + 1}-1")
     client.xgroup_create("stream", "group", "0")
     client.xreadgroup("group", "me", {"stream": ">"}, count=7)
+    message = ["XADD", "orders", "IDMP", "shop-1", "order-17", "*", "total", 5]
+    order = client.execute_command(*message)
 
     def state(own):
         return (own.lrange("list", 0, -1), own.hgetall("hash"), own.smembers("set"),
@@ -229,6 +231,8 @@ def restart(server):
         server.restart()
         client = connect(server)
         equal(state(client) == expected, True)
+        equal(client.execute_command(*message), order)
+        equal(client.xlen("orders"), 1)
 
 
 run_tests()

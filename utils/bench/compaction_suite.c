@@ -302,5 +302,4 @@ static void run(const struct bench *bench, struct report *report)
 const struct suite compaction_suite = {"compaction", "compaction under overwrites", run};
 
 const struct suite compaction_large_suite = {
-    "compaction-large", "compaction of collections of 5 M elements under writes",
-    run_collections};
+    "compaction-large", "compaction of collections of 5 M elements under writes", run_collections};

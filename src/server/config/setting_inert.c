@@ -108,8 +108,6 @@ const struct setting_inert setting_inert_table[] = {
     {"tls-session-cache-timeout", NULL, "300", INERT_NUMBER, INERT_TLS},
 
     {"list-compress-depth", NULL, "0", INERT_NUMBER, INERT_VALUES},
-    {"stream-idmp-duration", NULL, "100", INERT_NUMBER, INERT_VALUES},
-    {"stream-idmp-maxsize", NULL, "100", INERT_NUMBER, INERT_VALUES},
     {"vset-force-single-threaded-execution", NULL, "no", INERT_BOOL, INERT_VALUES},
 
     {"busy-reply-threshold", "lua-time-limit", "5000", INERT_NUMBER, INERT_SCRIPTS},
