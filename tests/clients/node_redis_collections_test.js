@@ -182,7 +182,7 @@ class Adapter {
 for (const RESP of PROTOCOLS) {
   addCollectionJobs((server) => Adapter.connect(server, RESP), ` (RESP${RESP})`);
 
-  test(`maps, sets and doubles come as the types that were asked for (RESP${RESP})`, async (server) => {
+  test(`maps, sets and doubles come as the types asked for (RESP${RESP})`, async (server) => {
     const adapter = await Adapter.connect(server, RESP);
     try {
       await adapter.empty();

@@ -1,5 +1,5 @@
-// What people keep in collections, as jobs that any Node client can do: the program of a client gives
-// an adapter, and `addCollectionJobs` adds a test a job.
+// What people keep in collections, as jobs that any Node client can do: the program of a client
+// gives an adapter, and `addCollectionJobs` adds a test a job.
 //
 // An adapter is one connection. Its methods bear the names of commands and go through the client's
 // own methods for them; what they take and return is alike for all clients:
@@ -84,7 +84,7 @@ function addCollectionJobs(connect, sentenceEnd = '') {
   }
 }
 
-// --- queues ----------------------------------------------------------------------------------------
+// --- queues --------------------------------------------------------------------------------------
 
 job(
   'a queue with BLMOVE: each job is done once, also that of a worker who died',
@@ -191,7 +191,7 @@ job(
   },
 );
 
-// --- a leaderboard ---------------------------------------------------------------------------------
+// --- a leaderboard -------------------------------------------------------------------------------
 
 job('a leaderboard keeps the best score of each player and knows every rank', async (client) => {
   const random = generator(7);
@@ -251,7 +251,7 @@ job('the weeks of a leaderboard add up to its month', async (client) => {
   assert.equal(await client.exists('month'), 0);
 });
 
-// --- a session -------------------------------------------------------------------------------------
+// --- a session -----------------------------------------------------------------------------------
 
 job('a session has fields and counters, and goes after its time', async (client) => {
   const session = { user: 'alice', token: 'ünïcode ✓', visits: '1', '': 'a field without a name' };
@@ -307,7 +307,7 @@ job(
   'HEXPIRE',
 );
 
-// --- places ----------------------------------------------------------------------------------------
+// --- places --------------------------------------------------------------------------------------
 
 const EARTH_KM = 6372.797560856;
 const MARGIN_KM = 0.002; // what the rounding of a place to 52 bits may move it
@@ -347,7 +347,7 @@ function checkFound(places, center, by, found) {
 job('a search finds the places within a circle or a box, nearest first', async (client) => {
   const random = generator(3);
   const places = {};
-  for (let i = 0; i < 1000; i += 1) places[`shop:${i}`] = [random() * 8 + 5, random() * 8 + 45]; // about the Alps
+  for (let i = 0; i < 1000; i += 1) places[`shop:${i}`] = [random() * 8 + 5, random() * 8 + 45];
   assert.equal(await client.geoAdd('shops', places), 1000);
   for (let i = 0; i < 20; i += 1) {
     const center = [random() * 8 + 5, random() * 8 + 45];
@@ -386,7 +386,7 @@ job('a search can be kept: a leaderboard of distances', async (client) => {
   assert.equal(await client.exists('near'), 0);
 });
 
-// --- streams ---------------------------------------------------------------------------------------
+// --- streams -------------------------------------------------------------------------------------
 
 // Reads `last` ({key: id}) on and on into `seen`, over lost connections, until an entry says "end".
 async function follow(client, last, seen) {
@@ -440,7 +440,7 @@ job(
   },
 );
 
-// --- walking through collections -------------------------------------------------------------------
+// --- walking through collections -----------------------------------------------------------------
 
 const LASTING = range(2000, (i) => `lasting:${i}`);
 const PASSING = range(2000, (i) => `passing:${i}`);
