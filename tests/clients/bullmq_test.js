@@ -3,8 +3,9 @@
 //
 // BullMQ (6.7.0) keeps a queue in lists, sorted sets, hashes and a stream of events. It changes the
 // jobs themselves by Lua scripts, sent with EVAL and EVALSHA, which Holdfast does not have. So
-// these do not work: Queue add, addBulk, pause, resume, drain, clean, obliterate, getJobs, getJobCounts,
-// getMetrics, getJobState and job schedulers; Worker.run; FlowProducer; Job's changes of itself.
+// these do not work: Queue's add, addBulk, pause, resume, drain, clean, obliterate, getJobs,
+// getJobCounts, getMetrics, getJobState, getRateLimitTtl and job schedulers; Worker's run;
+// FlowProducer; a Job's changes of itself.
 // What works is plain commands, and is tested here:
 //   QueueEvents and QueueEventsProducer  XREAD BLOCK, XADD MAXLEN ~; CLIENT SETNAME
 //   settings of a queue                  HSET, HGET, HMGET, HDEL, HGETALL; SET PX, DEL
