@@ -12,7 +12,7 @@ void command_tables_register(struct dispatch *dispatch)
         server_commands,      lifecycle_commands,     info_commands,         introspection_commands,
         command_log_commands, monitor_commands,       latency_commands,      memory_commands,
         debug_commands,       configuration_commands, durable_wait_commands, saving_commands,
-        dump_commands,
+        dump_commands,        migration_commands,
     };
     for (size_t i = 0; command_catalogue[i] != NULL; i++)
         dispatch_register(dispatch, command_catalogue[i]);

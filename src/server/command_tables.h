@@ -15,6 +15,7 @@ extern const struct command server_commands[];        /* server_commands.c: TIME
 extern const struct command lifecycle_commands[];     /* lifecycle.c: SHUTDOWN */
 extern const struct command durable_wait_commands[];  /* persistence/durable_waits.c: WAITAOF */
 extern const struct command dump_commands[];          /* persistence/dump_commands.c */
+extern const struct command migration_commands[];     /* persistence/migration.c: MIGRATE */
 extern const struct command saving_commands[];        /* persistence/saving_commands.c */
 extern const struct command configuration_commands[]; /* config/ */
 extern const struct command info_commands[];          /* observe/info.c */

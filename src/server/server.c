@@ -15,6 +15,7 @@
 #include "server/notifications.h"
 #include "server/observe/observe.h"
 #include "server/persistence/effects.h"
+#include "server/persistence/migration.h"
 #include "server/persistence/persistence.h"
 #include "server/pubsub/pubsub.h"
 #include "server/pubsub/tracking.h"
@@ -144,6 +145,7 @@ static void create_modules(struct server *server, bool watches_signals)
     server->admission = admission_create(server, &settings->admission);
     server->sessions = sessions_create(server, &settings->session);
     server->key_waits = key_waits_create(server);
+    server->migrations = migrations_create(server);
     server->watches = watches_create(server);
     server->pubsub = pubsub_create(server);
     server->tracking = tracking_create(server, &settings->tracking);
@@ -207,6 +209,7 @@ void server_destroy(struct server *server)
      * keyspace. */
     if (server->network != NULL)
         network_destroy(server->network);
+    migrations_destroy(server->migrations);
     persistence_destroy(server->persistence);
     if (server->keyspace != NULL)
         keyspace_destroy(server->keyspace);

@@ -38,6 +38,7 @@ struct server {
     struct observe *observe;             /* server/observe/observe.h */
     struct effects *effects;             /* server/persistence/effects.h */
     struct persistence *persistence;     /* server/persistence/persistence.h */
+    struct migrations *migrations;       /* server/persistence/migration.h */
     struct lifecycle *lifecycle;         /* server/lifecycle.h: start and stop */
 };
 

@@ -5,6 +5,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -43,9 +44,21 @@ failed:
     return ERROR_SYSTEM;
 }
 
-enum error socket_listen_tcp(const char *address, int port, int backlog, int *out)
+static enum error socket_look_up(const char *host, int port, struct addrinfo *hints,
+                                 struct addrinfo **found)
 {
     char service[16];
+    snprintf(service, sizeof(service), "%d", port);
+    int result = getaddrinfo(host, service, hints, found);
+    if (result == 0)
+        return OK;
+    if (result != EAI_SYSTEM)
+        errno = result == EAI_MEMORY ? ENOMEM : EADDRNOTAVAIL;
+    return ERROR_SYSTEM;
+}
+
+enum error socket_listen_tcp(const char *address, int port, int backlog, int *out)
+{
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
     struct addrinfo *found;
 
@@ -56,13 +69,8 @@ enum error socket_listen_tcp(const char *address, int port, int backlog, int *ou
         hints.ai_family = AF_INET6;
         address = NULL;
     }
-    snprintf(service, sizeof(service), "%d", port);
-    int result = getaddrinfo(address, service, &hints, &found);
-    if (result != 0) {
-        if (result != EAI_SYSTEM)
-            errno = result == EAI_MEMORY ? ENOMEM : EADDRNOTAVAIL;
+    if (socket_look_up(address, port, &hints, &found) != OK)
         return ERROR_SYSTEM;
-    }
     enum error error = ERROR_SYSTEM;
     for (struct addrinfo *at = found; at != NULL && error != OK; at = at->ai_next)
         error = socket_listen_at(at, backlog, out);
@@ -214,6 +222,44 @@ int socket_port(int descriptor)
     if (at.ss_family == AF_INET6)
         return ntohs(((const struct sockaddr_in6 *)(const void *)&at)->sin6_port);
     return 0;
+}
+
+/* --- connecting --- */
+
+enum error socket_connect_tcp(const char *host, int port, int *out)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found;
+    if (socket_look_up(host, port, &hints, &found) != OK)
+        return ERROR_SYSTEM;
+    enum error error = ERROR_SYSTEM;
+    for (struct addrinfo *at = found; at != NULL && error != OK; at = at->ai_next) {
+        int descriptor = socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        if (descriptor < 0)
+            continue;
+        if (connect(descriptor, at->ai_addr, at->ai_addrlen) == 0 || errno == EINPROGRESS) {
+            *out = descriptor;
+            error = OK;
+        } else {
+            socket_close_failed(descriptor);
+        }
+    }
+    int kept = errno;
+    freeaddrinfo(found);
+    errno = kept;
+    return error;
+}
+
+bool socket_is_connected(int socket)
+{
+    int failure = 0;
+    socklen_t size = sizeof(failure);
+    return getsockopt(socket, SOL_SOCKET, SO_ERROR, &failure, &size) == 0 && failure == 0;
+}
+
+bool socket_wait(int socket, bool for_writing, int timeout_ms)
+{
+    struct pollfd watched = {.fd = socket, .events = for_writing ? POLLOUT : POLLIN};
+    return poll(&watched, 1, timeout_ms) > 0;
 }
 
 /* --- accepting --- */

@@ -50,6 +50,16 @@ void socket_set_no_delay(int socket);
 void socket_set_keepalive(
     int socket, int interval_s); /* 0: off. Probes as Redis does: 3 of them, a third apart */
 
+/* --- connecting ---
+ * For threads that may wait. */
+
+/* Begins to connect to a numeric address or a host name; a name is looked up, which takes as long
+ * as it takes. When it can be written to, socket_is_connected tells what became of it. */
+WARN_UNUSED enum error socket_connect_tcp(const char *host, int port, int *out);
+bool socket_is_connected(int socket);
+/* True: it can be read from (written to), or has failed. False: not within this time. */
+bool socket_wait(int socket, bool for_writing, int timeout_ms);
+
 /* --- bytes --- */
 
 #define SOCKET_BUSY (-1)   /* nothing to read, or no room to write, for now */

@@ -66,6 +66,7 @@ struct client {
     struct blocking *blocking;                 /* while CLIENT_BLOCKED */
     struct durable_wait *durable_wait;         /* while WAITAOF waits */
     struct key_wait *key_wait;                 /* while BLPOP and the like wait */
+    struct migration *migration;               /* while MIGRATE waits */
     uint64_t log_offset;                       /* end of its last write in the log */
 
     /* transactions */

@@ -1,0 +1,15 @@
+/* MIGRATE: keys go to another server by RESTORE, and from here once they are there.
+ *
+ * A thread of its own carries them; the loop goes on, and only the client waits. A key that was
+ * changed on the way stays here, and the client is told. */
+#ifndef HOLDFAST_SERVER_PERSISTENCE_MIGRATION_H
+#define HOLDFAST_SERVER_PERSISTENCE_MIGRATION_H
+
+struct migrations;
+struct server;
+
+struct migrations *migrations_create(struct server *server);
+/* Transfers that are under way are given up. */
+void migrations_destroy(struct migrations *migrations);
+
+#endif
