@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""MIGRATE: keys move between servers, Holdfast's and redis-server's, and none is lost on the way."""
+"""MIGRATE: keys move between servers, Holdfast and redis-server; none is lost on the way."""
 import os
 import socket
 import sys
