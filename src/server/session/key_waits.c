@@ -33,7 +33,7 @@ struct waiter {
 /* All that one client waits for, and its command, to be run anew. */
 struct key_wait {
     struct client *client;
-    const struct dispatch_entry *entry;
+    struct dispatch_entry *entry;
     enum value_type type;
     enum command_timeout_reply timeout_reply;
     bool needs_keys;
