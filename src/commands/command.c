@@ -16,6 +16,12 @@ void command_touched(struct command_context *context, struct database *database,
         context->services->key_changed(context, database, key);
 }
 
+void command_ready(struct command_context *context, struct database *database, struct slice key)
+{
+    if (!context->services->unheard)
+        context->services->key_ready(context, database, key);
+}
+
 void command_event(struct command_context *context, struct database *database, struct slice key,
                    enum event_class event_class, const char *event)
 {

@@ -147,6 +147,7 @@ extern const struct command *const command_catalogue[];
 struct command_await {
     size_t first, count, step; /* its keys: indexes of arguments */
     enum value_type type;      /* nothing else at a key can help it */
+    bool needs_keys;           /* runs anew, too, when one is gone or has become of another type */
     int64_t timeout_ms;        /* 0: for ever */
     /* As many words as were sent, to be run then in their place: `$` has become an ID. NULL: as
      * sent. */
@@ -157,11 +158,13 @@ struct command_await {
 
 /* What the server does for commands. One instance a server. */
 struct command_services {
-    /* Nobody listens to changes and events: the next two need not be called. */
+    /* Nobody listens to changes and events: the next three need not be called. */
     bool unheard;
     /* A key changed: WATCH and client-side caching. */
     void (*key_changed)(struct command_context *context, struct database *database,
                         struct slice key);
+    /* A change that only those see who wait for the key (await). */
+    void (*key_ready)(struct command_context *context, struct database *database, struct slice key);
     /* A keyspace event, `event` like "set". `event_class`: enum event_class. */
     void (*key_event)(struct command_context *context, struct database *database,
                       unsigned event_class, const char *event, struct slice key);
@@ -241,6 +244,8 @@ void command_changed(struct command_context *context, struct database *database,
                      enum event_class event_class, const char *event);
 /* The first part of command_changed only: `key` is the other key of a change that was counted. */
 void command_touched(struct command_context *context, struct database *database, struct slice key);
+/* Runs the commands that wait for `key`, though WATCH and caching do not count it as changed. */
+void command_ready(struct command_context *context, struct database *database, struct slice key);
 /* An event that is not a change (or one more for the same change). */
 void command_event(struct command_context *context, struct database *database, struct slice key,
                    enum event_class event_class, const char *event);

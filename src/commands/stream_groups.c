@@ -148,6 +148,7 @@ static void group_destroy(struct command_context *context)
     stream_remove_group(stream.value, group);
     resp_writer_integer(context->reply, 1);
     group_changed(context, &stream, "xgroup-destroy");
+    command_ready(context, stream.database, stream.key.name); /* its readers wait in vain */
 }
 
 static void group_createconsumer(struct command_context *context)

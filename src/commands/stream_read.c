@@ -12,6 +12,7 @@ struct reading {
     int64_t count;                /* 0: all */
     int64_t block_ms;             /* BLOCK_ABSENT; 0: for ever */
     size_t streams_at, streams;   /* the first key; how many */
+    size_t begin, end;            /* of these, the ones looked at */
 };
 
 static bool parse_block(struct command_context *context, size_t at, int64_t *block_ms)
@@ -97,6 +98,21 @@ struct source {
     bool is_new; /* ">" */
 };
 
+/* Behind which there is the last entry alone. */
+static struct stream_id before_last_entry(struct stream *stream)
+{
+    if (stream == NULL)
+        return STREAM_ID_MIN;
+    struct stream_id id = stream->last_id;
+    struct stream_cursor cursor;
+    stream_seek(stream, STREAM_ID_MIN, STREAM_ID_MAX, true, &cursor);
+    if (stream_next(&cursor)) {
+        id = cursor.entry.id;
+        (void)stream_id_previous(&id);
+    }
+    return id;
+}
+
 static bool parse_position(struct command_context *context, const struct reading *reading,
                            size_t index, struct source *source)
 {
@@ -116,10 +132,8 @@ static bool parse_position(struct command_context *context, const struct reading
         source->after = stream != NULL ? stream->last_id : STREAM_ID_MIN;
         return true;
     }
-    if (!reading->of_group && slice_equals(text, SLICE("+"))) { /* the last entry */
-        source->after = stream != NULL ? stream->last_id : STREAM_ID_MIN;
-        if (stream != NULL && stream->length > 0)
-            (void)stream_id_previous(&source->after);
+    if (!reading->of_group && slice_equals(text, SLICE("+"))) {
+        source->after = before_last_entry(source->stream.value);
         return true;
     }
     if (slice_equals(text, SLICE(">"))) {
@@ -136,12 +150,23 @@ static bool parse_position(struct command_context *context, const struct reading
     return stream_common_id(context, at, 0, &source->after);
 }
 
+static bool is_stream(struct command_context *context, size_t at)
+{
+    struct key key = command_key(context, at);
+    const struct entry *entry = database_find(context->database, &key);
+    return entry != NULL && entry->type == TYPE_STREAM;
+}
+
 /* False: answered. `first`: it counts as a read of the key. */
 static bool open_source(struct command_context *context, const struct reading *reading,
                         size_t index, bool first, struct source *source)
 {
     size_t at = reading->streams_at + index;
     *source = (struct source){.group = NULL};
+    if (reading->of_group && context->woken_by != NULL && !is_stream(context, at)) {
+        resp_writer_error(context->reply, "UNBLOCKED the stream key no longer exists");
+        return false;
+    }
     if (first ? !collection_read(context, at, TYPE_STREAM, &source->stream)
               : !collection_open(context, at, TYPE_STREAM, &source->stream))
         return false;
@@ -149,6 +174,11 @@ static bool open_source(struct command_context *context, const struct reading *r
         struct slice key = context->arguments[at], name = context->arguments[reading->group_at];
         if (source->stream.entry != NULL)
             source->group = stream_find_group(source->stream.value, name);
+        if (source->group == NULL && context->woken_by != NULL) {
+            resp_writer_error(context->reply, "NOGROUP the consumer group this client was blocked "
+                                              "on no longer exists");
+            return false;
+        }
         if (source->group == NULL) {
             resp_writer_error_format(context->reply,
                                      "NOGROUP No such key '%.*s' or consumer group '%.*s' in "
@@ -163,11 +193,15 @@ static bool open_source(struct command_context *context, const struct reading *r
 
 static bool has_entries(const struct source *source)
 {
-    const struct stream *stream = source->stream.value;
+    struct stream *stream = source->stream.value;
+    struct stream_id start = source->after;
+    struct stream_cursor cursor;
     if (source->group != NULL && !source->is_new)
         return true; /* history is answered always */
-    return stream != NULL && stream->length > 0 &&
-           stream_id_compare(stream->last_id, source->after) > 0;
+    if (stream == NULL || stream_id_compare(stream->last_id, start) <= 0 || !stream_id_next(&start))
+        return false;
+    stream_seek(stream, start, STREAM_ID_MAX, false, &cursor);
+    return stream_next(&cursor); /* what had the last ID may be deleted */
 }
 
 /* --- groups --- */
@@ -306,6 +340,7 @@ static void wait_for_entries(struct command_context *context, const struct readi
                                   .count = reading->streams,
                                   .step = 1,
                                   .type = TYPE_STREAM,
+                                  .needs_keys = reading->of_group,
                                   .timeout_ms = reading->block_ms,
                                   .arguments = words,
                                   .reply = TIMEOUT_NULL_ARRAY};
@@ -329,13 +364,26 @@ static void wait_for_entries(struct command_context *context, const struct readi
         resp_writer_null_array(context->reply);
 }
 
+/* One that was woken looks at the stream that woke it. */
+static void choose_streams(const struct command_context *context, struct reading *reading)
+{
+    reading->begin = 0;
+    reading->end = reading->streams;
+    if (context->woken_by == NULL)
+        return;
+    while (!command_may_look_at(context, context->arguments[reading->streams_at + reading->begin]))
+        reading->begin++;
+    reading->end = reading->begin + 1;
+}
+
 static void read_streams(struct command_context *context, bool of_group)
 {
     struct reading reading = {.of_group = of_group, .block_ms = BLOCK_ABSENT};
     if (!parse_reading(context, &reading))
         return;
+    choose_streams(context, &reading);
     size_t answering = 0;
-    for (size_t i = 0; i < reading.streams; i++) {
+    for (size_t i = reading.begin; i < reading.end; i++) {
         struct source source;
         if (!open_source(context, &reading, i, true, &source))
             return;
@@ -353,7 +401,7 @@ static void read_streams(struct command_context *context, bool of_group)
         resp_writer_map(context->reply, answering);
     else
         resp_writer_array(context->reply, answering);
-    for (size_t i = 0; i < reading.streams; i++) {
+    for (size_t i = reading.begin; i < reading.end; i++) {
         struct source source;
         (void)open_source(context, &reading, i, false, &source);
         if (!has_entries(&source))

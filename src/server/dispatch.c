@@ -154,8 +154,8 @@ static void end_command(struct client *client, const struct dispatch_entry *entr
 }
 
 void dispatch_execute_woken(struct dispatch *dispatch, struct client *client,
-                            const struct dispatch_entry *entry, struct slice *arguments,
-                            size_t count, const struct slice *key)
+                            struct dispatch_entry *entry, struct slice *arguments, size_t count,
+                            const struct slice *key)
 {
     struct server *server = dispatch->server;
     struct command_context context = {
@@ -181,7 +181,7 @@ void dispatch_execute_woken(struct dispatch *dispatch, struct client *client,
         effects_end_command(server->effects, client, &context, position);
     dispatch->statistics.changes += context.changes;
     if (UNLIKELY(client->reply->errors != 0))
-        dispatch_count_reply_errors(dispatch, client, position, NULL);
+        dispatch_count_reply_errors(dispatch, client, position, &entry->failed);
     end_command(client, entry);
     client->flags &= ~(unsigned)CLIENT_IN_COMMAND;
 }

@@ -117,10 +117,11 @@ void dispatch_execute(struct dispatch *dispatch, struct client *client,
                       struct dispatch_entry *entry, struct slice *arguments, size_t count);
 
 /* Runs a command that waited for this key anew (session/key_waits.h). Its first run was counted,
- * measured and observed: this one is not. Replies of any kind have gone to the client's output. */
+ * measured and observed: of this one the errors are counted. Replies of any kind have gone to the
+ * client's output. */
 void dispatch_execute_woken(struct dispatch *dispatch, struct client *client,
-                            const struct dispatch_entry *entry, struct slice *arguments,
-                            size_t count, const struct slice *key);
+                            struct dispatch_entry *entry, struct slice *arguments, size_t count,
+                            const struct slice *key);
 
 /* May this client run this command? The one question that ACL will answer; today: is it
  * authenticated. */

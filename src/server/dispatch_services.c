@@ -19,6 +19,11 @@ static void key_changed(struct command_context *context, struct database *databa
     tracking_key_changed(client->server->tracking, client, key);
 }
 
+static void key_ready(struct command_context *context, struct database *database, struct slice key)
+{
+    key_waits_key_changed(client_of(context)->server->key_waits, database, key);
+}
+
 static void key_event(struct command_context *context, struct database *database,
                       unsigned event_class, const char *event, struct slice key)
 {
@@ -30,6 +35,7 @@ static void flushing(struct command_context *context, struct database *database)
 {
     struct client *client = client_of(context);
     watches_flushed(client->server->watches, database);
+    key_waits_database_changed(client->server->key_waits, database);
     tracking_flushed(client->server->tracking, client);
     if (database == NULL)
         persistence_flushed(client->server->persistence);
@@ -99,6 +105,7 @@ void dispatch_services_init_silent(struct command_services *services)
 {
     *services = (struct command_services){
         .key_changed = ignore_change,
+        .key_ready = ignore_change,
         .key_event = ignore_event,
         .take_argument = keep_argument,
         .random = random_bits,
@@ -112,6 +119,7 @@ void dispatch_services_init(struct command_services *services)
 {
     *services = (struct command_services){
         .key_changed = key_changed,
+        .key_ready = key_ready,
         .key_event = key_event,
         .effect = NULL, /* the log's, when there is one */
         .take_argument = take_argument,

@@ -44,6 +44,7 @@ static void key_removed(void *context, struct database *database, struct slice k
     else
         notifications_send(server->notifications, database, EVENT_EVICTED, "evicted", key);
     watches_key_removed(server->watches, database, key);
+    key_waits_key_changed(server->key_waits, database, key);
     tracking_key_changed(server->tracking, NULL, key);
 }
 
@@ -87,6 +88,7 @@ static void end_turn(void *context)
     network_run_input(server->network);
     housekeeping_end_turn(server->housekeeping);
     memory_limit_end_turn(server->memory_limit);
+    key_waits_serve(server->key_waits); /* of keys that expired or were evicted */
     effects_end_turn(server->effects);
     tracking_limit_keys(server->tracking);
     tracking_send_broadcasts(server->tracking);

@@ -18,6 +18,7 @@
 #include "commands/command.h"
 #include "support/conversation.h"
 #include "support/held_disk.h"
+#include "support/waiting.h"
 
 #define QUIET_MS 60 /* in which nothing may come */
 
@@ -68,8 +69,6 @@ static const struct command commands[] = {
 
 /* --- the stage --- */
 
-#define WAITERS 3
-
 struct stage {
     struct held_disk held;
     struct held_server server;
@@ -111,25 +110,10 @@ static void assert_silent(struct conversation *conversation)
         fail_msg("came too early: %s", conversation_read(conversation));
 }
 
-/* Until INFO counts so many that wait. */
-static void await_blocked(struct stage *stage, int count)
-{
-    char text[64];
-    snprintf(text, sizeof text, "blocked_clients:%d\r", count);
-    for (int i = 0; i < 2000; i++) {
-        if (strstr(conversation_say(stage->writer, "INFO clients"), text) != NULL)
-            return;
-        poll(NULL, 0, 5);
-    }
-    fail_msg("never %s", text);
-}
-
 static void wait_in_turn(struct stage *stage, int count, const char *line)
 {
-    for (int i = 0; i < count; i++) {
-        conversation_send(stage->waiters[i], "%s", line);
-        await_blocked(stage, i + 1);
-    }
+    for (int i = 0; i < count; i++)
+        waiting_begin(stage->waiters[i], stage->writer, "%s", line);
 }
 
 /* --- the tests --- */
@@ -153,14 +137,13 @@ static void who_waits_longest_is_served_first(void **state)
     assert_says(stage->writer, "+OK", "SET a 2");
     assert_reads(stage->waiters[1], "[$a, $2]");
     assert_silent(stage->waiters[2]);
-    await_blocked(stage, 1);
+    waiting_until(stage->writer, 1);
 }
 
 static void any_of_its_keys_wakes_a_client(void **state)
 {
     struct stage *stage = *state;
-    conversation_send(stage->waiters[0], "TAKE a b b c 0");
-    await_blocked(stage, 1);
+    waiting_begin(stage->waiters[0], stage->writer, "TAKE a b b c 0");
     assert_says(stage->writer, "+OK", "SET other x");
     assert_silent(stage->waiters[0]);
     assert_says(stage->writer, ":3", "APPEND c abc");
@@ -172,17 +155,14 @@ static void a_rename_a_copy_and_a_swap_make_keys_ready(void **state)
 {
     struct stage *stage = *state;
     assert_says(stage->writer, "+OK", "SET x 1");
-    conversation_send(stage->waiters[0], "TAKE a 0");
-    await_blocked(stage, 1);
+    waiting_begin(stage->waiters[0], stage->writer, "TAKE a 0");
     assert_says(stage->writer, "+OK", "RENAME x a");
     assert_reads(stage->waiters[0], "[$a, $1]");
     assert_says(stage->writer, "+OK", "SET x 2");
-    conversation_send(stage->waiters[0], "TAKE a 0");
-    await_blocked(stage, 1);
+    waiting_begin(stage->waiters[0], stage->writer, "TAKE a 0");
     assert_says(stage->writer, ":1", "COPY x a");
     assert_reads(stage->waiters[0], "[$a, $2]");
-    conversation_send(stage->waiters[0], "TAKE a 0");
-    await_blocked(stage, 1);
+    waiting_begin(stage->waiters[0], stage->writer, "TAKE a 0");
     assert_says(stage->writer, "+OK", "SELECT 1");
     assert_says(stage->writer, "+OK", "SET a 3");
     assert_silent(stage->waiters[0]); /* another database */
@@ -207,7 +187,7 @@ static void a_timeout_is_answered_with_null(void **state)
 {
     struct stage *stage = *state;
     assert_says(stage->waiters[0], "nil", "TAKE a 0.05");
-    await_blocked(stage, 0);
+    waiting_until(stage->writer, 0);
     assert_says(stage->writer, "+OK", "SET a 1"); /* for nobody */
     assert_says(stage->writer, "$1", "GET a");
     assert_says(stage->waiters[0], "-ERR timeout is negative", "TAKE a -1");
@@ -222,12 +202,12 @@ static void unblocking_and_going_away_leave_the_others_in_their_places(void **st
     wait_in_turn(stage, 3, "TAKE a 0");
     conversation_end(stage->waiters[0]); /* hangs up */
     stage->waiters[0] = NULL;
-    await_blocked(stage, 2);
+    waiting_until(stage->writer, 2);
     assert_says(stage->writer, ":1", "CLIENT UNBLOCK %s ERROR", id);
     assert_reads(stage->waiters[1], "-UNBLOCKED client unblocked via CLIENT UNBLOCK");
     assert_says(stage->writer, "+OK", "SET a 1");
     assert_reads(stage->waiters[2], "[$a, $1]");
-    await_blocked(stage, 0);
+    waiting_until(stage->writer, 0);
 }
 
 static void what_a_waiter_takes_is_shown_when_it_is_durable(void **state)
@@ -243,6 +223,20 @@ static void what_a_waiter_takes_is_shown_when_it_is_durable(void **state)
     assert_reads(stage->writer, "+OK");
 }
 
+static void that_a_stream_is_gone_is_told_when_it_is_durable(void **state)
+{
+    struct stage *stage = *state;
+    assert_says(stage->writer, "+OK", "XGROUP CREATE s g $ MKSTREAM");
+    wait_in_turn(stage, 1, "XREADGROUP GROUP g c BLOCK 0 STREAMS s >");
+    held_disk_hold(&stage->held);
+    conversation_send(stage->writer, "DEL s");
+    held_disk_wait_for_sync(&stage->held);
+    assert_silent(stage->waiters[0]);
+    held_disk_release(&stage->held);
+    assert_reads(stage->waiters[0], "-UNBLOCKED the stream key no longer exists");
+    assert_reads(stage->writer, ":1");
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -256,6 +250,7 @@ int main(void)
         TEST(a_timeout_is_answered_with_null),
         TEST(unblocking_and_going_away_leave_the_others_in_their_places),
         TEST(what_a_waiter_takes_is_shown_when_it_is_durable),
+        TEST(that_a_stream_is_gone_is_told_when_it_is_durable),
     };
     log_set_level(LOG_NOTHING);
     return cmocka_run_group_tests_name("fault/key_waits", tests, NULL, NULL);

@@ -38,7 +38,7 @@ struct migrated_key {
 struct migration {
     struct worker_job job;
     struct client *client; /* NULL: it has gone, or waits no more */
-    const struct dispatch_entry *entry;
+    struct dispatch_entry *entry;
     struct transfer transfer;
     bool copy, is_over;
     size_t count;

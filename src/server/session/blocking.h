@@ -1,8 +1,8 @@
 /* Clients that wait for something inside a command: they run nothing more until it comes, or a
  * timeout.
  *
- * WAIT and WAITAOF wait; lists and streams will. The command that blocks has written no reply;
- * whoever ends the wait writes it. */
+ * WAIT and WAITAOF wait, and those that wait for a key (key_waits.h). The command that blocks has
+ * written no reply; whoever ends the wait writes it. */
 #ifndef HOLDFAST_SERVER_SESSION_BLOCKING_H
 #define HOLDFAST_SERVER_SESSION_BLOCKING_H
 

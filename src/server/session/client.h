@@ -61,13 +61,13 @@ struct client {
     char *name; /* "" if none; memory_* block, as are the next two */
     char *library_name;
     char *library_version;
-    const char *user;                          /* "default" */
-    const struct dispatch_entry *last_command; /* NULL: none yet */
-    struct blocking *blocking;                 /* while CLIENT_BLOCKED */
-    struct durable_wait *durable_wait;         /* while WAITAOF waits */
-    struct key_wait *key_wait;                 /* while BLPOP and the like wait */
-    struct migration *migration;               /* while MIGRATE waits */
-    uint64_t log_offset;                       /* end of its last write in the log */
+    const char *user;                    /* "default" */
+    struct dispatch_entry *last_command; /* NULL: none yet */
+    struct blocking *blocking;           /* while CLIENT_BLOCKED */
+    struct durable_wait *durable_wait;   /* while WAITAOF waits */
+    struct key_wait *key_wait;           /* while BLPOP and the like wait */
+    struct migration *migration;         /* while MIGRATE waits */
+    uint64_t log_offset;                 /* end of its last write in the log */
 
     /* transactions */
     struct transaction *transaction; /* NULL: not in MULTI */

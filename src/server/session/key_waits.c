@@ -19,6 +19,7 @@ struct awaited_key {
     uint64_t hash;       /* the key's own */
     struct list waiters; /* of struct waiter, oldest first */
     struct list ready;   /* in key_waits_head.ready, or in no list */
+    size_t needing;      /* waiters with needs_keys */
     char name[];
 };
 
@@ -32,9 +33,10 @@ struct waiter {
 /* All that one client waits for, and its command, to be run anew. */
 struct key_wait {
     struct client *client;
-    const struct dispatch_entry *entry;
+    struct dispatch_entry *entry;
     enum value_type type;
     enum command_timeout_reply timeout_reply;
+    bool needs_keys;
     bool waits_on; /* the run that goes on has found nothing */
     struct slice *arguments;
     size_t argument_count;
@@ -96,6 +98,7 @@ static struct awaited_key *find_or_add(struct key_waits *waits, struct database 
     awaited->hash = key->hash;
     list_init(&awaited->waiters);
     list_init(&awaited->ready);
+    awaited->needing = 0;
     name_table_add(&waits->keys, &awaited->node);
     return awaited;
 }
@@ -135,7 +138,7 @@ void key_waits_database_changed(struct key_waits *waits, const struct database *
     struct name_node *node = name_table_next(&waits->keys, NULL);
     for (; node != NULL; node = name_table_next(&waits->keys, node)) {
         struct awaited_key *awaited = NAME_TABLE_ENTRY(node, struct awaited_key, node);
-        if (awaited->database == database)
+        if (database == NULL || awaited->database == database)
             make_ready(waits, awaited);
     }
 }
@@ -165,8 +168,8 @@ static void forget(struct client *client)
     for (size_t i = 0; i < wait->waiter_count; i++) {
         struct waiter *waiter = &wait->waiters[i];
         list_remove(&waiter->of_key);
-        if (waiter->key != NULL)
-            drop_if_unawaited(client->server->key_waits, waiter->key);
+        waiter->key->needing -= wait->needs_keys;
+        drop_if_unawaited(client->server->key_waits, waiter->key);
     }
     memory_free(wait);
 }
@@ -219,6 +222,7 @@ bool key_waits_begin(struct command_context *context, const struct command_await
         return false;
     wait->entry = client->last_command;
     wait->type = await->type;
+    wait->needs_keys = await->needs_keys;
     wait->timeout_reply = await->reply;
     for (size_t i = 0; i < await->count; i++) {
         struct key key = command_key(context, await->first + i * await->step);
@@ -228,6 +232,7 @@ bool key_waits_begin(struct command_context *context, const struct command_await
         struct waiter *waiter = &wait->waiters[wait->waiter_count++];
         *waiter = (struct waiter){.key = awaited, .wait = wait};
         list_add_last(&awaited->waiters, &waiter->of_key);
+        awaited->needing += wait->needs_keys;
     }
     client->key_wait = wait;
     blocking_begin(client, await->timeout_ms, reply_timeout, forget);
@@ -259,12 +264,12 @@ static void serve_key(struct key_waits *waits, struct awaited_key *awaited)
     list_add_first(&awaited->waiters, &marker);
     while (marker.next != &awaited->waiters) {
         struct entry *entry = database_find(awaited->database, &key);
-        if (entry == NULL)
+        if (entry == NULL && awaited->needing == 0)
             break;
         struct waiter *waiter = LIST_ENTRY(marker.next, struct waiter, of_key);
         list_remove(&marker);
         list_add_first(&waiter->of_key, &marker);
-        if (waiter->wait->type == entry->type)
+        if (waiter->wait->needs_keys || (entry != NULL && waiter->wait->type == entry->type))
             serve(waits, waiter);
     }
     list_remove(&marker);

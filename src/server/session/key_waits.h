@@ -1,8 +1,9 @@
 /* Clients that wait for a key: BLPOP, BZPOPMIN, XREAD BLOCK and their like (command_await).
  *
  * A change of a key that somebody waits for makes it ready; after the command or transaction that
- * changed it, the commands of its waiters run anew, oldest first, until the key is gone. A waiter
- * that found nothing waits on in its place. While nobody waits, a change costs one comparison. */
+ * changed it, the commands of its waiters run anew, oldest first, until the key is gone (and then
+ * of those that need it: XREADGROUP has an error to tell). A waiter that found nothing waits on in
+ * its place. While nobody waits, a change costs one comparison. */
 #ifndef HOLDFAST_SERVER_SESSION_KEY_WAITS_H
 #define HOLDFAST_SERVER_SESSION_KEY_WAITS_H
 
@@ -29,7 +30,7 @@ bool key_waits_begin(struct command_context *context, const struct command_await
 bool key_waits_exist(const struct key_waits *waits);
 
 void key_waits_key_changed(struct key_waits *waits, struct database *database, struct slice key);
-/* What is at keys of this database has changed as a whole (SWAPDB). */
+/* What is at keys of this database (NULL: of all) has changed as a whole: SWAPDB, FLUSHALL. */
 void key_waits_database_changed(struct key_waits *waits, const struct database *database);
 
 /* Between two commands: runs the waiters of keys that are ready. */

@@ -108,6 +108,11 @@ static void missed(void *context, struct database *database, struct slice key)
     note_event(context, "keymiss", key);
 }
 
+static void key_ready(struct command_context *context, struct database *database, struct slice key)
+{
+    (void)context, (void)database, (void)key;
+}
+
 int command_fixture_setup(void **state)
 {
     struct command_fixture *fixture = memory_allocate_zeroed(sizeof *fixture);
@@ -120,6 +125,7 @@ int command_fixture_setup(void **state)
     fixture->reply = (struct resp_writer){.out = &fixture->out, .version = 2};
     fixture->services = (struct command_services){
         .key_changed = key_changed,
+        .key_ready = key_ready,
         .key_event = key_event,
         .take_argument = take_argument,
         .random = random_bits,
