@@ -105,6 +105,7 @@ struct connection {
     uint64_t turn;          /* of the network, in which turn_commands were run */
     unsigned turn_commands;
     bool peer_ended, reading_paused, wants_write;
+    bool expects_big; /* the last command had a big argument: perhaps the next has one, too */
     struct event_io io;
     const struct connection_limits *limits;
     struct resp_parser *parser;

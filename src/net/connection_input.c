@@ -4,7 +4,9 @@
 #include "net/connection_private.h"
 #include "system/clock.h"
 
-#define BIG_FIRST_CAPACITY 65536                   /* bytes; then doubled as they are filled */
+#define BIG_FIRST_CAPACITY 65536                   /* bytes */
+#define BIG_GROWTH 4                               /* times what has come: so little is copied */
+#define BIG_HEAD_READ 4096                         /* bytes in which a big argument may begin */
 #define BIG_READ_MAX (1024 * 1024)                 /* bytes of a big argument in one read */
 #define INPUT_KEPT_MAX (4 * CONNECTION_GATHER_MAX) /* bytes of buffer a short rest may occupy */
 
@@ -386,12 +388,12 @@ static void put_aside(struct connection *connection, struct slice input)
 
 /* --- reading --- */
 
-/* Room for more of the big argument: twice as much as has come, never more than its length. */
+/* Room for more of the big argument: never more than its length. */
 static bool grow_big_block(struct connection *connection)
 {
     if (connection->big_filled < connection->big_capacity)
         return true;
-    size_t capacity = connection->big_capacity * 2;
+    size_t capacity = connection->big_capacity * BIG_GROWTH;
     if (capacity > connection->big_length)
         capacity = connection->big_length;
     char *block = memory_try_resize(connection->big_block, capacity);
@@ -431,6 +433,10 @@ static bool make_room(struct connection *connection, struct room *room)
             return true;
     }
     size_t capacity = NETWORK_READ_SIZE;
+    /* What comes with the first bytes of a big argument must be copied into its block. */
+    if (connection->expects_big && connection->big_block == NULL && input->length == 0)
+        capacity = BIG_HEAD_READ;
+    connection->expects_big = false;
     if (input->length <= CONNECTION_GATHER_MAX) {
         if (input->length > 0)
             memcpy(room->base, input->data, input->length);
@@ -457,6 +463,7 @@ static bool take_received(struct connection *connection, struct room *room, size
         resp_parser_supply(connection->parser, connection->big_block, connection->big_length);
         connection->big_block = NULL;
         connection->big_length = connection->big_filled = connection->big_capacity = 0;
+        connection->expects_big = true;
     }
     if (room->base == connection->input.data)
         connection->input.length += received;
