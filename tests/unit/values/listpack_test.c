@@ -169,7 +169,7 @@ static void strings_change_form_at_64_and_4096_bytes(void **state)
 static void more_than_65534_elements_are_counted_one_by_one(void **state)
 {
     (void)state;
-    struct listpack pack = listpack_create(0), few = listpack_create(0);
+    struct listpack pack = listpack_create(400000), few = listpack_create(0);
     for (int i = 0; i < 65534; i++)
         assert_true(listpack_append_integer(&pack, i));
     assert_memory_equal(pack.bytes + 4, "\xfe\xff", 2);
