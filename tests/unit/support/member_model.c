@@ -7,8 +7,9 @@
 #include <cmocka.h>
 
 #include "support/draw.h"
+#include "support/exact_copy.h"
 
-static int compare_words(struct slice a, struct slice b)
+int member_model_compare_words(struct slice a, struct slice b)
 {
     size_t length = a.length < b.length ? a.length : b.length;
     int order = length > 0 ? memcmp(a.data, b.data, length) : 0;
@@ -18,19 +19,7 @@ static int compare_words(struct slice a, struct slice b)
 static int compare_members(const void *a, const void *b)
 {
     const struct model_member *left = a, *right = b;
-    return compare_words(left->word, right->word);
-}
-
-/* In a block of its own, so that a watched build sees who reads behind it. */
-static struct slice new_word(void)
-{
-    char out[DRAW_WORD_MAX];
-    struct slice word = draw_word(out);
-    char *block = malloc(word.length);
-    assert_true(block != NULL || word.length == 0);
-    if (word.length > 0)
-        memcpy(block, word.data, word.length);
-    return slice_of(block, word.length);
+    return member_model_compare_words(left->word, right->word);
 }
 
 struct member_model *member_model_create(size_t size)
@@ -39,12 +28,14 @@ struct member_model *member_model_create(size_t size)
     assert_non_null(model);
     model->members = calloc(size, sizeof model->members[0]);
     assert_non_null(model->members);
-    for (size_t i = 0; i < size; i++)
-        model->members[i].word = new_word();
+    for (size_t i = 0; i < size; i++) {
+        char out[DRAW_WORD_MAX];
+        model->members[i].word = exact_copy(draw_word(out));
+    }
     qsort(model->members, size, sizeof model->members[0], compare_members);
     for (size_t i = 0; i < size; i++) {
         if (i > 0 && compare_members(&model->members[model->size - 1], &model->members[i]) == 0)
-            free((char *)(uintptr_t)model->members[i].word.data);
+            exact_copy_free(model->members[i].word);
         else
             model->members[model->size++] = model->members[i];
     }
@@ -55,7 +46,7 @@ struct member_model *member_model_create(size_t size)
 void member_model_destroy(struct member_model *model)
 {
     for (size_t i = 0; i < model->size; i++)
-        free((char *)(uintptr_t)model->members[i].word.data);
+        exact_copy_free(model->members[i].word);
     free(model->members);
     free(model);
 }

@@ -26,6 +26,9 @@ struct member_model {
     size_t first, range;          /* drawn from: a part of the pool */
 };
 
+/* By their bytes, as memcmp has it; the shorter is less. */
+int member_model_compare_words(struct slice a, struct slice b);
+
 /* Draws about `size` different words. */
 struct member_model *member_model_create(size_t size);
 void member_model_destroy(struct member_model *model);

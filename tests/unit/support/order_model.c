@@ -62,13 +62,6 @@ void order_model_remove(struct order_model *model, size_t rank)
             (model->count - rank) * sizeof model->pairs[0]);
 }
 
-static int compare_words(struct slice a, struct slice b)
-{
-    size_t length = a.length < b.length ? a.length : b.length;
-    int order = length > 0 ? memcmp(a.data, b.data, length) : 0;
-    return order != 0 ? order : (a.length > b.length) - (a.length < b.length);
-}
-
 size_t order_model_count_before(const struct order_model *model, const struct ordered_bound *bound)
 {
     size_t count = 0;
@@ -78,7 +71,7 @@ size_t order_model_count_before(const struct order_model *model, const struct or
         if (!bound->by_member)
             order = (pair->score > bound->score) - (pair->score < bound->score);
         if (order == 0 && (bound->by_member || bound->members_count))
-            order = compare_words(pair->member->word, bound->member);
+            order = member_model_compare_words(pair->member->word, bound->member);
         count += order < 0 || (order == 0 && bound->after);
     }
     return count;
@@ -101,10 +94,10 @@ double order_model_draw_score(void)
     }
 }
 
-struct ordered_bound order_model_draw_bound(struct member_model *members)
+struct ordered_bound order_model_draw_bound(struct slice member)
 {
     return (struct ordered_bound){.members_count = draw(2) == 0,
                                   .after = draw(2) == 0,
                                   .score = order_model_draw_score(),
-                                  .member = member_model_draw(members)->word};
+                                  .member = member};
 }

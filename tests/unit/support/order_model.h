@@ -31,7 +31,7 @@ size_t order_model_count_before(const struct order_model *model, const struct or
 
 /* A score of any kind: few different ones, so that members decide; -0, infinite, fractions. */
 double order_model_draw_score(void);
-/* A bound of any kind at, or beside, a member of the pool. */
-struct ordered_bound order_model_draw_bound(struct member_model *members);
+/* A bound by score of any kind, or by score and member. */
+struct ordered_bound order_model_draw_bound(struct slice member);
 
 #endif

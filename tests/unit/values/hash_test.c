@@ -8,13 +8,9 @@
 #include <cmocka.h>
 
 #include "support/draw.h"
-#include "support/member_model.h"
+#include "support/model_run.h"
 #include "support/value_steps.h"
 #include "values/hash.h"
-
-#define POOL 2000
-#define ROUNDS 54
-#define OPERATIONS 2000 /* of a round */
 
 static const struct value_settings small = {
     .limits = {
@@ -245,173 +241,150 @@ static void a_keeper_is_of_the_hash_and_not_of_its_copy(void **state)
 /* --- the model --- */
 
 struct fixture {
-    struct hash *hash;
-    struct value_settings settings;
-    struct member_model *model;
-    size_t deadlines;      /* fields that have one */
-    uint64_t scan, growth; /* cursor; of 100 changes so many add */
+    struct model_run run;
+    size_t deadlines; /* fields that have one */
 };
+
+static void *create(struct model_run *run)
+{
+    ((struct fixture *)run)->deadlines = 0;
+    return hash_create();
+}
+
+static void free_hash(void *value)
+{
+    value_steps_free(TYPE_HASH, value);
+}
 
 static bool has_deadline(const struct model_member *member)
 {
     return member->is_there && member->deadline_ms != HASH_NO_DEADLINE;
 }
 
-static void model_deadline(struct fixture *fixture, struct model_member *member,
-                           int64_t deadline_ms)
+static void model_deadline(struct model_run *run, struct model_member *member, int64_t deadline_ms)
 {
+    struct fixture *fixture = (struct fixture *)run;
     fixture->deadlines -= has_deadline(member);
     member->deadline_ms = deadline_ms;
     fixture->deadlines += has_deadline(member);
 }
 
-static void visit(void *context, struct slice field, struct slice value)
+/* And something happens to another's deadline. */
+static void change_deadline(struct model_run *run)
 {
-    struct fixture *fixture = context;
-    const struct model_member *member = member_model_visit(fixture->model, field);
-    assert_true(slice_equals(value, member->value));
+    struct model_member *member = member_model_draw(run->model);
+    int64_t deadline_ms = draw(3) == 0 ? HASH_NO_DEADLINE : (int64_t)draw(300);
+    if (!member->is_there || draw(4) != 0)
+        return;
+    assert_true(hash_set_deadline(run->value, &run->settings, member->word, deadline_ms));
+    model_deadline(run, member, deadline_ms);
 }
 
-static void compare(struct fixture *fixture, const struct hash *hash)
-{
-    struct hash_cursor cursor = {0};
-    struct slice field, value;
-    hash_check(hash);
-    assert_int_equal(value_kind(TYPE_HASH)->length(hash), fixture->model->count);
-    assert_int_equal(hash_count_with_deadline(hash), fixture->deadlines);
-    member_model_watch(fixture->model);
-    fixture->scan = 0;
-    while (hash_next(hash, &cursor, &field, &value))
-        visit(fixture, field, value);
-    member_model_expect_no_more(fixture->model);
-    for (size_t i = 0; i < fixture->model->size; i++) {
-        const struct model_member *member = &fixture->model->members[i];
-        assert_int_equal(hash_deadline_ms(hash, member->word),
-                         has_deadline(member) ? member->deadline_ms : HASH_NO_DEADLINE);
-    }
-    if (hash_listpack(hash)->bytes != NULL)
-        assert_true(hash_length(hash) <= fixture->settings.limits.hash_entries_max);
-}
-
-static void compare_copy(struct fixture *fixture)
-{
-    struct hash *copy = value_kind(TYPE_HASH)->copy(fixture->hash);
-    assert_non_null(copy);
-    compare(fixture, copy);
-    value_steps_free(TYPE_HASH, copy);
-    compare(fixture, fixture->hash);
-}
-
-static void add_one(struct fixture *fixture, struct model_member *member)
+static void add_one(struct model_run *run, struct model_member *member)
 {
     bool keeps = draw(2) == 0;
-    member->value = member_model_draw(fixture->model)->word;
-    assert_int_equal(
-        hash_set(fixture->hash, &fixture->settings, member->word, member->value, keeps),
-        member->is_there ? HASH_CHANGED : HASH_ADDED);
+    member->value = member_model_draw(run->model)->word;
+    assert_int_equal(hash_set(run->value, &run->settings, member->word, member->value, keeps),
+                     member->is_there ? HASH_CHANGED : HASH_ADDED);
     if (!keeps || !member->is_there)
-        model_deadline(fixture, member, HASH_NO_DEADLINE);
-    member_model_set(fixture->model, member, true);
+        model_deadline(run, member, HASH_NO_DEADLINE);
+    member_model_set(run->model, member, true);
+    change_deadline(run);
 }
 
-static void change(struct fixture *fixture)
+static void remove_one(struct model_run *run, struct model_member *member)
 {
-    struct model_member *member = member_model_draw(fixture->model);
-    if (draw(100) < fixture->growth) {
-        add_one(fixture, member);
-    } else {
-        model_deadline(fixture, member, HASH_NO_DEADLINE);
-        assert_int_equal(hash_remove(fixture->hash, member->word), member->is_there);
-        member_model_set(fixture->model, member, false);
-    }
-    member = member_model_draw(fixture->model);
-    if (member->is_there && draw(4) == 0) {
-        int64_t deadline_ms = draw(3) == 0 ? HASH_NO_DEADLINE : (int64_t)draw(300);
-        assert_true(
-            hash_set_deadline(fixture->hash, &fixture->settings, member->word, deadline_ms));
-        model_deadline(fixture, member, deadline_ms);
-    }
-    assert_int_equal(hash_length(fixture->hash), fixture->model->count);
-    assert_int_equal(hash_count_with_deadline(fixture->hash), fixture->deadlines);
+    model_deadline(run, member, HASH_NO_DEADLINE);
+    assert_int_equal(hash_remove(run->value, member->word), member->is_there);
+    member_model_set(run->model, member, false);
+    change_deadline(run);
 }
 
-static void look_at_deadlines(const struct fixture *fixture)
+static void look_at_deadlines(const struct model_run *run)
 {
     char scratch[NUMBER_INTEGER_TEXT_MAX];
     const struct model_member *first = NULL;
     struct slice field;
-    for (size_t i = 0; i < fixture->model->size; i++) {
-        const struct model_member *member = &fixture->model->members[i];
+    for (size_t i = 0; i < run->model->size; i++) {
+        const struct model_member *member = &run->model->members[i];
         if (has_deadline(member) && (first == NULL || member->deadline_ms < first->deadline_ms))
             first = member;
     }
     if (first == NULL) {
-        assert_int_equal(hash_next_deadline_ms(fixture->hash), HASH_NO_DEADLINE);
-        assert_false(hash_first_due(fixture->hash, INT64_MAX, scratch, &field));
+        assert_int_equal(hash_next_deadline_ms(run->value), HASH_NO_DEADLINE);
+        assert_false(hash_first_due(run->value, INT64_MAX, scratch, &field));
         return;
     }
-    assert_int_equal(hash_next_deadline_ms(fixture->hash), first->deadline_ms);
-    assert_false(hash_first_due(fixture->hash, first->deadline_ms - 1, scratch, &field));
-    assert_true(hash_first_due(fixture->hash, first->deadline_ms, scratch, &field));
+    assert_int_equal(hash_next_deadline_ms(run->value), first->deadline_ms);
+    assert_false(hash_first_due(run->value, first->deadline_ms - 1, scratch, &field));
+    assert_true(hash_first_due(run->value, first->deadline_ms, scratch, &field));
     assert_true(slice_equals(field, first->word));
 }
 
-static void look(struct fixture *fixture)
+static void look(struct model_run *run, const struct model_member *member)
 {
-    const struct model_member *member = member_model_draw(fixture->model);
     char scratch[2][NUMBER_INTEGER_TEXT_MAX];
     struct slice field, value;
-    value_steps_fetch(TYPE_HASH, fixture->hash, member->word);
-    assert_int_equal(hash_get(fixture->hash, member->word, scratch[0], &value), member->is_there);
-    if (member->is_there) {
-        assert_true(slice_equals(value, member->value));
-        assert_int_equal(hash_deadline_ms(fixture->hash, member->word), member->deadline_ms);
-    }
-    if (hash_pick(fixture->hash, draw_bits(), scratch, &field, &value)) {
-        member = member_model_find(fixture->model, field);
+    assert_int_equal(hash_length(run->value), run->model->count);
+    value_steps_fetch(TYPE_HASH, run->value, member->word);
+    assert_int_equal(hash_get(run->value, member->word, scratch[0], &value), member->is_there);
+    assert_true(!member->is_there || slice_equals(value, member->value));
+    assert_int_equal(hash_deadline_ms(run->value, member->word),
+                     has_deadline(member) ? member->deadline_ms : HASH_NO_DEADLINE);
+    if (hash_pick(run->value, draw_bits(), scratch, &field, &value)) {
+        member = member_model_find(run->model, field);
         assert_true(member->is_there && slice_equals(value, member->value));
     }
     if (draw(32) == 0)
-        look_at_deadlines(fixture);
+        look_at_deadlines(run);
+}
+
+static void visit(void *context, struct slice field, struct slice value)
+{
+    struct model_run *run = context;
+    const struct model_member *member = member_model_visit(run->model, field);
+    assert_true(slice_equals(value, member->value));
+}
+
+static void compare(struct model_run *run, const void *value)
+{
+    struct hash_cursor cursor = {0};
+    struct slice field, text;
+    hash_check(value);
+    assert_int_equal(hash_kind.length(value), run->model->count);
+    assert_int_equal(hash_count_with_deadline(value), ((struct fixture *)run)->deadlines);
+    while (hash_next(value, &cursor, &field, &text)) {
+        const struct model_member *member = member_model_find(run->model, field);
+        visit(run, field, text);
+        assert_int_equal(hash_deadline_ms(value, field), member->deadline_ms);
+    }
+    assert_true(hash_listpack(value)->bytes == NULL ||
+                hash_length(value) <= run->settings.limits.hash_entries_max);
 }
 
 /* Small ones are visited as a whole, tables a page at a time. */
-static void scan_on(struct fixture *fixture)
+static uint64_t scan(struct model_run *run, uint64_t cursor)
 {
-    if (fixture->scan == 0)
-        member_model_watch(fixture->model);
-    fixture->scan = hash_scan(fixture->hash, fixture->scan, visit, fixture);
-    assert_true(hash_listpack(fixture->hash)->bytes == NULL || fixture->scan == 0);
-    if (fixture->scan == 0)
-        member_model_expect_visits(fixture->model);
+    cursor = hash_scan(run->value, cursor, visit, run);
+    assert_true(cursor == 0 || hash_listpack(run->value)->bytes == NULL);
+    return cursor;
 }
 
 static void random_changes_leave_what_a_plain_model_has(void **state)
 {
     (void)state;
-    draw_begin();
-    struct fixture fixture = {.model = member_model_create(POOL)};
-    for (int round = 0; round < ROUNDS; round++) {
-        member_model_clear(fixture.model, round % 3 == 0 ? 20 : round % 3 == 1 ? 300 : POOL);
-        fixture.hash = hash_create();
-        fixture.settings = value_steps_draw_settings();
-        fixture.deadlines = 0;
-        fixture.growth = 90;
-        fixture.scan = 0;
-        for (int i = 0; i < OPERATIONS; i++) {
-            if (draw(OPERATIONS / 4) == 0)
-                fixture.growth = draw(2) == 0 ? 90 : 10;
-            change(&fixture);
-            look(&fixture);
-            if (draw(16) == 0)
-                scan_on(&fixture);
-            if (draw(OPERATIONS / 4) == 0)
-                compare_copy(&fixture);
-        }
-        compare_copy(&fixture);
-        value_steps_free(TYPE_HASH, fixture.hash);
-    }
-    member_model_destroy(fixture.model);
+    struct fixture fixture = {.run = {.pool = 2000,
+                                      .rounds = 54,
+                                      .operations = 2000,
+                                      .create = create,
+                                      .add = add_one,
+                                      .remove = remove_one,
+                                      .look = look,
+                                      .compare = compare,
+                                      .scan = scan,
+                                      .copy = hash_kind.copy,
+                                      .free = free_hash}};
+    model_run(&fixture.run);
 }
 
 int main(void)

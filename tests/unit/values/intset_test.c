@@ -3,11 +3,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 
 #include <cmocka.h>
 
 #include "support/draw.h"
+#include "support/exact_copy.h"
 #include "values/intset.h"
 
 #define OPERATIONS 100000
@@ -24,15 +24,11 @@ static void add(struct intset *set, int64_t value)
     assert_true(intset_is_valid(bytes_of(set)));
 }
 
-/* Whether the bytes, in a block that ends where they end, are taken. */
 static bool is_valid(const char *bytes, size_t length)
 {
-    char *block = malloc(length);
-    assert_true(block != NULL || length == 0);
-    if (length > 0)
-        memcpy(block, bytes, length);
-    bool valid = intset_is_valid(slice_of(block, length));
-    free(block);
+    struct slice copy = exact_copy(slice_of(bytes, length));
+    bool valid = intset_is_valid(copy);
+    exact_copy_free(copy);
     return valid;
 }
 

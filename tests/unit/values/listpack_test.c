@@ -10,6 +10,7 @@
 
 #include "base/number.h"
 #include "support/draw.h"
+#include "support/exact_copy.h"
 #include "values/listpack.h"
 
 #define OPERATIONS 100000
@@ -20,15 +21,11 @@ static struct slice bytes_of(const struct listpack *pack)
     return slice_of((const char *)pack->bytes, listpack_size(pack));
 }
 
-/* In a block that ends where they end, so that a watched build sees who reads behind it. */
 static bool is_valid(const unsigned char *bytes, size_t length)
 {
-    char *block = malloc(length);
-    assert_true(block != NULL || length == 0);
-    if (length > 0)
-        memcpy(block, bytes, length);
-    bool valid = listpack_is_valid(slice_of(block, length));
-    free(block);
+    struct slice copy = exact_copy(slice_of((const char *)bytes, length));
+    bool valid = listpack_is_valid(copy);
+    exact_copy_free(copy);
     return valid;
 }
 
@@ -301,25 +298,22 @@ static void a_corrupt_byte_is_refused_or_does_no_harm(void **state)
 
 struct fixture {
     struct listpack pack;
-    struct slice texts[MODEL_MAX]; /* blocks of their own */
+    struct slice texts[MODEL_MAX]; /* exact copies */
     size_t count;
 };
 
 static void model_put(struct fixture *fixture, size_t index, struct slice text)
 {
-    char *block = malloc(text.length + 1);
-    assert_non_null(block);
-    memcpy(block, text.data, text.length);
     memmove(fixture->texts + index + 1, fixture->texts + index,
             (fixture->count - index) * sizeof text);
-    fixture->texts[index] = slice_of(block, text.length);
+    fixture->texts[index] = exact_copy(text);
     fixture->count++;
 }
 
 static void model_remove(struct fixture *fixture, size_t index, size_t count)
 {
     for (; count > 0 && index < fixture->count; count--) {
-        free((char *)(uintptr_t)fixture->texts[index].data);
+        exact_copy_free(fixture->texts[index]);
         fixture->count--;
         memmove(fixture->texts + index, fixture->texts + index + 1,
                 (fixture->count - index) * sizeof fixture->texts[0]);

@@ -5,17 +5,14 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
 #include "support/draw.h"
+#include "support/model_run.h"
 #include "support/order_model.h"
 #include "values/ordered_tree.h"
-
-#define POOL 3000
-#define PAIRS_MAX 8000
-#define ROUNDS 16
-#define OPERATIONS 8000 /* of a round */
 
 static void free_in_steps(struct ordered_tree *tree)
 {
@@ -175,11 +172,47 @@ static void a_tree_in_order_is_packed_tightly(void **state)
 /* --- the model --- */
 
 struct fixture {
-    struct ordered_tree tree;
-    struct member_model *members;
+    struct model_run run;
     struct order_model order;
-    uint64_t growth; /* of 100 changes so many insert */
 };
+
+static void *create(struct model_run *run)
+{
+    struct ordered_tree *tree = malloc(sizeof *tree);
+    assert_non_null(tree);
+    ordered_tree_init(tree);
+    ((struct fixture *)run)->order.count = 0;
+    return tree;
+}
+
+static void free_tree(void *value)
+{
+    free_in_steps(value);
+    free(value);
+}
+
+/* A pair, that is: a member may be there with many scores. */
+static void add(struct model_run *run, struct model_member *member)
+{
+    struct order_model *order = &((struct fixture *)run)->order;
+    struct order_pair pair = {order_model_draw_score(), member};
+    if (order->count == order->size_max || order_model_has(order, pair))
+        return;
+    insert(run->value, pair.score, member->word);
+    order_model_insert(order, pair);
+}
+
+static void remove_one(struct model_run *run, struct model_member *member)
+{
+    struct order_model *order = &((struct fixture *)run)->order;
+    (void)member;
+    if (order->count == 0)
+        return;
+    size_t rank = (size_t)draw(order->count);
+    struct order_pair pair = order->pairs[rank];
+    ordered_tree_remove(run->value, pair.score, pair.member->word);
+    order_model_remove(order, rank);
+}
 
 static void expect_pair(const struct ordered_cursor *cursor, const struct order_pair *pair)
 {
@@ -189,56 +222,42 @@ static void expect_pair(const struct ordered_cursor *cursor, const struct order_
     assert_true(score == pair->score && signbit(score) == signbit(pair->score));
 }
 
-static void change(struct fixture *fixture)
+static void look(struct model_run *run, const struct model_member *member)
 {
-    struct order_model *order = &fixture->order;
-    struct order_pair pair = {order_model_draw_score(), member_model_draw(fixture->members)};
-    bool inserts = draw(100) < fixture->growth;
-    if (inserts && order->count < PAIRS_MAX && !order_model_has(order, pair)) {
-        insert(&fixture->tree, pair.score, pair.member->word);
-        order_model_insert(order, pair);
-    } else if (!inserts && order->count > 0) {
-        size_t rank = (size_t)draw(order->count);
-        pair = order->pairs[rank];
-        ordered_tree_remove(&fixture->tree, pair.score, pair.member->word);
-        order_model_remove(order, rank);
-    }
-    assert_int_equal(fixture->tree.count, order->count);
-}
-
-static void look(struct fixture *fixture)
-{
-    struct order_model *order = &fixture->order;
+    const struct order_model *order = &((struct fixture *)run)->order;
+    const struct ordered_tree *tree = run->value;
     size_t rank = (size_t)draw(order->count + 1);
-    struct ordered_cursor cursor = ordered_tree_seek(&fixture->tree, rank);
+    struct ordered_cursor cursor = ordered_tree_seek(tree, rank);
+    assert_int_equal(tree->count, order->count);
     assert_int_equal(cursor.leaf == NULL, rank == order->count);
     if (cursor.leaf != NULL) {
-        struct order_pair *pair = &order->pairs[rank];
+        const struct order_pair *pair = &order->pairs[rank];
         struct ordered_bound bound = {
             .members_count = true, .score = pair->score, .member = pair->member->word};
         expect_pair(&cursor, pair);
-        assert_int_equal(ordered_tree_count_before(&fixture->tree, &bound), rank);
+        assert_int_equal(ordered_tree_count_before(tree, &bound), rank);
         bound.after = true;
-        assert_int_equal(ordered_tree_count_before(&fixture->tree, &bound), rank + 1);
+        assert_int_equal(ordered_tree_count_before(tree, &bound), rank + 1);
     }
     if (draw(8) == 0) {
-        struct ordered_bound bound = order_model_draw_bound(fixture->members);
-        assert_int_equal(ordered_tree_count_before(&fixture->tree, &bound),
+        struct ordered_bound bound = order_model_draw_bound(member->word);
+        assert_int_equal(ordered_tree_count_before(tree, &bound),
                          order_model_count_before(order, &bound));
     }
 }
 
-static void compare(struct fixture *fixture)
+static void compare(struct model_run *run, const void *value)
 {
-    const struct order_model *order = &fixture->order;
-    ordered_tree_check(&fixture->tree);
-    struct ordered_cursor cursor = ordered_tree_seek(&fixture->tree, 0);
+    const struct order_model *order = &((struct fixture *)run)->order;
+    const struct ordered_tree *tree = value;
+    ordered_tree_check(tree);
+    struct ordered_cursor cursor = ordered_tree_seek(tree, 0);
     for (size_t i = 0; i < order->count; i++, ordered_cursor_next(&cursor))
         expect_pair(&cursor, &order->pairs[i]);
     assert_null(cursor.leaf);
     if (order->count == 0)
         return;
-    cursor = ordered_tree_seek(&fixture->tree, order->count - 1);
+    cursor = ordered_tree_seek(tree, order->count - 1);
     for (size_t i = order->count; i > 0; i--, ordered_cursor_previous(&cursor))
         expect_pair(&cursor, &order->pairs[i - 1]);
     assert_null(cursor.leaf);
@@ -247,26 +266,18 @@ static void compare(struct fixture *fixture)
 static void random_changes_leave_what_a_sorted_array_has(void **state)
 {
     (void)state;
-    draw_begin();
-    struct fixture fixture = {.members = member_model_create(POOL)};
-    for (int round = 0; round < ROUNDS; round++) {
-        member_model_clear(fixture.members, round % 2 == 0 ? 60 : POOL);
-        ordered_tree_init(&fixture.tree);
-        order_model_init(&fixture.order, PAIRS_MAX);
-        fixture.growth = 90;
-        for (int i = 0; i < OPERATIONS; i++) {
-            if (draw(OPERATIONS / 4) == 0)
-                fixture.growth = draw(2) == 0 ? 90 : 10;
-            change(&fixture);
-            look(&fixture);
-            if (draw(OPERATIONS / 4) == 0)
-                compare(&fixture);
-        }
-        compare(&fixture);
-        free_in_steps(&fixture.tree);
-        order_model_deinit(&fixture.order);
-    }
-    member_model_destroy(fixture.members);
+    struct fixture fixture = {.run = {.pool = 3000,
+                                      .rounds = 18,
+                                      .operations = 8000,
+                                      .create = create,
+                                      .add = add,
+                                      .remove = remove_one,
+                                      .look = look,
+                                      .compare = compare,
+                                      .free = free_tree}};
+    order_model_init(&fixture.order, 8000);
+    model_run(&fixture.run);
+    order_model_deinit(&fixture.order);
 }
 
 /* Scores do not count where all are equal. */
@@ -276,7 +287,7 @@ static void ranges_by_member_are_those_of_a_sorted_array(void **state)
     draw_begin();
     struct ordered_tree tree;
     struct order_model order;
-    struct member_model *members = member_model_create(POOL);
+    struct member_model *members = member_model_create(3000);
     ordered_tree_init(&tree);
     order_model_init(&order, members->size);
     for (size_t i = 0; i < members->size; i += 2) {
@@ -285,7 +296,7 @@ static void ranges_by_member_are_those_of_a_sorted_array(void **state)
         order_model_insert(&order, pair);
     }
     for (int i = 0; i < 2000; i++) {
-        struct ordered_bound bound = order_model_draw_bound(members);
+        struct ordered_bound bound = order_model_draw_bound(member_model_draw(members)->word);
         bound.by_member = true;
         assert_int_equal(ordered_tree_count_before(&tree, &bound),
                          order_model_count_before(&order, &bound));

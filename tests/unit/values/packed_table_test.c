@@ -3,17 +3,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
 #include "support/draw.h"
-#include "support/member_model.h"
+#include "support/model_run.h"
 #include "values/packed_table.h"
 #include "values/value_fetch.h"
-
-#define POOL 6000
-#define ROUNDS 24
-#define OPERATIONS 6000 /* of a round */
 
 static const struct hash_seed seed = {UINT64_C(0x0123456789abcdef), UINT64_C(0xfedcba9876543210)};
 
@@ -222,119 +219,104 @@ static void any_cursor_a_client_sends_ends_the_scan_in_bounds(void **state)
 /* --- the model --- */
 
 struct fixture {
-    struct packed_table table;
-    struct member_model *model;
-    bool valued;           /* or keys alone */
-    uint64_t scan, growth; /* cursor; of 100 changes so many add */
+    struct model_run run;
+    bool valued; /* or keys alone */
 };
 
-static void visit(void *context, const struct packed_element *element)
+static void *create(struct model_run *run)
 {
-    struct fixture *fixture = context;
-    struct model_member *member = member_model_visit(fixture->model, element->key);
-    assert_true(slice_equals(element->value, member->value));
+    struct packed_table *table = malloc(sizeof *table);
+    assert_non_null(table);
+    packed_table_init(table, &run->settings.seed);
+    ((struct fixture *)run)->valued = draw(2) == 0;
+    return table;
 }
 
-static void add_one(struct fixture *fixture, struct model_member *member)
+static void *copy(const void *value)
+{
+    struct packed_table *table = malloc(sizeof *table);
+    assert_non_null(table);
+    assert_true(packed_table_copy(value, table));
+    return table;
+}
+
+static void free_table(void *value)
+{
+    free_in_steps(value);
+    free(value);
+}
+
+static void add(struct model_run *run, struct model_member *member)
 {
     enum packed_result expected = member->is_there ? PACKED_REPLACED : PACKED_ADDED;
-    if (fixture->valued) {
-        member->value = member_model_draw(fixture->model)->word;
-        assert_int_equal(packed_table_set(&fixture->table, member->word, member->value), expected);
+    if (((struct fixture *)run)->valued) {
+        member->value = member_model_draw(run->model)->word;
+        assert_int_equal(packed_table_set(run->value, member->word, member->value), expected);
     } else {
-        assert_int_equal(packed_table_add(&fixture->table, member->word), expected);
+        assert_int_equal(packed_table_add(run->value, member->word), expected);
     }
-    member_model_set(fixture->model, member, true);
+    member_model_set(run->model, member, true);
 }
 
-static void change(struct fixture *fixture)
+static void remove_one(struct model_run *run, struct model_member *member)
 {
-    struct model_member *member = member_model_draw(fixture->model);
-    if (draw(100) < fixture->growth) {
-        add_one(fixture, member);
-    } else {
-        assert_int_equal(packed_table_remove(&fixture->table, member->word), member->is_there);
-        member_model_set(fixture->model, member, false);
-    }
-    assert_int_equal(fixture->table.count, fixture->model->count);
+    assert_int_equal(packed_table_remove(run->value, member->word), member->is_there);
+    member_model_set(run->model, member, false);
 }
 
-static void look(struct fixture *fixture)
+static void look(struct model_run *run, const struct model_member *member)
 {
-    struct model_member *member = member_model_draw(fixture->model);
+    const struct packed_table *table = run->value;
     struct packed_element element;
-    fetch(&fixture->table, member->word);
-    assert_int_equal(packed_table_has(&fixture->table, member->word), member->is_there);
+    assert_int_equal(table->count, run->model->count);
+    fetch(table, member->word);
+    assert_int_equal(packed_table_has(table, member->word), member->is_there);
     if (member->is_there)
-        holds(&fixture->table, member->word, member->value);
-    if (packed_table_pick(&fixture->table, draw_bits(), &element)) {
-        member = member_model_find(fixture->model, element.key);
+        holds(table, member->word, member->value);
+    if (packed_table_pick(table, draw_bits(), &element)) {
+        member = member_model_find(run->model, element.key);
         assert_true(member->is_there && slice_equals(element.value, member->value));
     }
 }
 
-/* One page; whoever stayed from the first to the last has been visited once then. */
-static void scan_on(struct fixture *fixture)
+static void visit(void *context, const struct packed_element *element)
 {
-    if (fixture->scan == 0)
-        member_model_watch(fixture->model);
-    fixture->scan = packed_table_scan(&fixture->table, fixture->scan, visit, fixture);
-    if (fixture->scan == 0)
-        member_model_expect_visits(fixture->model);
+    struct model_run *run = context;
+    const struct model_member *member = member_model_visit(run->model, element->key);
+    assert_true(slice_equals(element->value, member->value));
 }
 
-static void compare(struct fixture *fixture, const struct packed_table *table)
+static void compare(struct model_run *run, const void *value)
 {
+    const struct packed_table *table = value;
     struct packed_cursor cursor = {0};
     struct packed_element element;
     packed_table_check(table);
-    assert_int_equal(table->count, fixture->model->count);
-    member_model_watch(fixture->model);
-    fixture->scan = 0;
+    assert_int_equal(table->count, run->model->count);
     while (packed_table_next(table, &cursor, &element))
-        visit(fixture, &element);
-    member_model_expect_no_more(fixture->model);
+        visit(run, &element);
 }
 
-static void compare_copy(struct fixture *fixture)
+static uint64_t scan(struct model_run *run, uint64_t cursor)
 {
-    struct packed_table copy;
-    assert_true(packed_table_copy(&fixture->table, &copy));
-    compare(fixture, &copy);
-    free_in_steps(&copy);
-    compare(fixture, &fixture->table);
-}
-
-static void play_round(struct fixture *fixture)
-{
-    for (int i = 0; i < OPERATIONS; i++) {
-        if (draw(OPERATIONS / 4) == 0)
-            fixture->growth = draw(2) == 0 ? 90 : 10;
-        change(fixture);
-        look(fixture);
-        if (draw(16) == 0)
-            scan_on(fixture);
-        if (draw(OPERATIONS / 4) == 0)
-            compare_copy(fixture);
-    }
+    return packed_table_scan(run->value, cursor, visit, run);
 }
 
 static void random_changes_leave_what_a_plain_model_has(void **state)
 {
     (void)state;
-    draw_begin();
-    struct fixture fixture = {.model = member_model_create(POOL)};
-    for (int round = 0; round < ROUNDS; round++) {
-        member_model_clear(fixture.model, round % 3 == 0 ? 40 : round % 3 == 1 ? 500 : POOL);
-        fixture.table = new_table();
-        fixture.valued = round % 2 == 0;
-        fixture.growth = 90;
-        fixture.scan = 0;
-        play_round(&fixture);
-        compare_copy(&fixture);
-        free_in_steps(&fixture.table);
-    }
-    member_model_destroy(fixture.model);
+    struct fixture fixture = {.run = {.pool = 6000,
+                                      .rounds = 24,
+                                      .operations = 6000,
+                                      .create = create,
+                                      .add = add,
+                                      .remove = remove_one,
+                                      .look = look,
+                                      .compare = compare,
+                                      .scan = scan,
+                                      .copy = copy,
+                                      .free = free_table}};
+    model_run(&fixture.run);
 }
 
 int main(void)

@@ -8,13 +8,9 @@
 #include <cmocka.h>
 
 #include "support/draw.h"
-#include "support/member_model.h"
+#include "support/model_run.h"
 #include "support/value_steps.h"
 #include "values/set.h"
-
-#define POOL 3000
-#define ROUNDS 60
-#define OPERATIONS 2000 /* of a round */
 
 static const struct value_settings small = {
     .limits = {.set_integers_max = 4, .set_entries_max = 6, .set_value_max = 8}};
@@ -199,127 +195,108 @@ static void picks_are_even_in_small_forms(void **state)
 
 /* --- the model --- */
 
-struct fixture {
-    struct set *set;
-    struct value_settings settings;
-    struct member_model *model;
-    uint64_t scan, growth; /* cursor; of 100 changes so many add */
-};
+static void *create(struct model_run *run)
+{
+    (void)run;
+    return set_create();
+}
+
+static void free_set(void *value)
+{
+    value_steps_free(TYPE_SET, value);
+}
+
+static void add_one(struct model_run *run, struct model_member *member)
+{
+    assert_int_equal(set_add(run->value, &run->settings, member->word),
+                     member->is_there ? SET_THERE : SET_ADDED);
+    member_model_set(run->model, member, true);
+}
+
+static void remove_one(struct model_run *run, struct model_member *member)
+{
+    assert_int_equal(set_remove(run->value, member->word), member->is_there);
+    member_model_set(run->model, member, false);
+}
+
+static bool is_small(const struct set *set)
+{
+    return set_intset(set)->bytes != NULL || set_listpack(set)->bytes != NULL;
+}
+
+static void look(struct model_run *run, const struct model_member *member)
+{
+    const struct set *set = run->value;
+    char scratch[NUMBER_INTEGER_TEXT_MAX];
+    struct slice picked;
+    assert_int_equal(set_length(set), run->model->count);
+    value_steps_fetch(TYPE_SET, set, member->word);
+    assert_int_equal(set_has(set, member->word), member->is_there);
+    if (set_pick(set, draw_bits(), scratch, &picked))
+        assert_true(member_model_find(run->model, picked)->is_there);
+    else
+        assert_true(!is_small(set) || run->model->count == 0);
+}
 
 static void visit(void *context, struct slice member)
 {
-    struct fixture *fixture = context;
-    (void)member_model_visit(fixture->model, member);
+    struct model_run *run = context;
+    (void)member_model_visit(run->model, member);
 }
 
 /* The form is one that the limits allow. */
-static void expect_form(const struct fixture *fixture, const struct set *set)
+static void expect_form(const struct set *set, const struct model_run *run)
 {
-    const struct value_limits *limits = &fixture->settings.limits;
-    uint64_t entries_max = set_intset(set)->bytes != NULL     ? limits->set_integers_max
-                           : set_listpack(set)->bytes != NULL ? limits->set_entries_max
-                                                              : UINT64_MAX;
-    assert_true(set_length(set) <= entries_max);
-    for (size_t i = 0; i < fixture->model->size; i++) {
-        const struct model_member *member = &fixture->model->members[i];
+    const struct value_limits *limits = &run->settings.limits;
+    bool is_intset = set_intset(set)->bytes != NULL;
+    if (!is_small(set))
+        return;
+    assert_true(set_length(set) <=
+                (is_intset ? limits->set_integers_max : limits->set_entries_max));
+    for (size_t i = 0; i < run->model->size; i++) {
+        const struct model_member *member = &run->model->members[i];
         int64_t integer;
-        if (!member->is_there)
-            continue;
-        if (set_intset(set)->bytes != NULL)
+        if (member->is_there && is_intset)
             assert_true(number_parse_int64(member->word, &integer));
-        else if (set_listpack(set)->bytes != NULL)
+        else if (member->is_there)
             assert_true(member->word.length <= limits->set_value_max);
     }
 }
 
-static void compare(struct fixture *fixture, const struct set *set)
+static void compare(struct model_run *run, const void *value)
 {
     struct set_cursor cursor = {0};
     struct slice member;
-    set_check(set);
-    expect_form(fixture, set);
-    assert_int_equal(value_kind(TYPE_SET)->length(set), fixture->model->count);
-    member_model_watch(fixture->model);
-    fixture->scan = 0;
-    while (set_next(set, &cursor, &member))
-        visit(fixture, member);
-    member_model_expect_no_more(fixture->model);
-}
-
-static void compare_copy(struct fixture *fixture)
-{
-    struct set *copy = value_kind(TYPE_SET)->copy(fixture->set);
-    assert_non_null(copy);
-    compare(fixture, copy);
-    value_steps_free(TYPE_SET, copy);
-    compare(fixture, fixture->set);
-}
-
-static void change(struct fixture *fixture)
-{
-    struct model_member *member = member_model_draw(fixture->model);
-    if (draw(100) < fixture->growth) {
-        assert_int_equal(set_add(fixture->set, &fixture->settings, member->word),
-                         member->is_there ? SET_THERE : SET_ADDED);
-        member_model_set(fixture->model, member, true);
-    } else {
-        assert_int_equal(set_remove(fixture->set, member->word), member->is_there);
-        member_model_set(fixture->model, member, false);
-    }
-    assert_int_equal(set_length(fixture->set), fixture->model->count);
-}
-
-static void look(struct fixture *fixture)
-{
-    const struct model_member *member = member_model_draw(fixture->model);
-    char scratch[NUMBER_INTEGER_TEXT_MAX];
-    struct slice picked;
-    value_steps_fetch(TYPE_SET, fixture->set, member->word);
-    assert_int_equal(set_has(fixture->set, member->word), member->is_there);
-    if (set_pick(fixture->set, draw_bits(), scratch, &picked))
-        assert_true(member_model_find(fixture->model, picked)->is_there);
-    else
-        assert_true(set_listpack(fixture->set)->bytes == NULL || fixture->model->count == 0);
+    set_check(value);
+    expect_form(value, run);
+    assert_int_equal(set_kind.length(value), run->model->count);
+    while (set_next(value, &cursor, &member))
+        visit(run, member);
 }
 
 /* Small forms are visited as a whole, tables a page at a time. */
-static void scan_on(struct fixture *fixture)
+static uint64_t scan(struct model_run *run, uint64_t cursor)
 {
-    bool is_small =
-        set_intset(fixture->set)->bytes != NULL || set_listpack(fixture->set)->bytes != NULL;
-    if (fixture->scan == 0)
-        member_model_watch(fixture->model);
-    fixture->scan = set_scan(fixture->set, fixture->scan, visit, fixture);
-    assert_true(!is_small || fixture->scan == 0);
-    if (fixture->scan == 0)
-        member_model_expect_visits(fixture->model);
+    cursor = set_scan(run->value, cursor, visit, run);
+    assert_true(cursor == 0 || !is_small(run->value));
+    return cursor;
 }
 
 static void random_changes_leave_what_a_plain_model_has(void **state)
 {
     (void)state;
-    draw_begin();
-    struct fixture fixture = {.model = member_model_create(POOL)};
-    for (int round = 0; round < ROUNDS; round++) {
-        member_model_clear(fixture.model, round % 3 == 0 ? 20 : round % 3 == 1 ? 300 : POOL);
-        fixture.set = set_create();
-        fixture.settings = value_steps_draw_settings();
-        fixture.growth = 90;
-        fixture.scan = 0;
-        for (int i = 0; i < OPERATIONS; i++) {
-            if (draw(OPERATIONS / 4) == 0)
-                fixture.growth = draw(2) == 0 ? 90 : 10;
-            change(&fixture);
-            look(&fixture);
-            if (draw(16) == 0)
-                scan_on(&fixture);
-            if (draw(OPERATIONS / 4) == 0)
-                compare_copy(&fixture);
-        }
-        compare_copy(&fixture);
-        value_steps_free(TYPE_SET, fixture.set);
-    }
-    member_model_destroy(fixture.model);
+    struct model_run run = {.pool = 3000,
+                            .rounds = 60,
+                            .operations = 2000,
+                            .create = create,
+                            .add = add_one,
+                            .remove = remove_one,
+                            .look = look,
+                            .compare = compare,
+                            .scan = scan,
+                            .copy = set_kind.copy,
+                            .free = free_set};
+    model_run(&run);
 }
 
 int main(void)

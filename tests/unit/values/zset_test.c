@@ -9,13 +9,10 @@
 #include <cmocka.h>
 
 #include "support/draw.h"
+#include "support/model_run.h"
 #include "support/order_model.h"
 #include "support/value_steps.h"
 #include "values/zset.h"
-
-#define POOL 2000
-#define ROUNDS 54
-#define OPERATIONS 2000 /* of a round */
 
 static const struct value_settings small = {.limits = {.zset_entries_max = 4, .zset_value_max = 8}};
 static const struct value_settings none = {.limits = {.zset_entries_max = 0}};
@@ -277,17 +274,19 @@ static void a_member_that_is_a_number_kept_as_text_is_not_there_twice(void **sta
 /* --- the model --- */
 
 struct fixture {
-    struct zset *zset;
-    struct value_settings settings;
-    struct member_model *members;
+    struct model_run run;
     struct order_model order;
-    uint64_t scan, growth; /* cursor; of 100 changes so many add */
 };
 
-static void visit(void *context, struct slice member, double score)
+static void *create(struct model_run *run)
 {
-    struct fixture *fixture = context;
-    assert_true(member_model_visit(fixture->members, member)->score == score);
+    ((struct fixture *)run)->order.count = 0;
+    return zset_create();
+}
+
+static void free_zset(void *value)
+{
+    value_steps_free(TYPE_ZSET, value);
 }
 
 static struct order_pair pair_of(const struct model_member *member)
@@ -295,71 +294,71 @@ static struct order_pair pair_of(const struct model_member *member)
     return (struct order_pair){member->score, member};
 }
 
-static void model_take_out(struct fixture *fixture, struct model_member *member)
+static void model_set(struct model_run *run, struct model_member *member, bool is_there,
+                      double score)
 {
+    struct order_model *order = &((struct fixture *)run)->order;
     if (member->is_there)
-        order_model_remove(&fixture->order, order_model_rank(&fixture->order, pair_of(member)));
+        order_model_remove(order, order_model_rank(order, pair_of(member)));
+    member->score = score;
+    member_model_set(run->model, member, is_there);
+    if (is_there)
+        order_model_insert(order, pair_of(member));
 }
 
-static void add_one(struct fixture *fixture, struct model_member *member)
+static void add_one(struct model_run *run, struct model_member *member)
 {
     double score = order_model_draw_score();
     enum zset_result expected = !member->is_there        ? ZSET_ADDED
                                 : member->score == score ? ZSET_SAME
                                                          : ZSET_CHANGED;
-    assert_int_equal(zset_set(fixture->zset, &fixture->settings, member->word, score), expected);
-    model_take_out(fixture, member);
-    member->score = score;
-    member_model_set(fixture->members, member, true);
-    order_model_insert(&fixture->order, pair_of(member));
+    assert_int_equal(zset_set(run->value, &run->settings, member->word, score), expected);
+    model_set(run, member, true, score);
 }
 
-static void remove_range(struct fixture *fixture)
+static void remove_range(struct model_run *run)
 {
-    size_t rank = (size_t)draw(fixture->order.count + 1), count = (size_t)draw(20);
-    zset_remove_range(fixture->zset, rank, count);
-    for (; count > 0 && rank < fixture->order.count; count--) {
-        const struct model_member *member = fixture->order.pairs[rank].member;
-        order_model_remove(&fixture->order, rank);
-        member_model_set(fixture->members, member_model_find(fixture->members, member->word),
-                         false);
+    struct order_model *order = &((struct fixture *)run)->order;
+    size_t rank = (size_t)draw(order->count + 1), count = (size_t)draw(20);
+    zset_remove_range(run->value, rank, count);
+    for (; count > 0 && rank < order->count; count--) {
+        struct slice word = order->pairs[rank].member->word;
+        model_set(run, member_model_find(run->model, word), false, 0);
     }
 }
 
-static void change(struct fixture *fixture)
+static void remove_one(struct model_run *run, struct model_member *member)
 {
-    struct model_member *member = member_model_draw(fixture->members);
-    if (draw(100) < fixture->growth) {
-        add_one(fixture, member);
-    } else if (draw(20) == 0) {
-        remove_range(fixture);
-    } else {
-        assert_int_equal(zset_remove(fixture->zset, member->word), member->is_there);
-        model_take_out(fixture, member);
-        member_model_set(fixture->members, member, false);
-    }
-    assert_int_equal(zset_length(fixture->zset), fixture->order.count);
-    assert_int_equal(fixture->members->count, fixture->order.count);
+    if (draw(20) == 0)
+        remove_range(run);
+    assert_int_equal(zset_remove(run->value, member->word), member->is_there);
+    model_set(run, member, false, 0);
 }
 
-static void look(struct fixture *fixture)
+static void look(struct model_run *run, const struct model_member *member)
 {
-    const struct model_member *member = member_model_draw(fixture->members);
+    const struct order_model *order = &((struct fixture *)run)->order;
     struct zset_cursor cursor;
     double score;
-    size_t rank = (size_t)draw(fixture->order.count + 1);
-    value_steps_fetch(TYPE_ZSET, fixture->zset, member->word);
-    assert_int_equal(zset_score(fixture->zset, member->word, &score), member->is_there);
+    size_t rank = (size_t)draw(order->count + 1);
+    assert_int_equal(zset_length(run->value), order->count);
+    value_steps_fetch(TYPE_ZSET, run->value, member->word);
+    assert_int_equal(zset_score(run->value, member->word, &score), member->is_there);
     assert_true(!member->is_there || score == member->score);
-    assert_int_equal(zset_seek(fixture->zset, rank, &cursor), rank < fixture->order.count);
-    if (rank < fixture->order.count)
-        expect_at(fixture->zset, rank, fixture->order.pairs[rank].member->word,
-                  fixture->order.pairs[rank].score);
+    assert_int_equal(zset_seek(run->value, rank, &cursor), rank < order->count);
+    if (rank < order->count)
+        expect_at(run->value, rank, order->pairs[rank].member->word, order->pairs[rank].score);
     if (draw(8) == 0) {
-        struct ordered_bound bound = order_model_draw_bound(fixture->members);
-        assert_int_equal(zset_count_before(fixture->zset, &bound),
-                         order_model_count_before(&fixture->order, &bound));
+        struct ordered_bound bound = order_model_draw_bound(member->word);
+        assert_int_equal(zset_count_before(run->value, &bound),
+                         order_model_count_before(order, &bound));
     }
+}
+
+static void visit(void *context, struct slice member, double score)
+{
+    struct model_run *run = context;
+    assert_true(member_model_visit(run->model, member)->score == score);
 }
 
 static void expect_pair(struct zset_cursor *cursor, const struct order_pair *pair)
@@ -369,78 +368,54 @@ static void expect_pair(struct zset_cursor *cursor, const struct order_pair *pai
     assert_true(score == pair->score);
 }
 
-static void compare(struct fixture *fixture, const struct zset *zset)
+static void compare(struct model_run *run, const void *value)
 {
-    const struct order_model *order = &fixture->order;
+    const struct order_model *order = &((struct fixture *)run)->order;
     struct zset_cursor cursor;
-    zset_check(zset);
-    assert_int_equal(value_kind(TYPE_ZSET)->length(zset), order->count);
-    bool more = zset_seek(zset, 0, &cursor);
+    zset_check(value);
+    assert_int_equal(zset_kind.length(value), order->count);
+    bool more = zset_seek(value, 0, &cursor);
     for (size_t i = 0; i < order->count; i++, more = zset_cursor_next(&cursor)) {
         assert_true(more);
         expect_pair(&cursor, &order->pairs[i]);
+        visit(run, order->pairs[i].member->word, order->pairs[i].score);
     }
     assert_false(more);
-    if (order->count == 0)
-        return;
-    more = zset_seek(zset, order->count - 1, &cursor);
+    more = order->count > 0 && zset_seek(value, order->count - 1, &cursor);
     for (size_t i = order->count; i > 0; i--, more = zset_cursor_previous(&cursor)) {
         assert_true(more);
         expect_pair(&cursor, &order->pairs[i - 1]);
     }
     assert_false(more);
-    if (zset_listpack(zset)->bytes != NULL)
-        assert_true(order->count <= fixture->settings.limits.zset_entries_max);
-}
-
-static void compare_copy(struct fixture *fixture)
-{
-    struct zset *copy = value_kind(TYPE_ZSET)->copy(fixture->zset);
-    assert_non_null(copy);
-    compare(fixture, copy);
-    value_steps_free(TYPE_ZSET, copy);
-    compare(fixture, fixture->zset);
+    assert_true(zset_listpack(value)->bytes == NULL ||
+                order->count <= run->settings.limits.zset_entries_max);
 }
 
 /* Small ones are visited as a whole, tables a page at a time. */
-static void scan_on(struct fixture *fixture)
+static uint64_t scan(struct model_run *run, uint64_t cursor)
 {
-    if (fixture->scan == 0)
-        member_model_watch(fixture->members);
-    fixture->scan = zset_scan(fixture->zset, fixture->scan, visit, fixture);
-    assert_true(zset_listpack(fixture->zset)->bytes == NULL || fixture->scan == 0);
-    if (fixture->scan == 0)
-        member_model_expect_visits(fixture->members);
+    cursor = zset_scan(run->value, cursor, visit, run);
+    assert_true(cursor == 0 || zset_listpack(run->value)->bytes == NULL);
+    return cursor;
 }
 
 static void random_changes_leave_what_a_sorted_array_has(void **state)
 {
     (void)state;
-    draw_begin();
-    struct fixture fixture = {.members = member_model_create(POOL)};
-    order_model_init(&fixture.order, POOL);
-    for (int round = 0; round < ROUNDS; round++) {
-        member_model_clear(fixture.members, round % 3 == 0 ? 20 : round % 3 == 1 ? 300 : POOL);
-        fixture.zset = zset_create();
-        fixture.settings = value_steps_draw_settings();
-        fixture.order.count = 0;
-        fixture.growth = 90;
-        fixture.scan = 0;
-        for (int i = 0; i < OPERATIONS; i++) {
-            if (draw(OPERATIONS / 4) == 0)
-                fixture.growth = draw(2) == 0 ? 90 : 10;
-            change(&fixture);
-            look(&fixture);
-            if (draw(16) == 0)
-                scan_on(&fixture);
-            if (draw(OPERATIONS / 4) == 0)
-                compare_copy(&fixture);
-        }
-        compare_copy(&fixture);
-        value_steps_free(TYPE_ZSET, fixture.zset);
-    }
+    struct fixture fixture = {.run = {.pool = 2000,
+                                      .rounds = 54,
+                                      .operations = 2000,
+                                      .create = create,
+                                      .add = add_one,
+                                      .remove = remove_one,
+                                      .look = look,
+                                      .compare = compare,
+                                      .scan = scan,
+                                      .copy = zset_kind.copy,
+                                      .free = free_zset}};
+    order_model_init(&fixture.order, 2000);
+    model_run(&fixture.run);
     order_model_deinit(&fixture.order);
-    member_model_destroy(fixture.members);
 }
 
 int main(void)
