@@ -15,18 +15,18 @@ static void compare(struct model_run *run, const void *value)
 {
     member_model_watch(run->model);
     run->cursor = 0; /* the scan's visits are forgotten */
-    run->compare(run, value);
+    run->functions.compare(run, value);
     member_model_expect_no_more(run->model);
 }
 
 /* The copy goes before it is seen whether it took anything of the original along. */
 static void compare_copy(struct model_run *run)
 {
-    if (run->copy != NULL) {
-        void *copy = run->copy(run->value);
+    if (run->functions.copy != NULL) {
+        void *copy = run->functions.copy(run->value);
         assert_non_null(copy);
         compare(run, copy);
-        run->free(copy);
+        run->functions.free(copy);
     }
     compare(run, run->value);
 }
@@ -36,7 +36,7 @@ static void scan_on(struct model_run *run)
 {
     if (run->cursor == 0)
         member_model_watch(run->model);
-    run->cursor = run->scan(run, run->cursor);
+    run->cursor = run->functions.scan(run, run->cursor);
     if (run->cursor == 0)
         member_model_expect_visits(run->model);
 }
@@ -49,11 +49,11 @@ static void play_round(struct model_run *run)
         if (draw(run->operations / COMPARES) == 0)
             run->growth = draw(2) == 0 ? 90 : 10;
         if (draw(100) < run->growth)
-            run->add(run, member_model_draw(run->model));
+            run->functions.add(run, member_model_draw(run->model));
         else
-            run->remove(run, member_model_draw(run->model));
-        run->look(run, member_model_draw(run->model));
-        if (run->scan != NULL && draw(SCAN_EVERY) == 0)
+            run->functions.remove(run, member_model_draw(run->model));
+        run->functions.look(run, member_model_draw(run->model));
+        if (run->functions.scan != NULL && draw(SCAN_EVERY) == 0)
             scan_on(run);
         if (draw(run->operations / COMPARES) == 0)
             compare_copy(run);
@@ -68,10 +68,10 @@ void model_run(struct model_run *run)
         const size_t ranges[] = {20, 300, run->pool};
         member_model_clear(run->model, ranges[round % 3]);
         run->settings = value_steps_draw_settings();
-        run->value = run->create(run);
+        run->value = run->functions.create(run);
         play_round(run);
         compare_copy(run);
-        run->free(run->value);
+        run->functions.free(run->value);
     }
     member_model_destroy(run->model);
 }

@@ -7,21 +7,27 @@
 #include "support/member_model.h"
 #include "values/value_settings.h"
 
-/* The test's own state follows: it embeds this as its first member. The functions compare what
- * the collection answers with what the model has, and keep that up to date. */
-struct model_run {
-    size_t pool;                 /* words */
-    unsigned rounds, operations; /* collections, and changes of each */
+struct model_run;
+
+/* They compare what the collection answers with what the model has, and keep that up to date. */
+struct model_functions {
     void *(*create)(struct model_run *run);
+    void (*free)(void *value); /* in steps */
+    void *(*copy)(const void *value);
     void (*add)(struct model_run *run, struct model_member *member);
     void (*remove)(struct model_run *run, struct model_member *member);
     void (*look)(struct model_run *run, const struct model_member *member);
+    uint64_t (*scan)(struct model_run *run, uint64_t cursor);
     /* Everything, forward and back; it visits every member. `value` may be a copy. */
     void (*compare)(struct model_run *run, const void *value);
-    /* NULL: such collections cannot do that. */
-    uint64_t (*scan)(struct model_run *run, uint64_t cursor);
-    void *(*copy)(const void *value);
-    void (*free)(void *value); /* in steps */
+};
+
+/* The test fills in the first four; its own state follows, if it embeds this as its first member.
+ */
+struct model_run {
+    size_t pool;                      /* words */
+    unsigned rounds, operations;      /* collections, and changes of each */
+    struct model_functions functions; /* copy, scan: NULL if such collections cannot do it */
 
     struct member_model *model;
     struct value_settings settings; /* drawn for each collection */

@@ -266,15 +266,11 @@ static void compare(struct model_run *run, const void *value)
 static void random_changes_leave_what_a_sorted_array_has(void **state)
 {
     (void)state;
-    struct fixture fixture = {.run = {.pool = 3000,
-                                      .rounds = 18,
-                                      .operations = 8000,
-                                      .create = create,
-                                      .add = add,
-                                      .remove = remove_one,
-                                      .look = look,
-                                      .compare = compare,
-                                      .free = free_tree}};
+    struct fixture fixture = {
+        .run = {.pool = 3000,
+                .rounds = 18,
+                .operations = 8000,
+                .functions = {create, free_tree, NULL, add, remove_one, look, NULL, compare}}};
     order_model_init(&fixture.order, 8000);
     model_run(&fixture.run);
     order_model_deinit(&fixture.order);
