@@ -354,6 +354,11 @@ static void visit(void *context, struct slice member, double score)
     assert_true(member_model_visit(run->model, member)->score == score);
 }
 
+static uint64_t scan(struct model_run *run, uint64_t cursor)
+{
+    return zset_scan(run->value, cursor, visit, run);
+}
+
 static void expect_pair(struct zset_cursor *cursor, const struct order_pair *pair)
 {
     double score;
@@ -382,11 +387,6 @@ static void compare(struct model_run *run, const void *value)
     assert_false(more);
     assert_true(zset_listpack(value)->bytes == NULL ||
                 order->count <= run->settings.limits.zset_entries_max);
-}
-
-static uint64_t scan(struct model_run *run, uint64_t cursor)
-{
-    return zset_scan(run->value, cursor, visit, run);
 }
 
 static void random_changes_leave_what_a_sorted_array_has(void **state)
