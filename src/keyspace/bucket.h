@@ -8,10 +8,8 @@
 #define HOLDFAST_KEYSPACE_BUCKET_H
 
 #include <stdint.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
+#include "base/tag_match.h"
 #include "keyspace/entry_reference.h"
 
 #define BUCKET_SIZE 64 /* bytes: a cache line */
@@ -38,16 +36,7 @@ static inline uint8_t bucket_tag(uint64_t hash)
 /* A bit for every slot that has this tag (0: every free slot). */
 static inline unsigned bucket_match(const struct bucket *bucket, uint8_t tag)
 {
-#ifdef __SSE2__
-    __m128i line = _mm_loadu_si128((const __m128i *)(const void *)bucket->tags);
-    __m128i equal = _mm_cmpeq_epi8(line, _mm_set1_epi8((char)tag));
-    return (unsigned)_mm_movemask_epi8(equal) & ((1U << BUCKET_SLOTS) - 1);
-#else
-    unsigned match = 0;
-    for (unsigned slot = 0; slot < BUCKET_SLOTS; slot++)
-        match |= (unsigned)(bucket->tags[slot] == tag) << slot;
-    return match;
-#endif
+    return tag_match(bucket->tags, tag) & ((1U << BUCKET_SLOTS) - 1);
 }
 
 /* A bit for every slot that is taken. */

@@ -332,6 +332,16 @@ static bool is_full(const struct ordered_node *node, size_t size)
     return node->count == ITEMS_MAX || (node_used(node) + size > BYTES_MAX && node->count >= 4);
 }
 
+/* As many bytes before as behind, so that no half is full again: the path knows of one split. */
+static unsigned node_middle(const struct ordered_node *node)
+{
+    unsigned middle = 0;
+    size_t bytes = 0, half = node_used(node) / 2;
+    while (middle + 1u < node->count && bytes < half)
+        bytes += item_get(node, middle++).size;
+    return middle;
+}
+
 /* The items from `middle` on go to a new node behind this one, with room for `room` bytes more. */
 static struct ordered_node *node_cut(struct ordered_tree *tree, struct ordered_node *node,
                                      unsigned middle, size_t room)
@@ -398,10 +408,11 @@ static void split_and_insert(struct ordered_tree *tree, struct path *path, unsig
     }
     /* Who appends in order leaves full nodes behind. */
     bool appends = index == node->count && node->next == NULL;
-    unsigned middle = appends ? node->count : node->count / 2u;
+    unsigned middle = appends ? node->count : node_middle(node);
     bool goes_right = appends || index > middle;
-    struct ordered_node *right =
-        node_cut(tree, node, middle, goes_right ? item_size(item->score, item->member) : 0);
+    size_t size = item_size(item->score, item->member);
+    struct ordered_node *right = node_cut(tree, node, middle, goes_right ? size : 0);
+    ASSERT(goes_right || !is_full(node, size));
     if (goes_right)
         node_put(right, index - middle, item);
     else

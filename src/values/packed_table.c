@@ -1,24 +1,21 @@
 #include "values/packed_table.h"
 
 #include <string.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 #include "base/assertion.h"
 #include "base/memory.h"
 #include "base/prefetch.h"
+#include "base/tag_match.h"
 #include "values/value_fetch.h"
 #include "values/value_walk.h"
 
-#define SLOTS_MAX 64   /* elements of a page */
-#define SLOTS_STEP 16  /* tags are compared so many at a time */
+#define SLOTS_MAX 64 /* elements of a page */
+#define SLOTS_STEP TAG_MATCH_COUNT
 #define BYTES_MAX 4096 /* of a page that can still be split */
 #define DEPTH_MAX 40
 #define MERGE_SLOTS 24 /* two pages with so few elements together become one */
 #define MERGE_BYTES 1024
-#define FREE_PAGES 8  /* by one packed_table_free_some */
-#define HEADER_MAX 12 /* bytes of an element before its key */
+#define FREE_PAGES 8 /* by one packed_table_free_some */
 
 /* header | tags (slots) | offsets (2 * slots) | elements */
 struct packed_page {
@@ -87,9 +84,8 @@ static struct element decode(const unsigned char *at)
     }
     const unsigned char *start = at;
     size_t key_length, value_length = 0;
-    bool valued = *at & ELEMENT_VALUED;
     at = get_length(at + 1, &key_length);
-    if (valued)
+    if (*start & ELEMENT_VALUED)
         at = get_length(at, &value_length);
     element.key = slice_of((const char *)at, key_length);
     element.value = slice_of((const char *)at + key_length, value_length);
@@ -195,24 +191,10 @@ static uint8_t tag_of(uint64_t hash)
     return (uint8_t)hash;
 }
 
-/* A bit for each slot from `first` to `first` + 15 that has this tag. */
-static unsigned match_tags(const unsigned char *tags, uint8_t tag)
-{
-#ifdef __SSE2__
-    __m128i line = _mm_loadu_si128((const __m128i *)(const void *)tags);
-    return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(line, _mm_set1_epi8((char)tag)));
-#else
-    unsigned match = 0;
-    for (unsigned i = 0; i < SLOTS_STEP; i++)
-        match |= (unsigned)(tags[i] == tag) << i;
-    return match;
-#endif
-}
-
-/* The same, for slots in use only. */
+/* A bit for each slot in use from `first` to `first` + 15 that has this tag. */
 static unsigned page_match(const struct packed_page *page, unsigned first, uint8_t tag)
 {
-    unsigned match = match_tags(page->data + first, tag);
+    unsigned match = tag_match(page->data + first, tag);
     if (page->count - first < SLOTS_STEP)
         match &= (1u << (page->count - first)) - 1;
     return match;
@@ -293,20 +275,40 @@ static void directory_set(struct packed_table *table, uint64_t hash, struct pack
         table->directory[first + i] = page;
 }
 
+static bool directory_resize(struct packed_table *table, size_t words)
+{
+    size_t before = memory_usable_size(table->directory);
+    struct packed_page **directory = memory_try_resize(table->directory, words * sizeof *directory);
+    if (directory == NULL)
+        return false;
+    table->memory += memory_usable_size(directory) - before;
+    table->directory = directory;
+    return true;
+}
+
 static bool directory_double(struct packed_table *table)
 {
     size_t words = (size_t)1 << table->depth;
-    struct packed_page **wider = memory_try_allocate(2 * words * sizeof(struct packed_page *));
-    if (wider == NULL)
+    if (!directory_resize(table, 2 * words))
         return false;
-    for (size_t i = 0; i < words; i++)
-        wider[2 * i] = wider[2 * i + 1] = table->directory[i];
-    table->memory += memory_usable_size(wider);
-    table->memory -= memory_usable_size(table->directory);
-    memory_free(table->directory);
-    table->directory = wider;
+    for (size_t i = words; i-- > 0;)
+        table->directory[2 * i] = table->directory[2 * i + 1] = table->directory[i];
     table->depth++;
+    table->deepest = 0;
     return true;
+}
+
+/* As far as the pages allow: a directory much wider than these costs memory, and tries to pick. */
+static void directory_narrow(struct packed_table *table)
+{
+    while (table->deepest == 0) {
+        table->depth--;
+        for (size_t i = 0; i < (size_t)1 << table->depth; i++) {
+            table->directory[i] = table->directory[2 * i];
+            table->deepest += table->directory[i]->depth == table->depth;
+        }
+    }
+    (void)directory_resize(table, (size_t)1 << table->depth); /* or it keeps the room */
 }
 
 static uint64_t slot_hash(const struct packed_table *table, const struct packed_page *page,
@@ -360,6 +362,7 @@ static bool page_split(struct packed_table *table, uint64_t hash, struct packed_
     uint64_t high_bit = UINT64_C(1) << (64 - depth);
     directory_set(table, hash & ~high_bit, halves[0]);
     directory_set(table, hash | high_bit, halves[1]);
+    table->deepest += depth == table->depth ? 2 : 0;
     page_free(table, page);
     return true;
 }
@@ -401,8 +404,10 @@ static void page_merge(struct packed_table *table, uint64_t hash)
     for (unsigned slot = 0; slot < other->count; slot++)
         page_append_copy(merged, other, slot);
     directory_set(table, hash, merged);
+    table->deepest -= page->depth == table->depth ? 2 : 0;
     page_free(table, page);
     page_free(table, other);
+    directory_narrow(table);
 }
 
 /* --- life --- */
@@ -424,6 +429,7 @@ static bool create_first(struct packed_table *table)
     }
     table->memory += memory_usable_size(directory);
     table->directory = directory;
+    table->deepest = 1;
     return true;
 }
 
@@ -459,22 +465,19 @@ void packed_table_deinit(struct packed_table *table)
 bool packed_table_copy(const struct packed_table *table, struct packed_table *to)
 {
     struct packed_cursor cursor = {0, 0};
+    struct packed_element element;
     packed_table_init(to, &table->seed);
-    if (table->directory == NULL)
-        return true;
-    for (;;) {
-        struct packed_element element;
-        if (!packed_table_next(table, &cursor, &element))
-            return true;
+    while (packed_table_next(table, &cursor, &element)) {
         const struct packed_page *page = table->directory[cursor.word];
         bool valued = *page_element(page, cursor.slot - 1) & ELEMENT_VALUED;
         enum packed_result result = valued ? packed_table_set(to, element.key, element.value)
                                            : packed_table_add(to, element.key);
-        if (result == PACKED_OUT_OF_MEMORY)
-            break;
+        if (result == PACKED_OUT_OF_MEMORY) {
+            packed_table_deinit(to);
+            return false;
+        }
     }
-    packed_table_deinit(to);
-    return false;
+    return true;
 }
 
 /* --- finding --- */
@@ -531,9 +534,10 @@ bool packed_table_has(const struct packed_table *table, struct slice key)
 
 /* --- changing --- */
 
+/* To the walk, if there is one that has not had it. */
 static void hand_out(struct packed_table *table, unsigned char *at)
 {
-    if (*at >> EPOCH_SHIFT == table->epoch)
+    if (LIKELY(table->walk == NULL) || *at >> EPOCH_SHIFT == table->epoch)
         return;
     struct element element = decode(at);
     struct value_part part = {
@@ -585,8 +589,7 @@ static enum packed_result put(struct packed_table *table, struct slice key,
     }
     if (value == NULL)
         return PACKED_REPLACED;
-    if (UNLIKELY(table->walk != NULL))
-        hand_out(table, page_element(page, slot));
+    hand_out(table, page_element(page, slot));
     size_t size = element_size(key, value);
     if (old.large == NULL && size == old.size && old.value.length == value->length) {
         copy_bytes((char *)(uintptr_t)old.value.data, *value);
@@ -624,8 +627,7 @@ bool packed_table_remove(struct packed_table *table, struct slice key)
     struct packed_page *page = table->directory[word_of(table, hash)];
     if (!page_find(page, hash, key, &slot, &element))
         return false;
-    if (UNLIKELY(table->walk != NULL))
-        hand_out(table, page_element(page, slot));
+    hand_out(table, page_element(page, slot));
     page_drop(table, page, slot);
     table->count--;
     if (page->count + 0u < MERGE_SLOTS / 2 && page->depth > 0)
@@ -674,8 +676,7 @@ uint64_t packed_table_scan(const struct packed_table *table, uint64_t cursor,
         return 0;
     cursor &= (UINT64_C(1) << PACKED_POSITION_BITS) - 1;
     const struct packed_page *page = page_at(table, cursor);
-    unsigned shift = PACKED_POSITION_BITS - page->depth;
-    bool whole = (cursor & ((UINT64_C(1) << shift) - 1)) == 0;
+    bool whole = cursor << (64 - PACKED_POSITION_BITS) << page->depth == 0;
     for (unsigned slot = 0; slot < page->count; slot++) {
         struct element found = decode(page_element(page, slot));
         /* After a merge a part of the page was visited before. */
@@ -772,10 +773,12 @@ void packed_table_walk_end(struct packed_table *table)
 
 void packed_table_check(const struct packed_table *table)
 {
-    size_t count = 0, words = table->directory == NULL ? 0 : (size_t)1 << table->depth;
+    size_t count = 0, deepest = 0;
+    size_t words = table->directory == NULL ? 0 : (size_t)1 << table->depth;
     for (size_t word = 0; word < words;) {
         const struct packed_page *page = table->directory[word];
         size_t bytes = 0;
+        deepest += page->depth == table->depth;
         ASSERT(page->depth <= table->depth && word % page_words(table, page) == 0);
         for (size_t i = 0; i < page_words(table, page); i++)
             ASSERT(table->directory[word + i] == page);
@@ -792,5 +795,5 @@ void packed_table_check(const struct packed_table *table)
         count += page->count;
         word += page_words(table, page);
     }
-    ASSERT(count == table->count);
+    ASSERT(count == table->count && deepest == table->deepest);
 }

@@ -2,9 +2,10 @@
  *
  * Extendible hashing (Fagin et al., 1979), as the table of keys: a directory names pages by the
  * first bits of a keyed hash; a page that is full is split in two, so there is never a second
- * table, and the order of pages is hash order. A page is one block: tags (a byte of each hash),
- * offsets, and the elements' bytes one behind the other, so that an element takes its own bytes and
- * about six more. Elements of more than PACKED_ELEMENT_MAX bytes stand in blocks of their own.
+ * table, and the order of pages is hash order. Small neighbours become one page again. A page is
+ * one block: tags (a byte of each hash), offsets, and the elements' bytes one behind the other, so
+ * that an element takes its own bytes and about six more. Elements of more than PACKED_ELEMENT_MAX
+ * bytes stand in blocks of their own.
  *
  * Borrowed slices are valid until the next change of the table. Scan cursors are positions in hash
  * order: they stay exact whatever splits in between. Two tables of one seed are visited in the same
@@ -31,6 +32,7 @@ struct packed_table {
     uint8_t depth;
     uint8_t epoch; /* of walks: value_walk.h */
     uint8_t walks_unfinished;
+    size_t deepest; /* pages that one word alone names: none left, the directory halves */
     size_t count;   /* elements */
     size_t memory;  /* bytes of directory, pages, blocks */
     size_t drained; /* by free_some: directory words whose pages are gone */

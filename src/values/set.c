@@ -81,11 +81,28 @@ static bool become_listpack(struct set *set)
     return true;
 }
 
+/* Bytes of the longest member, of those that are integers. */
+static size_t longest_integer(const struct intset *integers)
+{
+    size_t count = intset_count(integers);
+    if (count == 0)
+        return 0;
+    size_t first = number_length_int64(intset_get(integers, 0));
+    size_t last = number_length_int64(intset_get(integers, count - 1));
+    return first > last ? first : last;
+}
+
+/* Is it, or can it become, a listpack with this member? */
 static bool fits_listpack(const struct set *set, const struct value_settings *settings,
                           struct slice member)
 {
+    size_t longest = member.length, size = member.length;
+    if (set->pack.bytes != NULL)
+        size += listpack_size(&set->pack);
+    else if (longest_integer(&set->integers) > longest)
+        longest = longest_integer(&set->integers);
     return set_length(set) < settings->limits.set_entries_max &&
-           member.length <= settings->limits.set_value_max;
+           longest <= settings->limits.set_value_max && size < LISTPACK_SIZE_MAX / 2;
 }
 
 struct set *set_of_intset(struct intset integers, const struct value_settings *settings)
