@@ -57,8 +57,10 @@ static void add_block(struct stream *stream, struct stream_id id, struct listpac
     if (blocks->begin + blocks->count == blocks->capacity) {
         if (blocks->begin > blocks->count) { /* the front is empty: no need to grow */
             memmove(blocks->row, blocks->row + blocks->begin, blocks->count * sizeof *blocks->row);
-            if (blocks->walk != NULL)
+            if (blocks->walk != NULL && blocks->walk->cursor > blocks->begin)
                 blocks->walk->cursor -= blocks->begin;
+            else if (blocks->walk != NULL)
+                blocks->walk->cursor = 0;
             blocks->begin = 0;
         } else {
             blocks->capacity = blocks->capacity == 0 ? ROOM_MIN : 2 * blocks->capacity;

@@ -404,6 +404,24 @@ static void a_walk_is_whole_whatever_walks_ended_early_before(void **state)
     }
 }
 
+/* Was a fault: when the row of blocks moved down, a walk that trims had overtaken ended. */
+static void a_walk_goes_on_while_old_blocks_go_and_new_ones_come(void **state)
+{
+    (void)state;
+    struct value_settings settings = settings_of(0, 1);
+    for (uint64_t count = 65; count < 300; count += 9) {
+        struct stream *stream = stream_of(count, 1);
+        struct list_walk_record record = {.is_walking = false};
+        assert_true(stream_walk_begin(&record, stream));
+        (void)trim_to_length(stream, count / 3);
+        for (uint64_t ms = count + 1; ms <= count + count / 4; ms++)
+            append(stream, &settings, id_of(ms, 0));
+        while (record.is_walking)
+            list_walk_record_step(&record, &stream_kind, stream);
+        stream_destroy(stream);
+    }
+}
+
 static void a_long_stream_is_freed_in_steps(void **state)
 {
     (void)state;
@@ -434,6 +452,7 @@ int main(void)
         cmocka_unit_test(loaded_blocks_come_in_any_order_but_once),
         cmocka_unit_test(a_copy_goes_its_own_way),
         cmocka_unit_test(a_walk_is_whole_whatever_walks_ended_early_before),
+        cmocka_unit_test(a_walk_goes_on_while_old_blocks_go_and_new_ones_come),
         cmocka_unit_test(a_long_stream_is_freed_in_steps),
     };
     return cmocka_run_group_tests_name("values/stream", tests, NULL, NULL);
