@@ -260,7 +260,9 @@ static void trim(struct model *model)
     size_t less = (size_t)draw(model, draw(model, 30) == 0 ? model->count + 1 : 40);
     if (trim.by_id)
         trim.min_id = less < model->count ? model->entries[less].id : draw_id(model);
-    else
+    if (trim.by_id && toss(model)) /* where one may have been deleted */
+        (void)stream_id_previous(&trim.min_id);
+    if (!trim.by_id)
         trim.length_max = less < model->count ? model->count - less : model->count + 3;
     if (trim.approximate && toss(model))
         trim.limit = 1 + draw(model, 50);

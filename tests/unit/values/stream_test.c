@@ -303,6 +303,19 @@ static void a_trim_by_id_leaves_no_block_of_deleted_entries(void **state)
     }
 }
 
+/* As Redis, which asks for the last ID, deleted or not. */
+static void an_approximate_trim_leaves_a_block_whose_last_id_stays(void **state)
+{
+    (void)state;
+    struct stream *stream = stream_of(6, 3);
+    delete_entries(stream, 3, 3);
+    struct stream_trim trim = {.approximate = true, .by_id = true, .min_id = {3, 0}};
+    assert_int_equal(stream_trim(stream, &trim), 0);
+    trim.min_id = id_of(3, 1);
+    assert_int_equal(stream_trim(stream, &trim), 2);
+    stream_destroy(stream);
+}
+
 /* Was a fault: where the counts of a block became shorter under the trim, an entry was left out. */
 static void a_trim_takes_every_entry_of_a_large_block(void **state)
 {
@@ -446,6 +459,7 @@ int main(void)
         cmocka_unit_test(an_exact_trim_leaves_the_newest),
         cmocka_unit_test(an_approximate_trim_takes_whole_blocks_up_to_its_limit),
         cmocka_unit_test(a_trim_by_id_leaves_no_block_of_deleted_entries),
+        cmocka_unit_test(an_approximate_trim_leaves_a_block_whose_last_id_stays),
         cmocka_unit_test(a_trim_takes_every_entry_of_a_large_block),
         cmocka_unit_test(entries_up_to_an_id_are_counted_where_that_is_known),
         cmocka_unit_test(a_range_knows_of_the_greatest_deleted_id),
