@@ -273,6 +273,8 @@ static void trim(struct model *model)
     else
         assert_int_equal(trimmed, wanted);
     remove_entries(model, 0, trimmed);
+    if (draw(model, 5) == 0)
+        stream_check(model->stream);
 }
 
 /* --- questions --- */
