@@ -260,8 +260,9 @@ size_t listpack_find(const struct listpack *pack, size_t at, struct slice text, 
             continue;
         }
         struct listpack_element element = listpack_get(pack, at);
+        /* A foreign block may have digits as text. */
         if (element.is_integer ? is_integer && element.integer == integer
-                               : !is_integer && slice_equals(element.text, text))
+                               : slice_equals(element.text, text))
             return at;
         skipping = skip;
     }
