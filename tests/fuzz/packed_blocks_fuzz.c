@@ -114,7 +114,7 @@ static struct listpack build_block(struct input *input, struct stream_id block_i
     return block;
 }
 
-/* --- listpacks and intsets --- */
+/* --- listpacks and intsets. False, here and below: refused, the block is the caller's --- */
 
 /* Both ways the same elements, and each is found where it is or before. */
 static void walk_listpack(const struct listpack *pack)
@@ -157,9 +157,8 @@ static void change_listpack(struct listpack *pack, struct input *input)
     walk_listpack(pack);
 }
 
-static void try_listpack(struct slice bytes, struct input *input)
+static bool try_listpack(struct listpack pack, struct input *input)
 {
-    struct listpack pack = listpack_of(bytes);
     walk_listpack(&pack);
     change_listpack(&pack, input);
     struct listpack other = listpack_copy(&pack);
@@ -168,6 +167,7 @@ static void try_listpack(struct slice bytes, struct input *input)
     ASSERT(listpack_count(&pack) == 2 * count);
     listpack_free(&other);
     listpack_free(&pack);
+    return true;
 }
 
 static void try_intset(struct slice bytes, struct input *input)
@@ -218,8 +218,11 @@ static void walk_block(const struct listpack *block, struct stream_id block_id)
     ASSERT(back == count + deleted);
 }
 
-static void try_block(struct listpack *block, struct stream_id block_id, struct input *input)
+static bool try_block(struct listpack pack, struct stream_id block_id, struct input *input)
 {
+    struct listpack *block = &pack;
+    if (!stream_block_is_valid(block, block_id))
+        return false;
     walk_block(block, block_id);
     struct stream_entry entry;
     for (int i = 0; i < CHANGES_MAX && input->size > 0; i++) {
@@ -238,6 +241,7 @@ static void try_block(struct listpack *block, struct stream_id block_id, struct 
     }
     walk_block(block, block_id);
     listpack_free(block);
+    return true;
 }
 
 static void walk_stream(struct stream *stream)
@@ -253,40 +257,57 @@ static void walk_stream(struct stream *stream)
     stream_check(stream);
 }
 
-/* The block becomes a stream, as the loader makes one. */
-static void try_stream(struct listpack *block, struct stream_id block_id, struct input *input,
-                       const struct value_settings *settings)
+/* A stream of this block, as the loader makes one. */
+static struct stream *stream_of(struct listpack block, struct stream_id block_id,
+                                const struct value_settings *settings)
 {
     struct stream *stream = stream_create(settings);
     struct stream_entry last;
-    ASSERT(stream_block_last(block, block_id, &last) && stream_add_block(stream, block_id, *block));
-    ASSERT(!stream_add_block(stream, block_id, *block));
-    stream->length = stream->entries_added = stream_block_count(block);
-    stream->last_id = last.id;
     struct stream_cursor cursor;
+    ASSERT(stream_block_last(&block, block_id, &last) && stream_add_block(stream, block_id, block));
+    ASSERT(!stream_add_block(stream, block_id, block));
+    stream->length = stream->entries_added = stream_block_count(&block);
+    stream->last_id = last.id;
     stream_seek(stream, STREAM_ID_MIN, STREAM_ID_MAX, false, &cursor);
-    stream->first_id = stream_next(&cursor) ? cursor.entry.id : STREAM_ID_MIN;
+    ASSERT(stream_next(&cursor));
+    stream->first_id = cursor.entry.id;
+    return stream;
+}
+
+static void trim_stream(struct stream *stream, bool by_id)
+{
+    struct stream_trim trim = {.by_id = by_id,
+                               .length_max = stream->length - (stream->length > 0),
+                               .min_id = stream->first_id};
+    (void)stream_id_next(&trim.min_id);
+    (void)stream_trim(stream, &trim);
+}
+
+static bool try_stream(struct listpack block, struct stream_id block_id, struct input *input,
+                       const struct value_settings *settings)
+{
+    if (!stream_block_is_valid(&block, block_id))
+        return false;
+    struct stream *stream = stream_of(block, block_id, settings);
     walk_stream(stream);
     for (int i = 0; i < CHANGES_MAX && input->size > 0; i++) {
         struct stream_id id = stream->last_id;
-        uint64_t kind = take_number(input, 1);
-        struct stream_trim trim = {.by_id = kind % 2 == 0,
-                                   .length_max = stream->length - (stream->length > 0),
-                                   .min_id = stream->first_id};
+        uint64_t kind = take_number(input, 1) % 8;
         struct slice pair[2] = {take_text(input), take_text(input)};
-        if (kind % 8 < 2)
-            (void)stream_id_next(&trim.min_id), (void)stream_trim(stream, &trim);
-        else if (kind % 8 < 4)
-            (void)stream_delete(stream, stream->length % 2 == 0 ? stream->first_id : id);
+        if (kind < 2)
+            trim_stream(stream, kind == 0);
+        else if (kind < 4)
+            (void)stream_delete(stream, kind == 2 ? stream->first_id : id);
         else if (stream_id_next(&id))
             ASSERT(stream_append(stream, &settings->limits, id, pair, 1));
         stream_check(stream);
     }
     walk_stream(stream);
     stream_destroy(stream);
+    return true;
 }
 
-/* --- hashes, sets, sorted sets: false: refused --- */
+/* --- hashes, sets, sorted sets --- */
 
 static bool try_hash(struct listpack pack, struct input *input,
                      const struct value_settings *settings)
@@ -400,32 +421,37 @@ static struct slice build(enum kind kind, struct stream_id block_id, struct inpu
     return bytes;
 }
 
+static bool try_pack(enum kind kind, struct listpack pack, struct stream_id block_id,
+                     struct input *input, const struct value_settings *settings)
+{
+    switch (kind) {
+    case STREAM_BLOCK:
+        return try_block(pack, block_id, input);
+    case STREAM:
+        return try_stream(pack, block_id, input, settings);
+    case HASH:
+        return try_hash(pack, input, settings);
+    case SET:
+        return try_set(pack, input, settings);
+    case ZSET:
+        return try_zset(pack, input, settings);
+    default:
+        return try_listpack(pack, input);
+    }
+}
+
 static void try_bytes(enum kind kind, struct slice bytes, struct stream_id block_id,
                       struct input *input, const struct value_settings *settings)
 {
-    if (kind == INTSET) {
-        if (intset_is_valid(bytes))
-            try_intset(bytes, input);
-        if (intset_is_valid(bytes) && bytes.length > 8)
-            change_set(set_of_intset(intset_of(bytes), settings), input, settings);
-        return;
+    if (kind == INTSET && intset_is_valid(bytes)) {
+        struct input again = *input;
+        try_intset(bytes, &again);
+        change_set(set_of_intset(intset_of(bytes), settings), input, settings);
+    } else if (kind != INTSET && listpack_is_valid(bytes)) {
+        struct listpack pack = listpack_of(bytes);
+        if (!try_pack(kind, pack, block_id, input, settings))
+            listpack_free(&pack);
     }
-    if (!listpack_is_valid(bytes))
-        return;
-    struct listpack pack = listpack_of(bytes);
-    bool taken = false, is_block = kind == STREAM_BLOCK || kind == STREAM;
-    if (kind == LISTPACK)
-        try_listpack(bytes, input);
-    else if (is_block && stream_block_is_valid(&pack, block_id))
-        taken = (kind == STREAM ? try_stream(&pack, block_id, input, settings)
-                                : try_block(&pack, block_id, input),
-                 true);
-    else if (!is_block)
-        taken = kind == HASH  ? try_hash(pack, input, settings)
-                : kind == SET ? try_set(pack, input, settings)
-                              : try_zset(pack, input, settings);
-    if (!taken)
-        listpack_free(&pack);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -70,13 +70,22 @@ static void groups_and_consumers_stand_by_name(void **state)
     stream_destroy(stream);
 }
 
+static struct stream *stream_with_group(struct stream_consumer **one,
+                                        struct stream_consumer **other)
+{
+    struct stream *stream = new_stream();
+    struct stream_group *group = stream_add_group(stream, SLICE("group"), STREAM_ID_MIN, 0);
+    *one = stream_add_consumer(group, SLICE("one"), 1);
+    *other = stream_add_consumer(group, SLICE("other"), 1);
+    return stream;
+}
+
 static void an_entry_is_pending_for_one_consumer(void **state)
 {
     (void)state;
-    struct stream *stream = new_stream();
-    struct stream_group *group = stream_add_group(stream, SLICE("group"), STREAM_ID_MIN, 0);
-    struct stream_consumer *one = stream_add_consumer(group, SLICE("one"), 1);
-    struct stream_consumer *other = stream_add_consumer(group, SLICE("other"), 1);
+    struct stream_consumer *one, *other;
+    struct stream *stream = stream_with_group(&one, &other);
+    struct stream_group *group = stream->groups[0];
     set(group, one, 10, 100, 1);
     set(group, one, 11, 100, 1);
     set(group, other, 10, 200, 2);
@@ -98,10 +107,9 @@ static void an_entry_is_pending_for_one_consumer(void **state)
 static void a_consumer_takes_its_pending_entries_along(void **state)
 {
     (void)state;
-    struct stream *stream = new_stream();
-    struct stream_group *group = stream_add_group(stream, SLICE("group"), STREAM_ID_MIN, 0);
-    struct stream_consumer *one = stream_add_consumer(group, SLICE("one"), 1);
-    struct stream_consumer *other = stream_add_consumer(group, SLICE("other"), 1);
+    struct stream_consumer *one, *other;
+    struct stream *stream = stream_with_group(&one, &other);
+    struct stream_group *group = stream->groups[0];
     for (uint64_t i = 0; i < 1000; i++)
         set(group, i % 3 == 0 ? other : one, i, 5, 1);
     stream_remove_consumer(group, one);
