@@ -174,6 +174,7 @@ static void try_intset(struct slice bytes, struct input *input)
 {
     struct intset set = intset_of(bytes);
     size_t index;
+    ASSERT(intset_size(&set) == bytes.length);
     for (size_t i = 0; i < intset_count(&set); i++)
         ASSERT(intset_find(&set, intset_get(&set, i), &index) && index == i);
     for (int i = 0; i < CHANGES_MAX && input->size > 0; i++) {
@@ -184,7 +185,6 @@ static void try_intset(struct slice bytes, struct input *input)
             ASSERT(intset_add(&set, value));
         ASSERT(intset_is_valid(slice_of((const char *)set.bytes, intset_size(&set))));
     }
-    ASSERT(intset_size(&set) > 0);
     intset_free(&set);
 }
 
@@ -449,6 +449,7 @@ static void try_bytes(enum kind kind, struct slice bytes, struct stream_id block
         change_set(set_of_intset(intset_of(bytes), settings), input, settings);
     } else if (kind != INTSET && listpack_is_valid(bytes)) {
         struct listpack pack = listpack_of(bytes);
+        ASSERT(listpack_size(&pack) == bytes.length);
         if (!try_pack(kind, pack, block_id, input, settings))
             listpack_free(&pack);
     }
