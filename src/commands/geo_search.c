@@ -327,7 +327,7 @@ static int compare_distance_down(const void *left, const void *right)
 
 static bool find(const struct zset *zset, const struct search *search, struct results *results)
 {
-    struct geohash_range ranges[9];
+    struct geohash_range ranges[GEOHASH_RANGES_MAX];
     unsigned count = geohash_around(search->centre, search->radius_m, ranges);
     bool enough = false;
     for (unsigned i = 0; i < count && !enough; i++)

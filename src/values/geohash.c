@@ -110,28 +110,34 @@ static unsigned steps_for(struct geohash_place place, double radius_m)
     return steps;
 }
 
-unsigned geohash_around(struct geohash_place place, double radius_m, struct geohash_range ranges[9])
+/* The hashes in a cell. */
+static struct geohash_range range_of(uint64_t row, uint64_t column, unsigned steps)
 {
-    unsigned steps = steps_for(place, radius_m), count = 0, shift = GEOHASH_BITS - 2 * steps;
+    uint64_t at = spread(row) | spread(column) << 1;
+    unsigned shift = GEOHASH_BITS - 2 * steps;
+    return (struct geohash_range){at << shift, (at + 1) << shift};
+}
+
+unsigned geohash_around(struct geohash_place place, double radius_m,
+                        struct geohash_range ranges[GEOHASH_RANGES_MAX])
+{
+    unsigned steps = steps_for(place, radius_m), count = 0;
     if (steps < 2) {
-        ranges[0] = (struct geohash_range){0, UINT64_C(1) << (GEOHASH_BITS + 1)};
+        ranges[0] = (struct geohash_range){0, UINT64_C(1) << (GEOHASH_BITS + 2)};
         return 1;
     }
     int64_t cells = INT64_C(1) << steps;
     int64_t row = (int64_t)cell(place.latitude, GEOHASH_LATITUDE_MAX, steps);
     int64_t column = (int64_t)cell(place.longitude, GEOHASH_LONGITUDE_MAX, steps);
-    for (int64_t r = row - 1; r <= row + 1; r++)
+    for (int64_t r = row - 1; r <= row + 1; r++) /* `cells`: the very limit */
         for (int64_t c = column - 1; c <= column + 1; c++) {
-            if (r < 0 || r >= cells)
+            if (r < 0 || r > cells)
                 continue;
             uint64_t around = (uint64_t)(c + cells) % (uint64_t)cells; /* the date line */
-            uint64_t at = spread((uint64_t)r) | spread(around) << 1;
-            ranges[count++] = (struct geohash_range){at << shift, (at + 1) << shift};
+            ranges[count++] = range_of((uint64_t)r, around, steps);
+            if (around == 0) /* and the same meridian from the other side */
+                ranges[count++] = range_of((uint64_t)r, (uint64_t)cells, steps);
         }
     qsort(ranges, count, sizeof *ranges, compare_ranges);
-    unsigned kept = 0;
-    for (unsigned i = 1; i < count; i++) /* of few columns one may come twice */
-        if (ranges[i].first != ranges[kept].first)
-            ranges[++kept] = ranges[i];
-    return kept + 1;
+    return count;
 }

@@ -13,6 +13,7 @@
 #define GEOHASH_LATITUDE_MAX 85.05112878
 #define GEOHASH_BITS 52
 #define GEOHASH_TEXT_SIZE 11
+#define GEOHASH_RANGES_MAX 12
 
 struct geohash_place {
     double longitude, latitude; /* degrees */
@@ -31,12 +32,13 @@ void geohash_text(struct geohash_place place, char out[GEOHASH_TEXT_SIZE]);
 
 double geohash_distance_m(struct geohash_place a, struct geohash_place b);
 
-/* The ranges of hashes of a square of nine cells around `place` that holds all within `radius_m`;
- * at most nine, ascending, first and one behind the last. Returns how many. */
+/* The ranges of hashes of a square of nine cells around `place` that holds all within `radius_m`,
+ * and of the meridian of 180 degrees and the highest latitude if the square reaches them: hashes
+ * there have a bit more. Ascending, first and one behind the last. Returns how many. */
 struct geohash_range {
     uint64_t first, end;
 };
 unsigned geohash_around(struct geohash_place place, double radius_m,
-                        struct geohash_range ranges[9]);
+                        struct geohash_range ranges[GEOHASH_RANGES_MAX]);
 
 #endif

@@ -58,8 +58,10 @@ static void add_block(struct stream *stream, struct stream_id id, struct listpac
     if (blocks->begin + blocks->count == blocks->capacity) {
         if (blocks->begin > blocks->count) { /* the front is empty: no need to grow */
             memmove(blocks->row, blocks->row + blocks->begin, blocks->count * sizeof *blocks->row);
-            if (blocks->walk != NULL)
+            if (blocks->walk != NULL && blocks->walk->cursor > blocks->begin)
                 blocks->walk->cursor -= blocks->begin;
+            else if (blocks->walk != NULL)
+                blocks->walk->cursor = 0;
             blocks->begin = 0;
         } else {
             blocks->capacity = blocks->capacity == 0 ? ROOM_MIN : 2 * blocks->capacity;
@@ -253,8 +255,11 @@ static bool block_goes(const struct stream *stream, const struct stream_trim *tr
     if (!trim->by_id)
         return stream->length - count >= trim->length_max;
     struct stream_entry last;
-    return stream_block_last(&block->pack, block->id, &last) &&
-           stream_id_compare(last.id, trim->min_id) < 0;
+    bool more = stream_block_last(&block->pack, block->id, &last);
+    /* A block of deleted ones alone must not stay. (Approximately, Redis asks for the last ID.) */
+    while (more && last.is_deleted && !trim->approximate)
+        more = stream_block_previous(&block->pack, block->id, &last);
+    return more && stream_id_compare(last.id, trim->min_id) < 0;
 }
 
 /* Entries of the first block, one by one. */
@@ -270,14 +275,14 @@ static uint64_t trim_block(struct stream *stream, const struct stream_trim *trim
         if (stays)
             break;
         if (!entry.is_deleted) {
-            size_t flags_at = entry.flags_at;
+            struct stream_id id = entry.id;
             leave_to_walk(stream, block);
             stream_block_delete(&block->pack, &entry);
             deleted++;
             stream->length--;
-            /* The counts before it may have become longer. */
+            /* The counts before it may have become longer, or shorter. */
             more = stream_block_first(&block->pack, block->id, &entry);
-            while (more && entry.flags_at < flags_at)
+            while (more && stream_id_compare(entry.id, id) < 0)
                 more = stream_block_next(&block->pack, block->id, &entry);
         }
         more = more && stream_block_next(&block->pack, block->id, &entry);

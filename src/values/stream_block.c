@@ -59,7 +59,7 @@ static bool are_master_fields(const struct listpack *block, const struct slice *
 bool stream_block_append(struct listpack *block, struct stream_id block_id, struct stream_id id,
                          const struct slice *pairs, size_t count)
 {
-    size_t before = listpack_count(block), size = listpack_size(block);
+    size_t size = listpack_size(block);
     bool same = are_master_fields(block, pairs, count);
     bool good = listpack_append_integer(block, same ? FLAG_MASTER_FIELDS : 0) &&
                 listpack_append_integer(block, (int64_t)(id.ms - block_id.ms)) &&
@@ -76,7 +76,7 @@ bool stream_block_append(struct listpack *block, struct stream_id block_id, stru
         set_head_integer(block, 0, head_integer(block, 0) + 1);
         return true;
     }
-    (void)listpack_remove(block, size - 1, listpack_count(block) - before);
+    (void)listpack_remove(block, size - 1, SIZE_MAX);
     return false;
 }
 
