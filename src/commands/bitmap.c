@@ -66,28 +66,36 @@ struct bit_range {
     bool has_end;
 };
 
-/* `crossed_is_empty`: two ends that count from the end and are crossed mean nothing. */
-static bool parse_range(struct command_context *context, size_t at, size_t length,
-                        bool crossed_is_empty, struct bit_range *range)
+/* BIT or BYTE, if there is such an argument. False: it is another word. */
+static bool parse_unit(struct command_context *context, size_t at, bool *in_bits)
+{
+    *in_bits = context->count > at && slice_is_word(context->arguments[at], "BIT");
+    if (context->count <= at || *in_bits || slice_is_word(context->arguments[at], "BYTE"))
+        return true;
+    command_reply_syntax_error(context);
+    return false;
+}
+
+/* BITCOUNT and BITPOS look at their arguments in different order. `of_count`: BITCOUNT, to which
+ * two ends that count from the end and are crossed mean nothing, whatever follows. */
+static bool parse_range(struct command_context *context, size_t at, size_t length, bool of_count,
+                        struct bit_range *range)
 {
     int64_t start = 0, end = -1;
     bool in_bits = false;
     *range = (struct bit_range){.has_end = context->count > at + 1};
     if (context->count > at && !command_integer(context, at, &start))
         return false;
+    if (!of_count && !parse_unit(context, at + 2, &in_bits))
+        return false;
     if (range->has_end && !command_integer(context, at + 1, &end))
         return false;
-    if (crossed_is_empty && start < 0 && end < 0 && start > end) {
+    if (of_count && start < 0 && end < 0 && start > end) {
         range->is_empty = true;
         return true;
     }
-    if (context->count > at + 2) {
-        in_bits = slice_is_word(context->arguments[at + 2], "BIT");
-        if (!in_bits && !slice_is_word(context->arguments[at + 2], "BYTE")) {
-            command_reply_syntax_error(context);
-            return false;
-        }
-    }
+    if (of_count && !parse_unit(context, at + 2, &in_bits))
+        return false;
     int64_t units = (int64_t)(in_bits ? length * 8 : length);
     start = start < 0 ? start + units : start;
     end = end < 0 ? end + units : end;

@@ -274,7 +274,6 @@ static void xautoclaim(struct command_context *context)
     collection_changing(&claim.stream);
     context->effect_replaced = true;
     claim.delivered_ms = keyspace_time_ms(context->keyspace);
-    (void)claiming_consumer(context, &claim);
     sweep_pending(context, &claim, start, count, &sweep);
     resp_writer_array(context->reply, 3);
     stream_common_reply_id(context->reply, sweep.next);

@@ -138,7 +138,7 @@ static void reply_full_group(struct resp_writer *reply, struct stream *stream,
         reply_number(reply, "seen-time", consumer->seen_ms);
         reply_number(reply, "active-time", consumer->active_ms);
         reply_number(reply, "pel-count", (int64_t)consumer->pending.count);
-        resp_writer_bulk_string(reply, "pel");
+        resp_writer_bulk_string(reply, "pending");
         reply_pending(reply, group, &consumer->pending, false, count);
     }
 }

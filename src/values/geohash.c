@@ -78,12 +78,13 @@ void geohash_text(struct geohash_place place, char out[GEOHASH_TEXT_SIZE])
 
 double geohash_distance_m(struct geohash_place a, struct geohash_place b)
 {
-    double u = sin((b.latitude - a.latitude) * RADIANS / 2);
-    double v = sin((b.longitude - a.longitude) * RADIANS / 2);
+    /* In this order, for the last bits to be Redis's. */
+    double a_latitude = a.latitude * RADIANS, b_latitude = b.latitude * RADIANS;
+    double u = sin((b_latitude - a_latitude) / 2);
+    double v = sin((b.longitude * RADIANS - a.longitude * RADIANS) / 2);
     if (v == 0.0)
-        return EARTH_RADIUS_M * fabs(b.latitude * RADIANS - a.latitude * RADIANS);
-    return 2 * EARTH_RADIUS_M *
-           asin(sqrt(u * u + cos(a.latitude * RADIANS) * cos(b.latitude * RADIANS) * v * v));
+        return EARTH_RADIUS_M * fabs(b_latitude - a_latitude);
+    return 2 * EARTH_RADIUS_M * asin(sqrt(u * u + cos(a_latitude) * cos(b_latitude) * v * v));
 }
 
 static int compare_ranges(const void *left, const void *right)
