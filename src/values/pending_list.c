@@ -16,6 +16,11 @@ void pending_list_deinit(struct pending_list *list)
     ordered_tree_deinit(&list->order);
 }
 
+bool pending_list_free_some(struct pending_list *list)
+{
+    return packed_table_free_some(&list->entries) && ordered_tree_free_some(&list->order);
+}
+
 size_t pending_list_count(const struct pending_list *list)
 {
     return list->order.count;

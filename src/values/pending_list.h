@@ -29,6 +29,7 @@ struct pending_list {
 
 void pending_list_init(struct pending_list *list, const struct hash_seed *seed);
 void pending_list_deinit(struct pending_list *list);
+bool pending_list_free_some(struct pending_list *list); /* true: nothing is left */
 
 size_t pending_list_count(const struct pending_list *list);
 bool pending_list_find(const struct pending_list *list, struct stream_id id,

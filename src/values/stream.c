@@ -130,6 +130,22 @@ static void free_group(struct stream_group *group)
     memory_free(group);
 }
 
+/* True: nothing is left of it. */
+static bool free_some_of_group(struct stream_group *group)
+{
+    while (group->consumer_count > 0) {
+        struct stream_consumer *last = group->consumers[group->consumer_count - 1];
+        if (!ordered_tree_free_some(&last->pending))
+            return false;
+        free_consumer(last);
+        group->consumer_count--;
+    }
+    if (!pending_list_free_some(&group->pending))
+        return false;
+    free_group(group);
+    return true;
+}
+
 static bool free_some(void *value)
 {
     struct stream *stream = value;
@@ -139,7 +155,7 @@ static bool free_some(void *value)
     if (blocks->count > 0)
         return false;
     if (stream->group_count > 0) {
-        free_group(stream->groups[--stream->group_count]);
+        stream->group_count -= free_some_of_group(stream->groups[stream->group_count - 1]);
         return false;
     }
     if (stream->producers != NULL && !stream_producers_free_some(stream->producers))

@@ -15,6 +15,7 @@
 #define GROUPS 4
 #define CONSUMERS 6
 #define IDS 400
+#define MUCH 50000
 
 static struct stream *new_stream(void)
 {
@@ -118,6 +119,21 @@ static void a_consumer_takes_its_pending_entries_along(void **state)
     assert_int_equal(other->pending.count, 334);
     assert_null(stream_find_consumer(group, SLICE("one")));
     stream_destroy(stream);
+}
+
+static void a_group_with_much_pending_is_freed_in_steps(void **state)
+{
+    (void)state;
+    struct stream *stream = new_stream();
+    struct stream_group *group = stream_add_group(stream, SLICE("g"), id_of(0), 0);
+    struct stream_consumer *consumers[] = {stream_add_consumer(group, SLICE("a"), 1),
+                                           stream_add_consumer(group, SLICE("b"), 1)};
+    for (uint64_t i = 0; i < MUCH; i++)
+        set(group, consumers[i % 2], i, 1, 1);
+    size_t steps = 1;
+    while (!stream_kind.free_some(stream))
+        steps++;
+    assert_true(steps > MUCH / VALUE_FREE_STEP);
 }
 
 /* --- against a model --- */
@@ -322,6 +338,7 @@ int main(void)
         cmocka_unit_test(groups_and_consumers_stand_by_name),
         cmocka_unit_test(an_entry_is_pending_for_one_consumer),
         cmocka_unit_test(a_consumer_takes_its_pending_entries_along),
+        cmocka_unit_test(a_group_with_much_pending_is_freed_in_steps),
         cmocka_unit_test(random_changes_leave_what_plain_rows_have),
     };
     return cmocka_run_group_tests_name("values/stream_group", tests, NULL, NULL);
