@@ -31,10 +31,10 @@ static void fill(struct model *model)
     model->length = 1 + (size_t)draw(model, BYTES_MAX);
     uint64_t kind = draw(model, 3);
     for (size_t i = 0; i < model->length; i++)
-        model->bytes[i] = kind == 0               ? (unsigned char)draw(model, 256)
-                          : draw(model, 100) == 0 ? (unsigned char)(1u << draw(model, 8))
-                          : kind == 1             ? 0
-                                                  : 0xff;
+        model->bytes[i] = (unsigned char)(kind == 0               ? draw(model, 256)
+                                          : draw(model, 100) == 0 ? 1u << draw(model, 8)
+                                          : kind == 1             ? 0
+                                                                  : 0xff);
 }
 
 static bool bit_of(const void *bytes, size_t length, uint64_t bit)
