@@ -83,8 +83,8 @@ class Writer:
         connection.ask(b"SET", self.key(b"block"), block(self.sent["block"]))
         self.on_answer("block", self.sent["block"])
 
-    def check(self, ask):
-        """Faults in what a restarted server holds; goes on from there. `ask`: a command's reply."""
+    def adopt(self, ask):
+        """Goes on from what a server holds; faults in it. `ask`: the reply to a command."""
         faults = []
         words = ask(b"LRANGE", self.key(b"words"), b"0", b"-1") or []
         if words != [self.word(index) for index in range(1, len(words) + 1)]:
@@ -97,11 +97,17 @@ class Writer:
         if value and value != block(index):
             faults.append(f"block {index} is torn: {len(value)} bytes")
         counter = int(ask(b"GET", self.key(b"counter")) or 0)
-        for kind, found in zip(KINDS, (counter, len(words), left, index)):
-            if not self.answered[kind] <= found <= self.sent[kind]:
-                faults.append(f"{kind} at {found}, answered {self.answered[kind]}, "
-                              f"sent {self.sent[kind]}")
-            self.answered[kind] = self.sent[kind] = found
+        self.answered = dict(zip(KINDS, (counter, len(words), left, index)))
+        self.sent = dict(self.answered)
+        return faults
+
+    def check(self, ask):
+        """Faults in what a restarted server holds; goes on from there."""
+        answered, sent = self.answered, self.sent
+        faults = self.adopt(ask)
+        for kind, found in self.answered.items():
+            if not answered[kind] <= found <= sent[kind]:
+                faults.append(f"{kind} at {found}, answered {answered[kind]}, sent {sent[kind]}")
         return faults
 
 
