@@ -11,7 +11,6 @@ from plain_client import Connection
 KINDS = ("counter", "words", "pairs", "block")
 IN_FLIGHT_MAX = {"counter": 3, "words": 1, "pairs": 1, "block": 1}  # sent and not yet answered
 BLOCK_BYTES_MAX = 16384
-COMPACTION_PAUSE_SECONDS = 0.02
 
 
 def block(index):
@@ -35,10 +34,15 @@ class Writer:
     def word(self, index):
         return b"<%d.%d>" % (self.number, index)
 
-    def set_answered(self, kind, count):
+    def hear(self, kind, count):
         """For one who only hears of the answers: at most so much more was sent."""
         self.answered[kind] = count
         self.sent[kind] = count + IN_FLIGHT_MAX[kind]
+
+    def hear_start(self):
+        """Likewise: from now on some may be sent whose answer is never heard of."""
+        for kind in KINDS:
+            self.hear(kind, self.answered[kind])
 
     def on_answer(self, kind, count):
         self.answered[kind] = count
@@ -111,12 +115,12 @@ class Writer:
         return faults
 
 
-def compact(port, stop):
+def compact(port, stop, pause_seconds=0.02):
     """Compacts again and again."""
     try:
         connection = Connection(port)
         while not stop.is_set():
-            time.sleep(COMPACTION_PAUSE_SECONDS)
+            time.sleep(pause_seconds)
             try:
                 connection.ask(b"BGREWRITEAOF")
             except AssertionError:

@@ -17,6 +17,10 @@ TOOLS_PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 E2FSCK_MENDED = 1  # its status when the journal was replayed, and nothing else had to be done
 
 
+class CannotBoot(RuntimeError):
+    """Here no guest can run (no ptrace, say); its text is the reason."""
+
+
 def find_tool(name):
     return shutil.which(name, path=TOOLS_PATH)
 
@@ -90,9 +94,11 @@ class Guest:
                 return
             time.sleep(0.01)
         with open(self.console_path, errors="replace") as file:
-            console = file.read()
+            console = file.read()[-CONSOLE_SHOWN:]
+        if self.has_ended() and not self.said() and "Kernel panic" not in console:
+            raise CannotBoot("linux.uml ends at once: " + " ".join(console.split())[-200:])
         raise RuntimeError(f"the guest did not say {word}; it said last:\n" +
-                           "\n".join(self.said()[-10:] + [console[-CONSOLE_SHOWN:]]))
+                           "\n".join(self.said()[-10:] + [console]))
 
     def cut(self):
         """All of its processes end at once; what the guest had not written to its disk is gone."""
