@@ -41,6 +41,7 @@ class Trial:
         self.folder, self.chance, self.fsync = folder, chance, fsync
         os.makedirs(folder)
         self.disk = Disk(os.path.join(folder, "disk"))
+        self.disk.make()
         self.history = History()
         self.bases = set()  # of the log, seen after cuts: one a compaction
         self.cuts = self.cuts_in_recovery = 0

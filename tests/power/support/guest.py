@@ -1,5 +1,6 @@
 """A User-Mode Linux guest whose power can be cut, and its disk."""
 
+import glob
 import os
 import shutil
 import signal
@@ -30,10 +31,23 @@ def find_kernel():
     return shutil.which(os.environ.get("HOLDFAST_UML") or "linux.uml")
 
 
+def find_modules():
+    """The folder with the modules of the device mapper, beside the kernel; None without them."""
+    prefix = os.path.dirname(os.path.dirname(os.path.realpath(find_kernel())))
+    found = glob.glob(os.path.join(prefix, "lib/uml/modules/*/kernel/drivers/md/dm-log-writes.ko"))
+    return os.path.dirname(found[0]) if found else None
+
+
 def run_tool(name, *arguments):
     return subprocess.run([find_tool(name), *arguments], stdin=subprocess.DEVNULL, check=False,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           timeout=TOOL_SECONDS_MAX)
+
+
+def make_file(path, size_mb):
+    """A sparse one of zeros."""
+    with open(path, "wb") as file:
+        file.truncate(size_mb << 20)
 
 
 class Disk:
@@ -41,9 +55,10 @@ class Disk:
 
     def __init__(self, path):
         self.path = path
-        with open(path, "wb") as file:
-            file.truncate(DISK_MB << 20)
-        made = run_tool("mkfs.ext4", "-q", "-F", path)
+
+    def make(self):
+        make_file(self.path, DISK_MB)
+        made = run_tool("mkfs.ext4", "-q", "-F", self.path)
         if made.returncode != 0:
             raise RuntimeError(f"mkfs.ext4: {made.stdout}")
 
@@ -61,7 +76,8 @@ class Disk:
 class Guest:
     """One boot. Its processes are a group of their own, which is killed as one: that is the cut."""
 
-    def __init__(self, folder, disk, server, fsync):
+    def __init__(self, folder, disk, server, fsync, log=None):
+        """`log`: a file of zeros, on which the writes to the disk are to be recorded."""
         self.said_path = os.path.join(folder, "said")
         self.console_path = os.path.join(folder, "console")
         with open(self.said_path, "wb") as said, open(self.console_path, "wb") as console:
@@ -70,6 +86,8 @@ class Guest:
                 "rootfstype=hostfs", "rootflags=/", "ro", f"init={INIT}", f"uml_dir={folder}",
                 "con=null", "con0=null,fd:1", "ssl=null", f"ssl0=null,fd:{said.fileno()}", "quiet",
                 f"GUEST_SERVER={server}", f"GUEST_TREE={TREE}", f"GUEST_FSYNC={fsync}"]
+            if log:
+                command += [f"ubd1={log}", f"GUEST_MODULES={find_modules()}"]
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT,
                 pass_fds=[said.fileno()], start_new_session=True,

@@ -5,6 +5,8 @@ writers against it until the power goes.
 In the environment (from the kernel's command line):
     GUEST_SERVER    the server, as the host sees it    GUEST_FSYNC    its appendfsync
     GUEST_TREE      the folder of the sources
+    GUEST_MODULES   if set, where the kernel's modules of the device mapper are: then the disk's
+                    writes are recorded on a second disk, and what is said is marked there, too
 What it has to say goes to the serial line, a line each, and is with the host when the write
 returns:
     mounted                the server is about to start
@@ -25,6 +27,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.environ["GUEST_TREE"], "tests", "clients", "support"))
+from device_mapper import LoggedDisk  # noqa: E402
 from plain_client import Connection  # noqa: E402
 from writers import KINDS, Writer, compact  # noqa: E402
 
@@ -47,13 +50,19 @@ def mount(kind, source, target):
 
 
 def set_up():
+    """A function that marks a text among the writes, if these are recorded."""
     mount("proc", "proc", "/proc")
     mount("tmpfs", "tmpfs", "/mnt")
     os.mkdir(DISK)
-    mount("ext4", "/dev/ubda", DISK)
+    mark, device = lambda text: None, "/dev/ubda"
+    if os.environ.get("GUEST_MODULES"):
+        mark = LoggedDisk(os.environ["GUEST_MODULES"], device, "/dev/ubdb").mark
+        device = "/dev/dm-0"
+    mount("ext4", device, DISK)
     os.makedirs(DISK + "/data", exist_ok=True)
     with socket.socket() as any_socket:  # as `ip link set lo up`
         fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP))
+    return mark
 
 
 def start_server():
@@ -76,11 +85,16 @@ def start_server():
 
 
 def run(say):
-    set_up()
+    mark = set_up()
+
+    def tell(text):
+        mark(text)
+        say(text)
+
     say("mounted")
     connection = start_server()
     stop = threading.Event()
-    writers = [Writer(number, lambda *answer: say("{1} {0} {2}".format(*answer)))
+    writers = [Writer(number, lambda *answer: tell("{1} {0} {2}".format(*answer)))
                for number in range(WRITERS)]
     for writer in writers:
         for fault in writer.adopt(connection.ask):
@@ -89,7 +103,7 @@ def run(say):
             say(f"at {writer.number} {kind} {writer.answered[kind]}")
     threads = [threading.Thread(target=writer.run, args=(PORT, stop)) for writer in writers]
     threads.append(threading.Thread(target=compact, args=(PORT, stop, COMPACTION_PAUSE_SECONDS)))
-    say("up")
+    tell("up")
     for thread in threads:
         thread.start()
     threads[0].join()
