@@ -90,14 +90,16 @@ def test_what_is_kept(folder, cuts, seed):
                   for fault in [f"disk {trial.folder}, cut {trial.cuts}: {text}" for text in found]]
     cuts = sum(trial.cuts for trial in trials)
     in_recovery = sum(trial.cuts_in_recovery for trial in trials)
+    answers = sum(trial.history.answers for trial in trials)
     seconds = time.monotonic() - begin
     print(f"{cuts} cuts in {seconds:.0f} s, {in_recovery} of them while the server "
-          f"started; {sum(trial.history.answers for trial in trials)} answers; {len(faults)} faults")
+          f"started; {answers} answers; {len(faults)} faults")
     report(NAMES[0], not faults, f"POWER_SEED={seed}: " + "\n".join(faults))
     compacted = sum(len(trial.bases) for trial in trials)
     report("the log was compacted between the cuts", compacted > cuts // 2, f"{compacted}")
-    report("every client was answered", all(min(writer.answered.values()) > trial.cuts
-                                            for trial in trials for writer in trial.history.writers))
+    report("every client was answered",
+           all(min(writer.answered.values()) > trial.cuts
+               for trial in trials for writer in trial.history.writers))
 
 
 def test_control(folder, seed):

@@ -1,4 +1,4 @@
-"""dm-log-writes in the guest, by the device mapper's own calls: nothing of udev or dmsetup is needed.
+"""dm-log-writes in the guest, by the device mapper's own calls, without udev and dmsetup.
 
 Every write to the device goes on to the disk and is recorded on a second disk, in the order in
 which it became certain (write_log.py reads that); marks of ours stand between."""
@@ -41,7 +41,7 @@ class LoggedDisk:
     def call(self, number, payload=b""):
         size = HEADER.size + len(payload)
         header = HEADER.pack(4, 0, 0, size, HEADER.size, bool(payload), 0, 0, 0, 0, 0, NAME, b"")
-        request = 3 << 30 | HEADER.size << 16 | 0xFD << 8 | number  # _IOWR(DM_IOCTL, number, header)
+        request = 3 << 30 | HEADER.size << 16 | 0xFD << 8 | number  # _IOWR(DM_IOCTL, ...)
         fcntl.ioctl(self.control, request, bytearray(header + payload))
 
     def mark(self, text):

@@ -12,7 +12,7 @@ WRITERS = 6  # as in guest_init.py
 
 
 class History:
-    """What the guest's writers were answered, as far as it said so (guest_init.py has the lines)."""
+    """What the guest's writers were answered, as far as it said so (lines: guest_init.py)."""
 
     def __init__(self):
         self.writers = [Writer(number) for number in range(WRITERS)]

@@ -42,8 +42,8 @@ def read_entries(path):
 
 
 def read_groups(path):
-    """In order. A write that was forced through (FUA) is a group by itself: what is listed before it
-    was certain before it was begun."""
+    """In order. A write that was forced through (FUA) is a group by itself: what is listed before
+    it was certain before it was begun."""
     group = Group()
     for flags, offset, data in read_entries(path):
         if flags & MARK:
