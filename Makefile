@@ -85,8 +85,8 @@ FUZZ_TESTS      := $(patsubst %.c,$(BUILD)/%,$(call find_sources,tests/fuzz,*_fu
 
 # --- building --------------------------------------------------------------------------------------
 
-.PHONY: all help run deps deps-test check unit server-test fault client-test difference fuzz asan tsan \
-        valgrind test bench bench-smoke instructions install clean format show-flags watch-nothing
+.PHONY: all help run deps deps-test check unit server-test fault client-test difference power fuzz asan \
+        tsan valgrind test bench bench-smoke instructions install clean format show-flags watch-nothing
 .DEFAULT_GOAL := all
 
 all: $(ARCHIVE) $(SERVER) $(UTILS)
@@ -165,7 +165,7 @@ help:
 	@echo 'make test                installs what is missing, builds, then runs everything that CI runs'
 	@echo 'make check               format, layers, headers, limits, both compilers'
 	@echo 'make format              formats the sources'
-	@echo 'make unit                unit tests;    also: server-test, fault, client-test, difference'
+	@echo 'make unit                unit tests;    also: server-test, fault, client-test, difference, power'
 	@echo 'make fuzz                every fuzz target for FUZZ_SECONDS=60 seconds'
 	@echo 'make asan|tsan|valgrind  unit and server tests in a watched build'
 	@echo 'make bench               figures beside redis-server; make bench-smoke: some, in a minute'
@@ -228,6 +228,8 @@ client-test: all
 	@$(RUN) clients
 difference: all
 	@$(RUN) difference
+power: all
+	@$(RUN) power
 fuzz:
 	@$(MAKE) $(FUZZ) fuzz-programs
 	@$(RUN) fuzz
@@ -241,7 +243,7 @@ valgrind:
 	@$(MAKE) $(VALGRIND) unit-programs server-programs fault-programs
 	@$(RUN) valgrind
 
-TEST_SUITES := check unit server fault clients difference fuzz asan
+TEST_SUITES := check unit server fault clients difference power fuzz asan
 test: FUZZ_SECONDS := 10
 test: deps-test
 	@$(MAKE) all unit-programs server-programs fault-programs
