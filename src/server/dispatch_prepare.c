@@ -5,10 +5,19 @@
 #include "server/server.h"
 #include "server/session/client.h"
 
+/* Names that differ do so at their ends, mostly. */
+static bool is_again(const struct key *last, struct slice name)
+{
+    return last->name.length == name.length && name.length > 0 &&
+           last->name.data[name.length - 1] == name.data[name.length - 1] &&
+           slice_equals(last->name, name);
+}
+
 /* Hashes of the keys of one command, at the indexes of the arguments. Returns how many keys there
- * are, 0 also when they are too many to prepare. */
+ * are, 0 also when they are too many to prepare. `last`: the last single key, so that it is hashed
+ * once in a pipeline that repeats it. */
 static size_t hash_keys(struct dispatch *dispatch, const struct command *command,
-                        const struct resp_command *line, uint64_t *hashes,
+                        const struct resp_command *line, struct key *last, uint64_t *hashes,
                         struct key_position *positions, size_t positions_max)
 {
     const struct keyspace *keyspace = dispatch->server->keyspace;
@@ -18,7 +27,10 @@ static size_t hash_keys(struct dispatch *dispatch, const struct command *command
         size_t index = (size_t)spec->first;
         if (line->count <= index || positions_max == 0)
             return 0;
-        hashes[index] = keyspace_hash(keyspace, line->arguments[index]);
+        struct slice name = line->arguments[index];
+        if (!is_again(last, name))
+            *last = (struct key){name, keyspace_hash(keyspace, name)};
+        hashes[index] = last->hash;
         positions[0].index = index;
         return 1;
     }
@@ -42,6 +54,7 @@ void dispatch_prepare(struct dispatch *dispatch, struct dispatch_batch *batch,
 {
     struct slice last_name = {NULL, 0};
     struct dispatch_entry *last = NULL;
+    struct key last_key = {{NULL, 0}, 0};
     size_t arguments_used = 0, keys = 0;
     bool hashing = (client->flags & CLIENT_IN_MULTI) == 0;
     batch->commands = commands;
@@ -70,15 +83,17 @@ void dispatch_prepare(struct dispatch *dispatch, struct dispatch_batch *batch,
             continue;
         uint64_t *hashes = batch->hashes + arguments_used;
         struct key_position *positions = dispatch->positions;
-        size_t found = hash_keys(dispatch, plan->entry->command, line, hashes, positions,
+        size_t found = hash_keys(dispatch, plan->entry->command, line, &last_key, hashes, positions,
                                  DISPATCH_BATCH_KEYS_MAX - keys);
         if (found == 0)
             continue;
         plan->hashes = hashes;
-        for (size_t k = 0; k < found; k++)
-            batch->key_hashes[keys + k] = hashes[positions[k].index];
+        for (size_t k = 0; k < found; k++) {
+            uint64_t hash = hashes[positions[k].index];
+            if (keys == 0 || batch->key_hashes[keys - 1] != hash)
+                batch->key_hashes[keys++] = hash;
+        }
         arguments_used += line->count;
-        keys += found;
         size_t member = plan->entry->command->member;
         if (member != 0 && member < line->count)
             batch->looks[batch->looks_count++] = (struct dispatch_look){

@@ -7,6 +7,7 @@
 #include "values/value_walk.h"
 
 #define COUNTED_SIZE_MAX 8192 /* bytes of a block whose limit is a number of elements */
+#define HEAD_SIZE_MAX 1024    /* bytes of the first block while it grows at its front */
 #define WALK_BLOCKS_MIN 16
 #define STEP_BLOCKS 8
 #define FREE_BLOCKS 16 /* by one free_some */
@@ -224,17 +225,49 @@ size_t list_value_blocks(const struct list_value *list)
 
 /* --- the ends --- */
 
+/* A push at the head moves all that stands in the first block. So that stays small while there are
+ * others, and is joined with the second from time to time. */
+static bool head_is_large(const struct list_value *list, struct slice text)
+{
+    const struct list_block *first = list->first;
+    return list->blocks > 1 && listpack_size(&first->pack) + element_room(text) > HEAD_SIZE_MAX;
+}
+
+static bool fit_together(const struct list_block *a, const struct list_block *b,
+                         const struct value_limits *limits)
+{
+    return !a->is_plain && !b->is_plain &&
+           (limits->list_size <= 0 ||
+            (uint64_t)a->count + b->count <= (uint64_t)limits->list_size) &&
+           listpack_size(&a->pack) + listpack_size(&b->pack) <= size_limit(limits);
+}
+
+static void join_first_blocks(struct list_value *list, const struct value_limits *limits)
+{
+    struct list_block *first = list->first;
+    struct list_block *second = first != NULL ? real_next(first) : NULL;
+    if (second == NULL || list->walk != NULL || !fit_together(first, second, limits) ||
+        !listpack_merge(&first->pack, &second->pack))
+        return;
+    first->count += second->count;
+    second->count = 0; /* none of its elements goes with it */
+    drop_block(list, second);
+}
+
 bool list_value_push(struct list_value *list, const struct value_limits *limits, enum list_end end,
                      struct slice text)
 {
     struct list_block *block = end == LIST_HEAD ? list->first : list->last;
-    if (has_room(block, limits, text)) {
+    bool joins = end == LIST_HEAD && block != NULL && !block->is_plain && head_is_large(list, text);
+    if (!joins && has_room(block, limits, text)) {
         before_change(list, block);
         if (!(end == LIST_HEAD ? listpack_prepend(&block->pack, text)
                                : listpack_append(&block->pack, text)))
             return false;
         block->count++;
     } else {
+        if (joins)
+            join_first_blocks(list, limits);
         struct list_block *new = block_of(list, limits, text);
         if (new == NULL)
             return false;
