@@ -83,6 +83,11 @@ FAULT_TESTS     := $(patsubst %.c,$(BUILD)/%,$(call find_sources,tests/fault,*_t
 FAULT_SUPPORT   := $(patsubst %.c,$(BUILD)/objects/%.o,$(wildcard tests/fault/support/*.c))
 FUZZ_TESTS      := $(patsubst %.c,$(BUILD)/%,$(call find_sources,tests/fuzz,*_fuzz.c))
 
+# The whole server in a world of its own: tests/simulation/system/x.c instead of src/system/x.c. The
+# linker takes what it has already before it looks into the archive.
+SIMULATION       := $(BUILD)/simulation
+SIMULATION_PARTS := $(patsubst %.c,$(BUILD)/objects/%.o,$(call find_sources,tests/simulation,*.c))
+
 # --- building --------------------------------------------------------------------------------------
 
 .PHONY: all help run deps deps-test check unit server-test fault client-test difference fuzz asan tsan \
@@ -92,11 +97,12 @@ FUZZ_TESTS      := $(patsubst %.c,$(BUILD)/%,$(call find_sources,tests/fuzz,*_fu
 all: $(ARCHIVE) $(SERVER) $(UTILS)
 
 # Programs of tests; used by the targets below and by their sanitized builds.
-.PHONY: unit-programs server-programs fault-programs fuzz-programs
+.PHONY: unit-programs server-programs fault-programs fuzz-programs simulation-programs
 unit-programs: $(UNIT_TESTS)
 server-programs: $(SERVER) $(SERVER_TESTS)
 fault-programs: $(SERVER) $(FAULT_TESTS)
 fuzz-programs: $(FUZZ_TESTS)
+simulation-programs: $(SIMULATION)
 
 # A file that changes only when its content does: what depends on it is then built anew.
 define remember
@@ -117,6 +123,7 @@ $(BUILD)/objects/tests/unit/%: INCLUDES += -Itests/unit
 $(BUILD)/objects/tests/server/%: INCLUDES += -Itests/server
 $(BUILD)/objects/tests/fault/%: INCLUDES += -Itests/fault -Itests/server
 $(BUILD)/objects/tests/fuzz/%: INCLUDES += -Itests/fuzz
+$(BUILD)/objects/tests/simulation/%: INCLUDES += -Itests/simulation
 $(BUILD)/objects/utils/%: INCLUDES += -Iutils
 
 $(ARCHIVE): $(ARCHIVE_PARTS) $(BUILD)/sources.stamp
@@ -129,7 +136,7 @@ define link
 	@mkdir -p $(@D)
 	$(Q)$(LINK) -o $@ $(filter %.o %.a,$^) $(OWN_LIBRARIES) $(LIBRARIES)
 endef
-$(SERVER_TESTS) $(FAULT_TESTS): OWN_LIBRARIES += -lhiredis
+$(SERVER_TESTS) $(FAULT_TESTS) $(SIMULATION): OWN_LIBRARIES += -lhiredis
 $(UNIT_TESTS) $(SERVER_TESTS) $(FAULT_TESTS): OWN_LIBRARIES += -lcmocka
 $(FUZZ_TESTS): OWN_LIBRARIES += -fsanitize=fuzzer
 
@@ -152,6 +159,8 @@ $(SERVER_TESTS): $(BUILD)/%: $(BUILD)/objects/%.o $(SERVER_SUPPORT) $(ARCHIVE)
 $(FAULT_TESTS): $(BUILD)/%: $(BUILD)/objects/%.o $(FAULT_SUPPORT) $(SERVER_SUPPORT) $(ARCHIVE)
 	$(link)
 $(FUZZ_TESTS): $(BUILD)/%: $(BUILD)/objects/%.o $(ARCHIVE)
+	$(link)
+$(SIMULATION): $(SIMULATION_PARTS) $(ARCHIVE)
 	$(link)
 
 .SECONDARY:

@@ -555,11 +555,16 @@ void disk_simulated_power_off(struct disk_simulated *simulated)
     simulated->off = true;
 }
 
-void disk_simulated_crash(struct disk_simulated *simulated)
+void disk_simulated_kill(struct disk_simulated *simulated)
 {
     close_all(simulated);
     disk_simulated_fail(simulated, 0, DISK_FAULT_NONE, false);
     simulated->lies = simulated->off = false;
+}
+
+void disk_simulated_crash(struct disk_simulated *simulated)
+{
+    disk_simulated_kill(simulated);
     settle_changes(simulated, next_random(simulated) % (simulated->change_count + 1));
     for (size_t i = 0; i < simulated->durable.count; i++)
         crash_file(simulated, simulated->durable.names[i].inode);

@@ -46,6 +46,9 @@ void disk_simulated_power_off(struct disk_simulated *simulated);
 /* The power comes back, after it went: what was not synced is as chance wants; open files are gone,
  * locks too, faults end. */
 void disk_simulated_crash(struct disk_simulated *simulated);
+/* A process was killed, after `power_off`: what it had written stays, durable or not; open files are
+ * gone, locks too, faults end. */
+void disk_simulated_kill(struct disk_simulated *simulated);
 
 /* --- looking at files and putting them there, durably --- */
 bool disk_simulated_read(const struct disk_simulated *simulated, const char *path,
