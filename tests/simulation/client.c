@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/assertion.h"
+#include "base/log.h"
 #include "simulated_socket.h"
 #include "world.h"
 
@@ -38,6 +39,7 @@ void client_hang_up(struct client *client)
 static void send_one(struct client *client, struct buffer *bytes, const struct sent *sent)
 {
     ASSERT(client->sent_count < CLIENT_PIPELINE_MAX);
+    log_line(LOG_DEBUG, "%d sends %.*s", client->socket, (int)bytes->length, bytes->data);
     simulated_socket_write(client->socket, buffer_slice(bytes));
     client->written += bytes->length;
     client->sent[client->sent_count] = *sent;
@@ -234,7 +236,7 @@ void client_ask_at_the_end(struct client *client)
     static const enum claim claims[] = {CLAIM_RANGE, CLAIM_PAIR_READ, CLAIM_WATCHED_READ, CLAIM_GET,
                                         CLAIM_GET};
     struct buffer bytes = {0};
-    if (client->socket < 0 && !connect_client(client))
+    if ((client->socket < 0 && !connect_client(client)) || client->sent_count > BATCH_MAX)
         return;
     for (size_t i = 0; i < sizeof claims / sizeof claims[0]; i++) {
         struct sent sent = {.call = {.claim = claims[i], .reg = (int)(i % CLAIMS_REGISTERS)}};
@@ -288,6 +290,8 @@ static void hear_reply(struct client *client, const redisReply *reply)
     memmove(client->sent, client->sent + 1, --client->sent_count * sizeof sent);
     shared->replies++;
     shared->errors += reply->type == REDIS_REPLY_ERROR;
+    log_line(LOG_DEBUG, "%d hears type %d, %lld %s", client->socket, reply->type, reply->integer,
+             reply->str != NULL ? reply->str : "");
     uint64_t needed = turn_needed(client, &sent, reply);
     if (needed > shared->needed)
         shared->needed = needed;

@@ -106,7 +106,7 @@ static const struct template templates[] = {
     {"PTTL $*", EFFECT_NONE},
     {"DBSIZE", EFFECT_NONE},
     {"SCAN 0", EFFECT_NONE},
-    {"INFO", EFFECT_NONE},
+    {"INFO persistence", EFFECT_NONE},
     {"PUBLISH news 0", EFFECT_NONE},
     {"WAITAOF 1 0 20", EFFECT_NONE},
     {"BGREWRITEAOF", EFFECT_NONE},

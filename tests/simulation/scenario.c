@@ -23,8 +23,7 @@
 #define CLIENTS 6
 #define LIVES_MAX 3    /* before the last */
 #define ACTS_MAX 40    /* of clients, in a life */
-#define IDLE_MAX 30    /* looks at a world where nothing happens, until that is taken for its end */
-#define IDLE_ASKS_AT 15
+#define QUIET_USEC 2000000 /* nothing has happened for so long, so nothing will */
 #define CALLS_MAX 120  /* to the disk, of a life that ends at a call */
 #define STEPS_MAX 50000
 #define MIB (UINT64_C(1) << 20)
@@ -50,7 +49,8 @@ struct scenario {
     enum ending ending;
     bool has_fault, was_full, recovered;
     uint64_t acts_left, ends_at_step, steps;
-    int idle;
+    int64_t quiet_since_us;
+    bool asked; /* what is asked at the end */
 };
 
 static void __attribute__((format(printf, 2, 3)))
@@ -149,13 +149,15 @@ static void rest(struct scenario *scenario)
 {
     if (scenario->acts_left > 0)
         return;
-    scenario->idle++;
-    if (scenario->was_full && scenario->idle == 2)
+    if (scenario->was_full)
         disk_simulated_limit(world.simulated, 0);
-    if (scenario->idle == IDLE_ASKS_AT && scenario->ending == END_STOPPED)
-        client_ask_at_the_end(&scenario->clients[0]);
-    if (scenario->idle < IDLE_MAX)
+    if (world.now_us - scenario->quiet_since_us < QUIET_USEC)
         return;
+    if (scenario->ending == END_STOPPED && !scenario->asked) {
+        scenario->asked = true;
+        client_ask_at_the_end(&scenario->clients[0]);
+        return;
+    }
     if (!scenario->has_fault)
         check_answered(scenario);
     if (scenario->ending == END_STOPPED)
@@ -177,10 +179,10 @@ static bool step(void *context)
     if (scenario->was_full && world_chance(200))
         disk_simulated_limit(world.simulated, 0);
     bool happened = something_happens(scenario);
-    if (!happened)
+    if (happened)
+        scenario->quiet_since_us = world.now_us;
+    else
         rest(scenario);
-    else if (scenario->idle < IDLE_ASKS_AT)
-        scenario->idle = 0;
     return happened;
 }
 
@@ -230,7 +232,8 @@ static void plan(struct scenario *scenario, bool is_last)
     scenario->recovered = false;
     scenario->acts_left = world_below(ACTS_MAX);
     scenario->steps = scenario->ends_at_step = 0;
-    scenario->idle = 0;
+    scenario->quiet_since_us = world.now_us;
+    scenario->asked = false;
     disk_simulated_fail(world.simulated, 0, DISK_FAULT_NONE, false);
     disk_simulated_limit(world.simulated, 0);
     scenario->has_fault = scenario->was_full = false;

@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "scenario.h"
+#include "system/clock.h"
 
 #define SECONDS_DEFAULT 60
 #define SEEDS_MIN_DEFAULT 200
@@ -161,6 +162,7 @@ int main(int count, char **words)
                               .first = (uint64_t)time(NULL) * 1000000};
     if (!parse(count, words, &options))
         return 2;
+    log_set_clock(clock_log_ms);
     log_set_level(options.verbose ? LOG_DEBUG : LOG_NOTHING);
     return options.one ? run_one(options.seed) : run_all(&options);
 }
