@@ -42,8 +42,8 @@ static uint64_t size_of(const struct log_directory *directory, const char *name)
     return size;
 }
 
-/* What was loaded may be in memory only, if whoever wrote it did not sync: it must not be lost now
- * that it is served. */
+/* What was loaded may be in memory only, if whoever wrote it did not sync, or was killed between a
+ * rename and the sync of the directory: it must not be lost now that it is served. */
 static enum error sync_all(const struct log_directory *directory)
 {
     const struct log_manifest *manifest = log_directory_manifest(directory);
@@ -60,7 +60,9 @@ static enum error sync_all(const struct log_directory *directory)
         disk_close(&file);
     }
     buffer_deinit(&path);
-    return error;
+    return error != OK ? error
+                       : disk_sync_directory(log_directory_disk(directory),
+                                             log_directory_path(directory));
 }
 
 /* All the manifest names but the current increment. */

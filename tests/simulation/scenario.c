@@ -132,29 +132,22 @@ static bool deliver(struct scenario *scenario)
 
 static bool something_happens(struct scenario *scenario)
 {
-    switch (world_below(8)) {
-    case 0:
-        return simulated_worker_step() || act(scenario) || deliver(scenario);
-    case 1:
-    case 2:
-    case 3:
-        return act(scenario) || deliver(scenario) || simulated_worker_step();
-    default:
-        return deliver(scenario) || simulated_worker_step() || act(scenario);
-    }
+    bool job_first = world_chance(4);
+    if (job_first && simulated_worker_step())
+        return true;
+    bool happened = world_chance(2) ? act(scenario) || deliver(scenario)
+                                    : deliver(scenario) || act(scenario);
+    if (happened)
+        scenario->quiet_since_us = world.now_us;
+    return happened || simulated_worker_step();
 }
 
-/* Nothing happens: the end of this life is near. */
-static void rest(struct scenario *scenario)
+/* The clients have nothing to do or to wait for any more: the end of this life. */
+static void be_quiet(struct scenario *scenario)
 {
-    if (scenario->acts_left > 0)
-        return;
-    if (scenario->was_full)
-        disk_simulated_limit(world.simulated, 0);
-    if (world.now_us - scenario->quiet_since_us < QUIET_USEC)
-        return;
     if (scenario->ending == END_STOPPED && !scenario->asked) {
         scenario->asked = true;
+        scenario->quiet_since_us = world.now_us;
         client_ask_at_the_end(&scenario->clients[0]);
         return;
     }
@@ -176,13 +169,11 @@ static bool step(void *context)
     }
     if (scenario->steps > STEPS_MAX)
         fail(scenario, "does not come to its end");
-    if (scenario->was_full && world_chance(200))
+    if (scenario->was_full && (scenario->acts_left == 0 || world_chance(200)))
         disk_simulated_limit(world.simulated, 0);
     bool happened = something_happens(scenario);
-    if (happened)
-        scenario->quiet_since_us = world.now_us;
-    else
-        rest(scenario);
+    if (scenario->acts_left == 0 && world.now_us - scenario->quiet_since_us > QUIET_USEC)
+        be_quiet(scenario);
     return happened;
 }
 
