@@ -18,8 +18,9 @@ struct disk_simulated;
 
 enum disk_fault {
     DISK_FAULT_NONE,
-    DISK_FAULT_ERROR,       /* EIO; a sync that fails so loses what it should have kept, for ever */
-    DISK_FAULT_FULL,        /* ENOSPC from whatever takes room; other calls succeed */
+    DISK_FAULT_ERROR, /* EIO; what a sync that fails so should have kept is read, and passes for
+                         synced, but is gone after a crash unless it is written again */
+    DISK_FAULT_FULL,  /* ENOSPC from whatever takes room; other calls succeed */
     DISK_FAULT_INTERRUPTED, /* EINTR */
     DISK_FAULT_SHORT,       /* half of a write or read is done; other calls succeed */
 };
@@ -46,8 +47,8 @@ void disk_simulated_power_off(struct disk_simulated *simulated);
 /* The power comes back, after it went: what was not synced is as chance wants; open files are gone,
  * locks too, faults end. */
 void disk_simulated_crash(struct disk_simulated *simulated);
-/* A process was killed, after `power_off`: what it had written stays, durable or not; open files are
- * gone, locks too, faults end. */
+/* A process was killed, after `power_off`: what it had written stays, durable or not; open files
+ * are gone, locks too, faults end. */
 void disk_simulated_kill(struct disk_simulated *simulated);
 
 /* --- looking at files and putting them there, durably --- */
