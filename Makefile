@@ -6,6 +6,8 @@ V      ?= 0
 WERROR ?= -Werror
 LTO    ?= 0
 FUZZ_SECONDS ?= 60
+SIMULATION_SECONDS ?= 60
+HOURS ?= 1
 JOBS   ?= $(shell nproc 2>/dev/null || echo 2)
 
 ifeq ($(origin CC),default)
@@ -90,8 +92,8 @@ SIMULATION_PARTS := $(patsubst %.c,$(BUILD)/objects/%.o,$(call find_sources,test
 
 # --- building --------------------------------------------------------------------------------------
 
-.PHONY: all help run deps deps-test check unit server-test fault client-test difference fuzz asan tsan \
-        valgrind test bench bench-smoke instructions install clean format show-flags watch-nothing
+.PHONY: all help run deps deps-test check unit server-test fault client-test difference simulation \
+        soak fuzz asan tsan valgrind test bench bench-smoke instructions install clean format show-flags watch-nothing
 .DEFAULT_GOAL := all
 
 all: $(ARCHIVE) $(SERVER) $(UTILS)
@@ -175,6 +177,8 @@ help:
 	@echo 'make check               format, layers, headers, limits, both compilers'
 	@echo 'make format              formats the sources'
 	@echo 'make unit                unit tests;    also: server-test, fault, client-test, difference'
+	@echo 'make simulation          the server in a simulated world, new seeds for SIMULATION_SECONDS=60 seconds'
+	@echo 'make soak HOURS=1        the same for hours'
 	@echo 'make fuzz                every fuzz target for FUZZ_SECONDS=60 seconds'
 	@echo 'make asan|tsan|valgrind  unit and server tests in a watched build'
 	@echo 'make bench               figures beside redis-server; make bench-smoke: some, in a minute'
@@ -209,7 +213,8 @@ instructions: deps-test
 
 # --- testing: every target is a list of suites for tests/run -----------------------------------------
 
-RUN := tests/run --build $(BUILD) --fuzz-seconds $(FUZZ_SECONDS) --jobs $(JOBS) $(if $(TESTS),--only '$(TESTS)')
+RUN := tests/run --build $(BUILD) --fuzz-seconds $(FUZZ_SECONDS) \
+       --simulation-seconds $(SIMULATION_SECONDS) --jobs $(JOBS) $(if $(TESTS),--only '$(TESTS)')
 
 # Each watched build lives in a folder of its own.
 ASAN     := BUILD=$(BUILD)/asan SANITIZE=address
@@ -224,7 +229,7 @@ format:
 show-flags:
 	@echo $(LANGUAGE) $(WARNINGS)
 
-check: all unit-programs server-programs fault-programs
+check: all unit-programs server-programs fault-programs simulation-programs
 	@$(RUN) check
 unit: unit-programs
 	@$(RUN) unit
@@ -232,6 +237,10 @@ server-test: server-programs
 	@$(RUN) server
 fault: fault-programs
 	@$(RUN) fault
+simulation: simulation-programs
+	@$(RUN) simulation
+soak: simulation-programs
+	@$(RUN) --simulation-seconds $$(($(HOURS) * 3600)) simulation
 client-test: all
 	@deps/install test
 	@$(RUN) clients
@@ -250,10 +259,10 @@ valgrind:
 	@$(MAKE) $(VALGRIND) unit-programs server-programs fault-programs
 	@$(RUN) valgrind
 
-TEST_SUITES := check unit server fault clients difference fuzz asan
+TEST_SUITES := check unit server fault simulation clients difference fuzz asan
 test: FUZZ_SECONDS := 10
 test: deps-test
-	@$(MAKE) all unit-programs server-programs fault-programs
+	@$(MAKE) all unit-programs server-programs fault-programs simulation-programs
 	@$(MAKE) $(ASAN) unit-programs server-programs fault-programs
 	@$(MAKE) $(FUZZ) fuzz-programs
 	@$(RUN) $(TEST_SUITES)

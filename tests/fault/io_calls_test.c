@@ -189,8 +189,8 @@ static void end(struct session *session)
 }
 
 /* After a crash (or if only the process was `killed`): the log loads, and holds all that was called
- * durable and no more than was written. Then it is written on, the power goes, and it is read again.
- * False: something is missing. */
+ * durable and no more than was written. Then it is written on, the power goes, and it is read
+ * again. False: something is missing. */
 static bool survives(struct session *session, const char *what, bool killed)
 {
     if (killed)
@@ -222,8 +222,8 @@ static bool survives(struct session *session, const char *what, bool killed)
     disk_simulated_crash(session->simulated);
     found = recovered_read(disk_simulated_disk(session->simulated));
     if (found.refused || found.last != session->written)
-        print_message("%s: later written %lld, found %lld %s\n", what,
-                      (long long)session->written, (long long)found.last, found.why);
+        print_message("%s: later written %lld, found %lld %s\n", what, (long long)session->written,
+                      (long long)found.last, found.why);
     return !found.refused && found.last == session->written;
 }
 

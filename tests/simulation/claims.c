@@ -35,9 +35,8 @@ bool claims_call(struct claims *claims, struct claim_call *call)
         if (claims->register_count[call->reg] == LINEARIZABLE_MAX)
             return false;
         call->place = claims->register_count[call->reg]++;
-        claims->registers[call->reg][call->place] =
-            (struct register_operation){call->claim == CLAIM_SET, call->value, call->called,
-                                        LINEARIZABLE_NEVER};
+        claims->registers[call->reg][call->place] = (struct register_operation){
+            call->claim == CLAIM_SET, call->value, call->called, LINEARIZABLE_NEVER};
     } else if (call->claim == CLAIM_WATCHED_WRITE) {
         claims->watched_open++;
     } else if (call->claim == CLAIM_PUT) {
@@ -103,8 +102,7 @@ static void pair_read(struct claims *claims, const redisReply *reply)
 static void counted(struct claims *claims, const struct claim_call *call, int64_t number)
 {
     if (number <= call->floor)
-        FAIL(claims, "n: %lld was answered, later %lld", (long long)call->floor,
-             (long long)number);
+        FAIL(claims, "n: %lld was answered, later %lld", (long long)call->floor, (long long)number);
     if (number > claims->counted)
         claims->counted = number;
 }

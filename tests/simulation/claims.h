@@ -22,19 +22,19 @@
 
 enum claim {
     CLAIM_NONE,
-    CLAIM_SET,       /* SET r value */
-    CLAIM_GET,       /* GET r */
-    CLAIM_PUSH,      /* RPUSH q value */
-    CLAIM_RANGE,     /* LRANGE q 0 -1 */
-    CLAIM_PAIR,      /* EXEC of SET m0 value, SET m1 value */
-    CLAIM_PAIR_READ, /* MGET m0 m1 */
-    CLAIM_COUNT,     /* INCR n */
+    CLAIM_SET,           /* SET r value */
+    CLAIM_GET,           /* GET r */
+    CLAIM_PUSH,          /* RPUSH q value */
+    CLAIM_RANGE,         /* LRANGE q 0 -1 */
+    CLAIM_PAIR,          /* EXEC of SET m0 value, SET m1 value */
+    CLAIM_PAIR_READ,     /* MGET m0 m1 */
+    CLAIM_COUNT,         /* INCR n */
     CLAIM_WATCHED_READ,  /* GET w */
     CLAIM_WATCHED_WRITE, /* EXEC of SET w value */
-    CLAIM_ANNOUNCE,  /* EXEC of RPUSH q value, PUBLISH news value */
-    CLAIM_PUT,       /* RPUSH b value */
-    CLAIM_TAKE,      /* LPOP b */
-    CLAIM_TAKE_WAITING, /* BLPOP b */
+    CLAIM_ANNOUNCE,      /* EXEC of RPUSH q value, PUBLISH news value */
+    CLAIM_PUT,           /* RPUSH b value */
+    CLAIM_TAKE,          /* LPOP b */
+    CLAIM_TAKE_WAITING,  /* BLPOP b */
 };
 
 /* One command that makes a claim. */
@@ -49,8 +49,9 @@ struct claim_call {
 
 struct claims {
     bool holds; /* false: nothing is checked */
-    bool feeds_stale; /* the control: now and then a register's read is answered with an old value */
-    uint64_t now; /* counts calls and returns */
+    bool
+        feeds_stale; /* the control: now and then a register's read is answered with an old value */
+    uint64_t now;    /* counts calls and returns */
     char failure[300];
     struct register_operation registers[CLAIMS_REGISTERS][LINEARIZABLE_MAX];
     size_t register_count[CLAIMS_REGISTERS];

@@ -156,11 +156,10 @@ static void send_simple_claim(struct client *client, struct buffer *bytes, struc
 
 static void send_claim(struct client *client, struct buffer *bytes)
 {
-    static const enum claim claims[] = {CLAIM_SET,   CLAIM_GET,      CLAIM_SET,
-                                        CLAIM_GET,   CLAIM_PUSH,     CLAIM_RANGE,
-                                        CLAIM_PAIR,  CLAIM_PAIR_READ, CLAIM_COUNT,
-                                        CLAIM_ANNOUNCE, CLAIM_PUT,   CLAIM_TAKE,
-                                        CLAIM_TAKE_WAITING};
+    static const enum claim claims[] = {
+        CLAIM_SET,   CLAIM_GET,  CLAIM_SET,         CLAIM_GET,   CLAIM_PUSH,
+        CLAIM_RANGE, CLAIM_PAIR, CLAIM_PAIR_READ,   CLAIM_COUNT, CLAIM_ANNOUNCE,
+        CLAIM_PUT,   CLAIM_TAKE, CLAIM_TAKE_WAITING};
     struct sent sent = {.call = {.claim = claims[world_below(sizeof claims / sizeof claims[0])]}};
     sent.call.reg = (int)world_below(CLAIMS_REGISTERS);
     sent.call.value = (int64_t)next_number(client);
@@ -262,8 +261,7 @@ static bool wrote(const struct sent *sent, const redisReply *reply)
             good = good && reply->element[i]->type != REDIS_REPLY_ERROR;
         return good;
     }
-    return reply->type == REDIS_REPLY_INTEGER ? reply->integer > 0
-                                              : reply->type != REDIS_REPLY_NIL;
+    return reply->type == REDIS_REPLY_INTEGER ? reply->integer > 0 : reply->type != REDIS_REPLY_NIL;
 }
 
 /* Which turn must last because of this reply? A write's own. A read saw what the turns before it

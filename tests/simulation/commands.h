@@ -9,10 +9,10 @@
 
 /* What a reply says about the data. */
 enum effect {
-    EFFECT_NONE,     /* nothing about keys */
-    EFFECT_READS,    /* what was seen must last */
+    EFFECT_NONE,      /* nothing about keys */
+    EFFECT_READS,     /* what was seen must last */
     EFFECT_MAY_WRITE, /* it changed something if it returns a number above 0, or something at all */
-    EFFECT_WRITES,   /* it changed something if it is no error */
+    EFFECT_WRITES,    /* it changed something if it is no error */
 };
 
 struct command_line {

@@ -21,17 +21,17 @@
 #include "world.h"
 
 #define CLIENTS 6
-#define LIVES_MAX 3    /* before the last */
-#define ACTS_MAX 40    /* of clients, in a life */
+#define LIVES_MAX 3        /* before the last */
+#define ACTS_MAX 40        /* of clients, in a life */
 #define QUIET_USEC 2000000 /* nothing has happened for so long, so nothing will */
-#define CALLS_MAX 120  /* to the disk, of a life that ends at a call */
+#define CALLS_MAX 120      /* to the disk, of a life that ends at a call */
 #define STEPS_MAX 50000
 #define MIB (UINT64_C(1) << 20)
 
 /* How a life of the server ends. */
 enum ending {
-    END_STOPPED,  /* by us, when all was said */
-    END_CRASHED,  /* the power */
+    END_STOPPED, /* by us, when all was said */
+    END_CRASHED, /* the power */
     END_KILLED,
 };
 
@@ -135,8 +135,8 @@ static bool something_happens(struct scenario *scenario)
     bool job_first = world_chance(4);
     if (job_first && simulated_worker_step())
         return true;
-    bool happened = world_chance(2) ? act(scenario) || deliver(scenario)
-                                    : deliver(scenario) || act(scenario);
+    bool happened =
+        world_chance(2) ? act(scenario) || deliver(scenario) : deliver(scenario) || act(scenario);
     if (happened)
         scenario->quiet_since_us = world.now_us;
     return happened || simulated_worker_step();
@@ -194,7 +194,7 @@ static void set_up(struct scenario *scenario)
     persistence->segment_size_max = world_chance(2) ? 2000 + world_below(8000) : MIB;
     settings->notification.events = NOTIFICATION_KEYSPACE | NOTIFICATION_ALL;
     scenario->always = !world_chance(6);
-    persistence->sync = scenario->always ? LOG_SYNC_ALWAYS
+    persistence->sync = scenario->always  ? LOG_SYNC_ALWAYS
                         : world_chance(2) ? LOG_SYNC_EVERY_SECOND
                                           : LOG_SYNC_NO;
 }
@@ -207,8 +207,7 @@ static void plan_fault(struct scenario *scenario)
     if (world_chance(4)) {
         scenario->has_fault = true;
         disk_simulated_fail(world.simulated, 1 + world_below(CALLS_MAX),
-                            faults[world_below(sizeof faults / sizeof faults[0])],
-                            world_chance(2));
+                            faults[world_below(sizeof faults / sizeof faults[0])], world_chance(2));
     } else if (world_chance(6)) {
         scenario->was_full = true;
         disk_simulated_limit(world.simulated, 500 + world_below(10000));
@@ -293,9 +292,9 @@ static void live(struct scenario *scenario, bool is_last)
 
 static void begin(struct scenario *scenario, uint64_t seed)
 {
-    static const enum client_kind kinds[CLIENTS] = {CLIENT_CLAIMS, CLIENT_CLAIMS, CLIENT_RANDOM,
-                                                    CLIENT_WATCHES, CLIENT_BLOCKS,
-                                                    CLIENT_SUBSCRIBES};
+    static const enum client_kind kinds[CLIENTS] = {CLIENT_CLAIMS, CLIENT_CLAIMS,
+                                                    CLIENT_RANDOM, CLIENT_WATCHES,
+                                                    CLIENT_BLOCKS, CLIENT_SUBSCRIBES};
     world_init(seed);
     world.context = scenario;
     set_up(scenario);
@@ -303,8 +302,7 @@ static void begin(struct scenario *scenario, uint64_t seed)
     scenario->claims = memory_allocate_zeroed(sizeof *scenario->claims);
     scenario->claims->holds = scenario->always;
     scenario->claims->feeds_stale = scenario->control == CONTROL_STALE_READ;
-    scenario->shared =
-        (struct clients){.history = scenario->history, .claims = scenario->claims};
+    scenario->shared = (struct clients){.history = scenario->history, .claims = scenario->claims};
     for (int i = 0; i < CLIENTS; i++)
         client_init(&scenario->clients[i], &scenario->shared, kinds[i]);
 }

@@ -16,11 +16,11 @@
 
 struct world {
     struct random chance;
-    int64_t now_us;     /* of all clocks, since 1970 */
-    uint64_t trace;     /* a hash of all that happened: the same seed, the same trace */
-    bool off;           /* the power has gone, or the process was killed: nothing counts any more */
-    uint64_t steps;     /* of the scheduler, ever */
-    uint64_t calls;     /* to the disk, in this life of the server */
+    int64_t now_us; /* of all clocks, since 1970 */
+    uint64_t trace; /* a hash of all that happened: the same seed, the same trace */
+    bool off;       /* the power has gone, or the process was killed: nothing counts any more */
+    uint64_t steps; /* of the scheduler, ever */
+    uint64_t calls; /* to the disk, in this life of the server */
     uint64_t off_at_call; /* the process ends at this call; 0: at none */
     struct disk disk;     /* the simulated one; its calls take time and are counted */
     struct disk_simulated *simulated;
@@ -35,8 +35,8 @@ extern struct world world;
 void world_init(uint64_t seed);
 void world_deinit(void);
 
-uint64_t world_below(uint64_t n);       /* from 0 to n - 1 */
-bool world_chance(uint64_t one_in);     /* true once in so many */
+uint64_t world_below(uint64_t n);      /* from 0 to n - 1 */
+bool world_chance(uint64_t one_in);    /* true once in so many */
 void world_pass(int64_t microseconds); /* time goes on */
 void world_trace(const char *what, const void *bytes, size_t length);
 void world_trace_number(const char *what, uint64_t number);

@@ -56,7 +56,8 @@ struct wake {
 
 static unsigned io_events(const struct event_io *io)
 {
-    return CONST_PRIVATE(io, io)->interest & simulated_socket_ready(CONST_PRIVATE(io, io)->descriptor);
+    return CONST_PRIVATE(io, io)->interest &
+           simulated_socket_ready(CONST_PRIVATE(io, io)->descriptor);
 }
 
 static bool is_due(const struct event_timer *timer)
