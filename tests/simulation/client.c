@@ -59,10 +59,29 @@ static uint64_t key_bit(const char *name)
 
 static void send_random(struct client *client, struct buffer *bytes)
 {
-    struct command_line line = client->kind == CLIENT_BLOCKS && world_chance(2)
-                                   ? commands_random_blocking(bytes)
-                                   : commands_random(bytes, next_number(client));
+    struct command_line line =
+        client->kind == CLIENT_BLOCKS && world_chance(2) ? commands_random_blocking(bytes)
+        : client->shared->large && world_chance(8) ? commands_large(bytes, next_number(client))
+                                                   : commands_random(bytes, next_number(client), 0);
+    send_one(client, bytes,
+             &(struct sent){
+                 .effect = line.effect, .keys = line.keys, .waits_for_sync = line.waits_for_sync});
+}
+
+/* SELECT 1, a command, sometimes FLUSHDB, SELECT 0. */
+static void send_to_other_database(struct client *client, struct buffer *bytes)
+{
+    struct sent none = {.effect = EFFECT_NONE};
+    commands_add(bytes, "SELECT 1");
+    send_one(client, bytes, &none);
+    if (world_chance(8)) {
+        commands_add(bytes, "FLUSHDB %s", world_chance(2) ? "ASYNC" : "SYNC");
+        send_one(client, bytes, &none);
+    }
+    struct command_line line = commands_random(bytes, next_number(client), 1);
     send_one(client, bytes, &(struct sent){.effect = line.effect, .keys = line.keys});
+    commands_add(bytes, "SELECT 0");
+    send_one(client, bytes, &none);
 }
 
 /* MULTI, some commands, EXEC: the last reply stands for all. */
@@ -73,7 +92,7 @@ static void send_transaction(struct client *client, struct buffer *bytes)
     commands_add(bytes, "MULTI");
     send_one(client, bytes, &none);
     for (size_t i = 0; i < count; i++) {
-        struct command_line line = commands_random(bytes, next_number(client));
+        struct command_line line = commands_random(bytes, next_number(client), 0);
         exec.keys |= line.keys;
         if (line.effect == EFFECT_WRITES)
             exec.effect = EFFECT_MAY_WRITE; /* of its replies one is for sure no error */
@@ -223,6 +242,8 @@ bool client_act(struct client *client)
             send_watched(client, &bytes);
         else if (world_chance(8))
             send_transaction(client, &bytes);
+        else if (world_chance(10))
+            send_to_other_database(client, &bytes);
         else
             send_random(client, &bytes);
     }
@@ -293,6 +314,11 @@ static void hear_reply(struct client *client, const redisReply *reply)
     uint64_t needed = turn_needed(client, &sent, reply);
     if (needed > shared->needed)
         shared->needed = needed;
+    if (needed > client->last_write && wrote(&sent, reply))
+        client->last_write = needed;
+    if (sent.waits_for_sync && reply->type == REDIS_REPLY_ARRAY && reply->element[0]->integer > 0 &&
+        client->last_write > shared->synced)
+        shared->synced = client->last_write;
     claims_return(shared->claims, &sent.call, reply);
     if (sent.call.claim == CLAIM_WATCHED_READ && client->kind == CLIENT_WATCHES &&
         reply->type != REDIS_REPLY_ERROR)

@@ -22,6 +22,7 @@ struct sent {
     uint64_t end;  /* in what the client wrote to this connection: behind its last byte */
     uint64_t turn; /* in which the server read that byte, so it ran in this turn or later; 0: not
                       yet read */
+    bool waits_for_sync; /* WAITAOF */
     struct claim_call call;
 };
 
@@ -35,7 +36,8 @@ struct client {
     uint64_t written;
     struct sent sent[CLIENT_PIPELINE_MAX];
     size_t sent_count;
-    int64_t watched; /* CLIENT_WATCHES: what GET w said; -1: not known */
+    uint64_t last_write; /* the turn, or an earlier one, of its last write that was answered */
+    int64_t watched;     /* CLIENT_WATCHES: what GET w said; -1: not known */
     bool subscribed;
 };
 
@@ -44,7 +46,9 @@ struct clients {
     struct claims *claims;
     uint64_t numbers; /* given out */
     uint64_t needed;  /* the turn that somebody relies on: a crash must not take it back */
+    uint64_t synced;  /* the same whatever appendfsync says: WAITAOF, or recovered once */
     uint64_t replies, errors;
+    bool large; /* commands_large, too */
 };
 
 void client_init(struct client *client, struct clients *shared, enum client_kind kind);

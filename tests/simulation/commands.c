@@ -101,6 +101,8 @@ static const struct template templates[] = {
     {"PERSIST $*", EFFECT_MAY_WRITE},
     {"RENAME $* $*", EFFECT_READS},
     {"COPY $* $* REPLACE", EFFECT_READS},
+    {"COPY $* $* DB 1 REPLACE", EFFECT_READS},
+    {"MOVE $* 1", EFFECT_READS},
     {"SORT $l BY nosort STORE $l", EFFECT_READS},
     {"TYPE $*", EFFECT_READS},
     {"PTTL $*", EFFECT_NONE},
@@ -197,14 +199,36 @@ static struct command_line add_template(struct buffer *out, const struct templat
     }
     if (strstr(template->text, "bits") != NULL)
         made.keys |= UINT64_C(1) << commands_key_index("bits");
+    made.waits_for_sync = strncmp(line, "WAITAOF", 7) == 0;
     add_words(out, line);
     return made;
 }
 
-struct command_line commands_random(struct buffer *out, uint64_t number)
+struct command_line commands_random(struct buffer *out, uint64_t number, int database)
 {
     size_t count = sizeof templates / sizeof templates[0];
-    return add_template(out, &templates[world_below(count)], number);
+    struct command_line made = add_template(out, &templates[world_below(count)], number);
+    made.keys <<= database == 0 ? 0 : commands_key_count;
+    return made;
+}
+
+struct command_line commands_large(struct buffer *out, uint64_t number)
+{
+    static const struct {
+        const char *name, *key;
+        int words, repeats;
+    } lines[] = {{"SADD", "t0", 1, 600},
+                 {"RPUSH", "l0", 1, 200},
+                 {"HSET", "h0", 2, 600},
+                 {"ZADD", "z0", 2, 600}};
+    size_t kind = (size_t)world_below(sizeof lines / sizeof lines[0]);
+    int count = lines[kind].words * lines[kind].repeats;
+    buffer_add_format(out, "*%d\r\n$%zu\r\n%s\r\n$2\r\n%s\r\n", 2 + count, strlen(lines[kind].name),
+                      lines[kind].name, lines[kind].key);
+    for (int i = 0; i < count; i++)
+        buffer_add_format(out, "$10\r\n%06llu%04d\r\n", (unsigned long long)number % 1000000, i);
+    return (struct command_line){.effect = EFFECT_WRITES,
+                                 .keys = UINT64_C(1) << commands_key_index(lines[kind].key)};
 }
 
 struct command_line commands_random_blocking(struct buffer *out)

@@ -2,6 +2,7 @@
 #ifndef HOLDFAST_SIMULATION_COMMANDS_H
 #define HOLDFAST_SIMULATION_COMMANDS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,7 @@ enum effect {
 struct command_line {
     enum effect effect;
     uint64_t keys; /* bits */
+    bool waits_for_sync;
 };
 
 extern const char *const commands_keys[];
@@ -25,8 +27,11 @@ extern const size_t commands_key_count;
 
 size_t commands_key_index(const char *name);
 
-/* Appends a random command; `number` is one that no other has used. */
-struct command_line commands_random(struct buffer *out, uint64_t number);
+/* Appends a random command; `number` is one that no other has used. Keys of database 1 have bits of
+ * their own, behind those of database 0. */
+struct command_line commands_random(struct buffer *out, uint64_t number, int database);
+/* A command that makes a collection too large to be saved in one piece. */
+struct command_line commands_large(struct buffer *out, uint64_t number);
 /* The same of those that wait for keys. */
 struct command_line commands_random_blocking(struct buffer *out);
 

@@ -35,7 +35,8 @@ struct state {
 
 struct history {
     const char *const *keys;
-    size_t key_count;
+    size_t name_count;
+    size_t key_count; /* names in all databases */
     uint64_t turn;
     struct state **states;
     size_t count, capacity;
@@ -198,16 +199,16 @@ static bool is_same(const struct record *a, const struct record *b, int64_t now_
 
 struct reading {
     const struct history *history;
-    struct state *state;
+    struct record *records; /* of this database */
 };
 
 static void read_entry(void *context, struct entry *entry)
 {
     struct reading *reading = context;
     struct slice name = entry_key(entry);
-    for (size_t i = 0; i < reading->history->key_count; i++) {
+    for (size_t i = 0; i < reading->history->name_count; i++) {
         if (slice_equals(name, slice_of_string(reading->history->keys[i]))) {
-            read_record(entry, &reading->state->records[i]);
+            read_record(entry, &reading->records[i]);
             return;
         }
     }
@@ -217,13 +218,15 @@ static void read_entry(void *context, struct entry *entry)
 
 static void read_state(const struct history *history, struct keyspace *keyspace, struct state *out)
 {
-    struct reading reading = {history, out};
-    struct database *database = keyspace_database(keyspace, 0);
-    uint64_t cursor = 0;
     memset(out->records, 0, sizeof out->records);
-    do {
-        cursor = database_scan(database, cursor, read_entry, &reading);
-    } while (cursor != 0);
+    for (int i = 0; i < HISTORY_DATABASES; i++) {
+        struct reading reading = {history, out->records + (size_t)i * history->name_count};
+        struct database *database = keyspace_database(keyspace, i);
+        uint64_t cursor = 0;
+        do {
+            cursor = database_scan(database, cursor, read_entry, &reading);
+        } while (cursor != 0);
+    }
 }
 
 static struct state *add_state(struct history *history)
@@ -248,9 +251,10 @@ static void drop_states(struct history *history, size_t count)
 struct history *history_create(const char *const *keys, size_t key_count)
 {
     struct history *history = memory_allocate_zeroed(sizeof *history);
-    ASSERT(key_count <= HISTORY_KEYS_MAX);
     history->keys = keys;
-    history->key_count = key_count;
+    history->name_count = key_count;
+    history->key_count = key_count * HISTORY_DATABASES;
+    ASSERT(history->key_count <= HISTORY_KEYS_MAX);
     history->turn = 1;
     (void)add_state(history); /* turn 0: nothing */
     return history;
@@ -344,7 +348,7 @@ bool history_recovered(struct history *history, struct keyspace *keyspace, uint6
     if (found == SIZE_MAX) {
         int key = first_difference(history, history->states[history->count - 1], data, now_ms);
         snprintf(why, why_size, "what came back never was so (beside the last state: key %s)",
-                 history->keys[key]);
+                 history->keys[(size_t)key % history->name_count]);
         good = false;
     } else if (found + 1 < history->count && history->states[found + 1]->turn <= needed) {
         const struct state *next = history->states[found + 1];
@@ -352,7 +356,8 @@ bool history_recovered(struct history *history, struct keyspace *keyspace, uint6
         snprintf(why, why_size,
                  "what came back is the state before turn %llu (key %s), but turn %llu was relied "
                  "on",
-                 (unsigned long long)next->turn, history->keys[key], (unsigned long long)needed);
+                 (unsigned long long)next->turn, history->keys[(size_t)key % history->name_count],
+                 (unsigned long long)needed);
         good = false;
     } else {
         drop_states(history, found + 1);

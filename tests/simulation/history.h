@@ -13,11 +13,12 @@
 
 #include "keyspace/keyspace.h"
 
-#define HISTORY_KEYS_MAX 32
+#define HISTORY_KEYS_MAX 50
+#define HISTORY_DATABASES 2
 
 struct history;
 
-/* `keys`: the names of all keys there can be. */
+/* `keys`: the names of all keys there can be, in each database. */
 struct history *history_create(const char *const *keys, size_t key_count);
 void history_destroy(struct history *history);
 

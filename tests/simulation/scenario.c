@@ -21,10 +21,10 @@
 #include "world.h"
 
 #define CLIENTS 6
-#define LIVES_MAX 3        /* before the last */
-#define ACTS_MAX 40        /* of clients, in a life */
-#define QUIET_USEC 2000000 /* nothing has happened for so long, so nothing will */
-#define CALLS_MAX 120      /* to the disk, of a life that ends at a call */
+#define LIVES_MAX 3       /* before the last */
+#define ACTS_MAX 40       /* of clients, in a life */
+#define QUIET_USEC 800000 /* nothing has happened for so long, so nothing will */
+#define CALLS_MAX 120     /* to the disk, of a life that ends at a call */
 #define STEPS_MAX 50000
 #define MIB (UINT64_C(1) << 20)
 
@@ -68,6 +68,12 @@ fail(struct scenario *scenario, const char *format, ...)
 
 /* --- what is looked at --- */
 
+/* Everything up to the last turn must last from now on. */
+static void rely_on_all(struct scenario *scenario)
+{
+    scenario->shared.needed = scenario->shared.synced = history_turn(scenario->history) - 1;
+}
+
 static void check_recovered(struct scenario *scenario)
 {
     char why[400];
@@ -77,8 +83,10 @@ static void check_recovered(struct scenario *scenario)
     scenario->recovered = true;
     scenario->result->recoveries++;
     if (!history_recovered(scenario->history, server->keyspace,
-                           scenario->always ? scenario->shared.needed : 0, why, sizeof why))
+                           scenario->always ? scenario->shared.needed : scenario->shared.synced,
+                           why, sizeof why))
         fail(scenario, "after recovery %d: %s", (int)scenario->result->recoveries, why);
+    rely_on_all(scenario); /* the start made it durable, whatever it was before */
 }
 
 static void turn_ended(void *context)
@@ -183,7 +191,7 @@ static void set_up(struct scenario *scenario)
 {
     struct settings *settings = &scenario->settings;
     settings_init(settings);
-    settings->lifecycle.databases = 1;
+    settings->lifecycle.databases = HISTORY_DATABASES;
     settings_set_string(&settings->admission.bind, "127.0.0.1");
     struct persistence_settings *persistence = &settings->persistence;
     persistence->disk = &world.disk;
@@ -192,6 +200,12 @@ static void set_up(struct scenario *scenario)
     persistence->rewrite_size_min = 1000 + world_below(20000);
     persistence->rewrite_percentage = 20 + world_below(100);
     persistence->segment_size_max = world_chance(2) ? 2000 + world_below(8000) : MIB;
+    if (world_chance(2)) { /* few elements make a large value */
+        settings->values.list_size = 1 + (int64_t)world_below(4);
+        settings->values.hash_entries_max = settings->values.set_entries_max = world_below(6);
+        settings->values.zset_entries_max = settings->values.set_integers_max = world_below(6);
+        settings->values.stream_block_entries_max = 1 + world_below(4);
+    }
     settings->notification.events = NOTIFICATION_KEYSPACE | NOTIFICATION_ALL;
     scenario->always = !world_chance(6);
     persistence->sync = scenario->always  ? LOG_SYNC_ALWAYS
@@ -282,10 +296,8 @@ static void live(struct scenario *scenario, bool is_last)
         disk_simulated_crash(world.simulated);
     else
         disk_simulated_kill(world.simulated);
-    if (was_off || status != EXIT_SUCCESS)
-        return;
-    /* It was stopped in peace: everything must be there. */
-    scenario->shared.needed = history_turn(scenario->history) - 1;
+    if (!was_off && status == EXIT_SUCCESS)
+        rely_on_all(scenario); /* it was stopped in peace */
 }
 
 /* --- the whole --- */
@@ -303,6 +315,7 @@ static void begin(struct scenario *scenario, uint64_t seed)
     scenario->claims->holds = scenario->always;
     scenario->claims->feeds_stale = scenario->control == CONTROL_STALE_READ;
     scenario->shared = (struct clients){.history = scenario->history, .claims = scenario->claims};
+    scenario->shared.large = world_chance(8);
     for (int i = 0; i < CLIENTS; i++)
         client_init(&scenario->clients[i], &scenario->shared, kinds[i]);
 }

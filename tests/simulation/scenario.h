@@ -18,7 +18,7 @@ struct scenario_result {
     bool failed;
     char why[600];
     uint64_t trace; /* the same for the same seed */
-    uint64_t lives, turns, steps, replies, errors, recoveries, compactions;
+    uint64_t lives, turns, steps, replies, errors, recoveries;
 };
 
 void scenario_run(uint64_t seed, enum scenario_control control, struct scenario_result *result);
