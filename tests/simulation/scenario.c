@@ -21,10 +21,12 @@
 #include "world.h"
 
 #define CLIENTS 6
-#define LIVES_MAX 3       /* before the last */
-#define ACTS_MAX 40       /* of clients, in a life */
-#define QUIET_USEC 800000 /* nothing has happened for so long, so nothing will */
-#define CALLS_MAX 120     /* to the disk, of a life that ends at a call */
+#define LIVES_MAX 3              /* before the last */
+#define ACTS_MAX 40              /* of clients, in a life */
+#define QUIET_USEC 800000        /* nothing has happened for so long, so nothing will */
+#define CALLS_MAX 120            /* to the disk, of a life that ends at a call */
+#define CALLS_IN_SNAPSHOT_MAX 30 /* the same, counted from the beginning of a snapshot */
+#define FULL_ENDS_ONE_IN 500     /* steps */
 #define STEPS_MAX 50000
 #define MIB (UINT64_C(1) << 20)
 
@@ -177,7 +179,7 @@ static bool step(void *context)
     }
     if (scenario->steps > STEPS_MAX)
         fail(scenario, "does not come to its end");
-    if (scenario->was_full && (scenario->acts_left == 0 || world_chance(200)))
+    if (scenario->was_full && (scenario->acts_left == 0 || world_chance(FULL_ENDS_ONE_IN)))
         disk_simulated_limit(world.simulated, 0);
     bool happened = something_happens(scenario);
     if (scenario->acts_left == 0 && world.now_us - scenario->quiet_since_us > QUIET_USEC)
@@ -222,16 +224,16 @@ static void plan_fault(struct scenario *scenario)
         scenario->has_fault = true;
         disk_simulated_fail(world.simulated, 1 + world_below(CALLS_MAX),
                             faults[world_below(sizeof faults / sizeof faults[0])], world_chance(2));
-    } else if (world_chance(6)) {
+    } else if (world_chance(4)) {
         scenario->was_full = true;
-        disk_simulated_limit(world.simulated, 500 + world_below(10000));
+        disk_simulated_limit(world.simulated, 200 + world_below(2000));
     }
 }
 
 static void plan(struct scenario *scenario, bool is_last)
 {
     world.off = false;
-    world.calls = world.off_at_call = 0;
+    world.calls = world.off_at_call = world.off_in_snapshot = 0;
     scenario->ending = is_last ? END_STOPPED : world_chance(3) ? END_KILLED : END_CRASHED;
     scenario->recovered = false;
     scenario->acts_left = world_below(ACTS_MAX);
@@ -246,6 +248,8 @@ static void plan(struct scenario *scenario, bool is_last)
     if (is_last)
         return;
     plan_fault(scenario);
+    if (world_chance(3))
+        world.off_in_snapshot = 1 + world_below(CALLS_IN_SNAPSHOT_MAX);
     if (world_chance(2))
         scenario->ends_at_step = 1 + world_below(world_chance(4) ? 20 : 400);
     else if (!world_chance(4))

@@ -70,7 +70,10 @@ static void *call(const char *what)
 static int world_open(void *context, const char *path, enum disk_open_mode mode)
 {
     (void)context;
-    return below()->open(call(path), path, mode);
+    if (mode >= DISK_CREATE && world.off_in_snapshot > 0 && strstr(path, "temp-") != NULL)
+        world.off_at_call = world.calls + world.off_in_snapshot;
+    log_line(LOG_DEBUG, "opens %s", path);
+    return below()->open(call("open"), path, mode);
 }
 
 static int world_close(void *context, int file)

@@ -21,8 +21,9 @@ struct world {
     bool off;       /* the power has gone, or the process was killed: nothing counts any more */
     uint64_t steps; /* of the scheduler, ever */
     uint64_t calls; /* to the disk, in this life of the server */
-    uint64_t off_at_call; /* the process ends at this call; 0: at none */
-    struct disk disk;     /* the simulated one; its calls take time and are counted */
+    uint64_t off_at_call;     /* the process ends at this call; 0: at none */
+    uint64_t off_in_snapshot; /* ...or so many calls after a snapshot was begun; 0: not so */
+    struct disk disk;         /* the simulated one; its calls take time and are counted */
     struct disk_simulated *simulated;
     /* One thing happens: a client acts, bytes arrive, a job is done. False: nothing can. */
     bool (*step)(void *context);
