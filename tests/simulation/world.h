@@ -27,7 +27,7 @@ struct world {
     struct disk_simulated *simulated;
     /* One thing happens: a client acts, bytes arrive, a job is done. False: nothing can. */
     bool (*step)(void *context);
-    void (*turn_ended)(void *context); /* what the turn did is with the log now */
+    void (*turn_ended)(void *context); /* what was done is one group of the log, or some */
     void *context;
 };
 

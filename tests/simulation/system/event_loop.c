@@ -65,18 +65,23 @@ static bool is_due(const struct event_timer *timer)
     return CONST_PRIVATE(timer, timer)->due_us <= world.now_us;
 }
 
-static bool something_is_ready(const struct event_loop *loop)
+static bool is_woken(const struct event_loop *loop)
 {
     for (size_t i = 0; i < loop->wake_count; i++)
         if (CONST_PRIVATE(wake, loop->wakes[i])->sent)
             return true;
+    return false;
+}
+
+static bool something_is_ready(const struct event_loop *loop)
+{
     for (size_t i = 0; i < loop->io_count; i++)
         if (io_events(loop->ios[i]) != EVENT_NONE)
             return true;
     for (size_t i = 0; i < loop->timer_count; i++)
         if (is_due(loop->timers[i]))
             return true;
-    return false;
+    return is_woken(loop);
 }
 
 static void sleep_until_next(const struct event_loop *loop)
@@ -106,8 +111,17 @@ static void let_world_go_on(struct event_loop *loop, bool sleeps)
 
 /* --- the turn --- */
 
+static void tell_turn_ended(void)
+{
+    if (world.turn_ended != NULL && !world.off)
+        world.turn_ended(world.context);
+}
+
 static void call_wakes(struct event_loop *loop)
 {
+    /* Commands that were left over have run: the end of a job makes them a group of their own. */
+    if (is_woken(loop))
+        tell_turn_ended();
     for (size_t i = 0; i < loop->wake_count; i++) {
         struct event_wake *wake = loop->wakes[i];
         if (!PRIVATE(wake, wake)->sent)
@@ -165,8 +179,7 @@ static void end_turn(struct event_loop *loop)
 {
     if (loop->before_wait != NULL)
         loop->before_wait(loop->context);
-    if (world.turn_ended != NULL && !world.off)
-        world.turn_ended(world.context);
+    tell_turn_ended();
 }
 
 static void turn(struct event_loop *loop, bool waits)
