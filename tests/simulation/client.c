@@ -93,7 +93,7 @@ static void send_transaction(struct client *client, struct buffer *bytes)
     send_one(client, bytes, &none);
     for (size_t i = 0; i < count; i++) {
         struct command_line line = commands_random(bytes, next_number(client), 0);
-        exec.keys |= line.keys;
+        exec.keys |= line.effect == EFFECT_NONE ? 0 : line.keys;
         if (line.effect == EFFECT_WRITES)
             exec.effect = EFFECT_MAY_WRITE; /* of its replies one is for sure no error */
         send_one(client, bytes, &none);

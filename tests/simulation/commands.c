@@ -55,7 +55,7 @@ static const struct template templates[] = {
     {"LREM $l 0 %", EFFECT_MAY_WRITE},
     {"LTRIM $l 0 %", EFFECT_READS},
     {"LSET $l 0 #", EFFECT_WRITES},
-    {"LMOVE $l $l LEFT RIGHT", EFFECT_READS},
+    {"LMOVE $l $l LEFT RIGHT", EFFECT_READS_FIRST},
     {"LRANGE $l 0 -1", EFFECT_READS},
     {"HSET $h @ #", EFFECT_WRITES},
     {"HSET $h @ # @ #", EFFECT_WRITES},
@@ -70,9 +70,9 @@ static const struct template templates[] = {
     {"SADD $t % % %", EFFECT_MAY_WRITE},
     {"SREM $t %", EFFECT_MAY_WRITE},
     {"SPOP $t", EFFECT_MAY_WRITE},
-    {"SMOVE $t $t %", EFFECT_READS},
+    {"SMOVE $t $t %", EFFECT_READS_FIRST},
     {"SUNIONSTORE $t $t $t", EFFECT_READS},
-    {"SDIFFSTORE $t $t $t", EFFECT_READS},
+    {"SDIFFSTORE $t $t $t", EFFECT_NONE},
     {"SMEMBERS $t", EFFECT_READS},
     {"ZADD $z # @", EFFECT_READS},
     {"ZADD $z % #", EFFECT_WRITES},
@@ -99,10 +99,10 @@ static const struct template templates[] = {
     {"UNLINK $* $*", EFFECT_MAY_WRITE},
     {"PEXPIRE $* &", EFFECT_READS},
     {"PERSIST $*", EFFECT_MAY_WRITE},
-    {"RENAME $* $*", EFFECT_READS},
-    {"COPY $* $* REPLACE", EFFECT_READS},
-    {"COPY $* $* DB 1 REPLACE", EFFECT_READS},
-    {"MOVE $* 1", EFFECT_READS},
+    {"RENAME $* $*", EFFECT_READS_FIRST},
+    {"COPY $* $* REPLACE", EFFECT_READS_FIRST},
+    {"COPY $* $* DB 1 REPLACE", EFFECT_READS_FIRST},
+    {"MOVE $* 1", EFFECT_READS_FIRST},
     {"SORT $l BY nosort STORE $l", EFFECT_READS},
     {"TYPE $*", EFFECT_READS},
     {"PTTL $*", EFFECT_NONE},
@@ -119,7 +119,7 @@ static const struct template templates[] = {
 static const struct template blocking[] = {
     {"BLPOP $l $l 0.05", EFFECT_MAY_WRITE},
     {"BRPOP $l 0.1", EFFECT_MAY_WRITE},
-    {"BLMOVE $l $l LEFT RIGHT 0.05", EFFECT_READS},
+    {"BLMOVE $l $l LEFT RIGHT 0.05", EFFECT_READS_FIRST},
     {"BLMPOP 0.05 2 $l $l LEFT COUNT 2", EFFECT_MAY_WRITE},
     {"BZPOPMIN $z $z 0.05", EFFECT_MAY_WRITE},
     {"XREAD BLOCK 50 STREAMS $x $", EFFECT_READS},
@@ -189,7 +189,8 @@ static struct command_line add_template(struct buffer *out, const struct templat
         int added;
         if (at[0] == '$' && at[1] != '\0') {
             size_t key = random_key(*++at);
-            made.keys |= UINT64_C(1) << key;
+            if (made.keys == 0 || template->effect != EFFECT_READS_FIRST)
+                made.keys |= UINT64_C(1) << key;
             added = snprintf(line + length, sizeof line - length, "%s", commands_keys[key]);
         } else {
             added = expand(*at, line + length, sizeof line - length, number);

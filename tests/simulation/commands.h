@@ -10,8 +10,9 @@
 
 /* What a reply says about the data. */
 enum effect {
-    EFFECT_NONE,      /* nothing about keys */
-    EFFECT_READS,     /* what was seen must last */
+    EFFECT_NONE,        /* nothing about keys */
+    EFFECT_READS,       /* what was seen of all keys must last */
+    EFFECT_READS_FIRST, /* ...of the first: the others may not have been looked at */
     EFFECT_MAY_WRITE, /* it changed something if it returns a number above 0, or something at all */
     EFFECT_WRITES,    /* it changed something if it is no error */
 };

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-/* One worker does its next job. False: none has any. */
+/* One worker does a piece of its work. False: none has any. */
 bool simulated_worker_step(void);
 
 #endif

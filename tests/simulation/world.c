@@ -59,6 +59,8 @@ static const struct disk_operations *below(void)
 /* Before each call. */
 static void *call(const char *what)
 {
+    if (world.yield != NULL)
+        world.yield();
     world.calls++;
     if (world.calls == world.off_at_call)
         world_end_process();

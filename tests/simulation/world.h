@@ -25,6 +25,8 @@ struct world {
     uint64_t off_in_snapshot; /* ...or so many calls after a snapshot was begun; 0: not so */
     struct disk disk;         /* the simulated one; its calls take time and are counted */
     struct disk_simulated *simulated;
+    /* Before each call to the disk: others may go on meanwhile. NULL: they do not. */
+    void (*yield)(void);
     /* One thing happens: a client acts, bytes arrive, a job is done. False: nothing can. */
     bool (*step)(void *context);
     void (*turn_ended)(void *context); /* what was done is one group of the log, or some */
