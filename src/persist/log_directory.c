@@ -185,10 +185,15 @@ static void find_unnamed(void *context, const char *name)
     bool own = strncmp(name, directory->name, own_length) == 0 && name[own_length] == '.' &&
                (ends_with(name, ".base.rdb") || ends_with(name, ".incr.aof") ||
                 ends_with(name, ".manifest.tmp"));
-    bool unnamed = temporary || own;
-    for (size_t i = 0; i < directory->manifest.count; i++)
-        if (strcmp(directory->manifest.files[i].name, name) == 0)
-            unnamed = directory->manifest.files[i].type == LOG_FILE_HISTORY;
+    bool unnamed = temporary || own, live = false;
+    for (size_t i = 0; i < directory->manifest.count; i++) {
+        const struct log_file *file = &directory->manifest.files[i];
+        if (strcmp(file->name, name) != 0)
+            continue;
+        unnamed = true;
+        live = live || file->type != LOG_FILE_HISTORY;
+    }
+    unnamed = unnamed && !live;
     if (unnamed && strlen(name) <= LOG_FILE_NAME_MAX)
         log_manifest_add(&cleaning->unnamed, name, 1, LOG_FILE_HISTORY);
 }

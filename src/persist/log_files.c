@@ -214,6 +214,16 @@ static enum error open_increment(struct log_files *files, const struct log_write
     return error;
 }
 
+/* Not that of an old increment, either: if the manifest still names it as one that is to go, the
+ * new file would go in its place. */
+static int64_t new_sequence(const struct log_directory *directory)
+{
+    const struct log_manifest *manifest = log_directory_manifest(directory);
+    int64_t last = log_manifest_last_sequence(manifest, LOG_FILE_INCREMENT);
+    int64_t old = log_manifest_last_sequence(manifest, LOG_FILE_HISTORY);
+    return (last > old ? last : old) + 1;
+}
+
 enum error log_files_open(struct log_directory *directory, const struct log_writer_start *start,
                           bool manifested, struct log_files **out)
 {
@@ -227,13 +237,11 @@ enum error log_files_open(struct log_directory *directory, const struct log_writ
     memset(files->filler, LOG_FILLER, FILLER_AHEAD);
     files->filler[FILLER_AHEAD - 1] = LOG_FILLER_END;
     log_directory_clean(directory);
-    const struct log_manifest *manifest = log_directory_manifest(directory);
     enum error error = manifested ? sync_all(directory) : OK;
     if (error == OK && start->increment_name != NULL)
         error = open_increment(files, start);
     else if (error == OK)
-        error =
-            begin_increment(files, log_manifest_last_sequence(manifest, LOG_FILE_INCREMENT) + 1);
+        error = begin_increment(files, new_sequence(directory));
     if (error != OK) {
         log_files_close(files);
         return error;

@@ -334,6 +334,36 @@ static void a_kill_before_any_call_and_then_the_power(void **state)
     fail_every_call(DISK_FAULT_ERROR, true, true);
 }
 
+/* A compaction left an old increment in the manifest, because it could not be written without it. A
+ * new increment beside it is another file. */
+static void an_old_increment_does_not_take_a_new_one_with_it(void **state)
+{
+    static const char manifest[] = "file " LOG_NAME ".1.base.rdb seq 1 type b\n"
+                                   "file " LOG_NAME ".1.incr.aof seq 1 type h\n";
+    (void)state;
+    struct event_loop *loop = event_loop_create();
+    int bad = 0;
+    for (uint64_t call = 1; call <= 20; call++) {
+        struct session session;
+        char what[60];
+        begin(&session, loop, call);
+        assert_true(write_base(&session, 5, LOG_PATH "/" LOG_NAME ".1.base.rdb"));
+        disk_simulated_write(session.simulated, LOG_PATH "/" LOG_NAME ".manifest",
+                             slice_of_string(manifest));
+        session.written = session.durable = 5;
+        disk_simulated_fail(session.simulated, call, DISK_FAULT_ERROR, false);
+        struct log_writer_start start = {.id = {{7}}};
+        if (open_log(&session, &start))
+            write_some(&session, 2);
+        snprintf(what, sizeof what, "an old increment, call %d fails", (int)call);
+        end(&session);
+        bad += !survives(&session, what, false);
+        finish(&session);
+    }
+    event_loop_destroy(loop);
+    assert_int_equal(bad, 0);
+}
+
 /* P4: the disk is full, then there is room again: all that was written meanwhile becomes durable.
  */
 static void writes_resume_when_there_is_room_again(void **state)
@@ -414,6 +444,7 @@ int main(void)
         cmocka_unit_test(an_interruption_at_any_call),
         cmocka_unit_test(half_a_transfer_at_any_call),
         cmocka_unit_test(a_kill_before_any_call_and_then_the_power),
+        cmocka_unit_test(an_old_increment_does_not_take_a_new_one_with_it),
         cmocka_unit_test(writes_resume_when_there_is_room_again),
         cmocka_unit_test(a_disk_that_lies_is_caught),
         cmocka_unit_test(an_answer_before_the_sync_is_caught),
