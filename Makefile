@@ -250,7 +250,7 @@ fuzz:
 	@$(MAKE) $(FUZZ) fuzz-programs
 	@$(RUN) fuzz
 asan:
-	@$(MAKE) $(ASAN) unit-programs server-programs fault-programs
+	@$(MAKE) $(ASAN) unit-programs server-programs fault-programs simulation-programs
 	@$(RUN) asan
 tsan:
 	@$(MAKE) $(TSAN) unit-programs server-programs fault-programs
@@ -263,7 +263,7 @@ TEST_SUITES := check unit server fault simulation clients difference fuzz asan
 test: FUZZ_SECONDS := 10
 test: deps-test
 	@$(MAKE) all unit-programs server-programs fault-programs simulation-programs
-	@$(MAKE) $(ASAN) unit-programs server-programs fault-programs
+	@$(MAKE) $(ASAN) unit-programs server-programs fault-programs simulation-programs
 	@$(MAKE) $(FUZZ) fuzz-programs
 	@$(RUN) $(TEST_SUITES)
 

@@ -4,6 +4,7 @@
 #define HOLDFAST_SIMULATION_SIMULATED_SOCKET_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/buffer.h"
 #include "base/slice.h"

@@ -1,7 +1,7 @@
 /* The whole server in a simulated world, from seeds (RELIABILITY.md's row S).
  *
- *     build/simulation                      the controls, seeds that once failed, then new seeds
- *                                           for --seconds (60), at least --seeds (200)
+ *     build/simulation                      the controls, exact replay, then new seeds for
+ *                                           --seconds (60), at least --seeds (200)
  *     build/simulation --seed N             that one, with a line of figures (and --verbose)
  *     build/simulation --seconds N          for so long
  *     build/simulation --first N            the first of the new seeds; else the time chooses
@@ -97,6 +97,7 @@ static bool new_seeds(const struct options *options)
 {
     uint64_t count = 0, turns = 0, recoveries = 0, replies = 0;
     double begin = now(), end = begin + options->seconds;
+    clock_t begin_clock = clock();
     int failures = 0;
     while ((count < options->seeds_min || now() < end) && failures < FAILURES_MAX) {
         struct scenario_result result;
@@ -111,10 +112,12 @@ static bool new_seeds(const struct options *options)
         print_failure(seed, &result);
         fflush(stdout);
     }
-    printf("# seeds %llu to %llu: %.0f a second; %llu recoveries, %llu turns, %llu replies\n",
+    double processor_seconds = (double)(clock() - begin_clock) / CLOCKS_PER_SEC;
+    printf("# seeds %llu to %llu: %.0f a second (%.0f of the processor's); %llu recoveries, %llu "
+           "turns, %llu replies\n",
            (unsigned long long)options->first, (unsigned long long)(options->first + count - 1),
-           (double)count / (now() - begin), (unsigned long long)recoveries,
-           (unsigned long long)turns, (unsigned long long)replies);
+           (double)count / (now() - begin), (double)count / processor_seconds,
+           (unsigned long long)recoveries, (unsigned long long)turns, (unsigned long long)replies);
     return report(failures == 0, "new seeds keep every promise");
 }
 
