@@ -66,6 +66,24 @@ static enum error read_manifest(struct log_directory *directory, struct buffer *
     return error;
 }
 
+/* The directory, and its name where it stands. */
+static enum error make_durable_directory(const struct disk *disk, const char *path)
+{
+    enum error error = disk_make_directory(disk, path);
+    if (error != OK)
+        return error;
+    const char *slash = strrchr(path, '/');
+    struct buffer parent = {0};
+    if (slash == NULL)
+        buffer_add_string(&parent, ".");
+    else
+        buffer_add(&parent, path, slash > path ? (size_t)(slash - path) : 1);
+    buffer_add(&parent, "", 1);
+    error = disk_sync_directory(disk, parent.data);
+    buffer_deinit(&parent);
+    return error;
+}
+
 enum error log_directory_open(const struct disk *disk, const char *path, const char *name,
                               struct log_directory **out, struct buffer *error_text)
 {
@@ -74,7 +92,7 @@ enum error log_directory_open(const struct disk *disk, const char *path, const c
     directory->path = memory_copy_string(path);
     directory->name = memory_copy_string(name);
     directory->lock = DISK_FILE_NONE;
-    enum error error = disk_make_directory(disk, path);
+    enum error error = make_durable_directory(disk, path);
     if (error != OK)
         buffer_add_format(error_text, "Cannot make the directory %s: %s", path, strerror(errno));
     else

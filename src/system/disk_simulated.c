@@ -167,6 +167,32 @@ static void change_name(struct disk_simulated *simulated, const char *path, stru
     set_name(&simulated->now, path, inode);
 }
 
+/* "a/b" stands in "a", "b" in ".". */
+static bool is_in(const char *path, const char *directory)
+{
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL)
+        return strcmp(directory, ".") == 0;
+    return strncmp(path, directory, (size_t)(slash - path)) == 0 && directory[slash - path] == '\0';
+}
+
+/* The unsynced changes in this directory become durable. */
+static void settle_directory(struct disk_simulated *simulated, const char *directory)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < simulated->change_count; i++) {
+        struct change *change = &simulated->changes[i];
+        if (!is_in(change->path, directory)) {
+            simulated->changes[kept++] = *change;
+            continue;
+        }
+        set_name(&simulated->durable, change->path, change->inode);
+        release(change->inode);
+        memory_free(change->path);
+    }
+    simulated->change_count = kept;
+}
+
 /* The first `count` unsynced changes become durable, the others are forgotten. */
 static void settle_changes(struct disk_simulated *simulated, size_t count)
 {
@@ -493,19 +519,23 @@ static int simulated_link(void *context, const char *from, const char *to)
 
 static int simulated_make_directory(void *context, const char *path)
 {
-    (void)path;
-    return call_fails(context, true, false) ? -1 : 0;
+    struct disk_simulated *simulated = context;
+    HOLD(simulated);
+    if (call_fails(simulated, true, false))
+        return -1;
+    if (find_name(&simulated->now, path) == NULL)
+        change_name(simulated, path, memory_allocate_zeroed(sizeof(struct inode)));
+    return 0;
 }
 
 static int simulated_sync_directory(void *context, const char *path)
 {
     struct disk_simulated *simulated = context;
     HOLD(simulated);
-    (void)path;
     if (call_fails(simulated, false, true))
         return -1;
     if (!simulated->lies)
-        settle_changes(simulated, simulated->change_count);
+        settle_directory(simulated, path);
     return 0;
 }
 
@@ -624,10 +654,24 @@ void disk_simulated_kill(struct disk_simulated *simulated)
     simulated->lies = simulated->off = false;
 }
 
+/* What stands in a directory whose own name was lost is lost, too. */
+static void lose_directories(struct disk_simulated *simulated)
+{
+    for (size_t i = 0; i < simulated->now.count; i++) {
+        const char *directory = simulated->now.names[i].path;
+        if (find_name(&simulated->durable, directory) != NULL)
+            continue;
+        for (size_t j = simulated->durable.count; j-- > 0;)
+            if (is_in(simulated->durable.names[j].path, directory))
+                set_name(&simulated->durable, simulated->durable.names[j].path, NULL);
+    }
+}
+
 void disk_simulated_crash(struct disk_simulated *simulated)
 {
     disk_simulated_kill(simulated);
     settle_changes(simulated, next_random(simulated) % (simulated->change_count + 1));
+    lose_directories(simulated);
     for (size_t i = 0; i < simulated->durable.count; i++)
         crash_file(simulated, simulated->durable.names[i].inode);
     forget_names(&simulated->now);
@@ -648,7 +692,8 @@ bool disk_simulated_read(const struct disk_simulated *simulated, const char *pat
     return false;
 }
 
-void disk_simulated_write(struct disk_simulated *simulated, const char *path, struct slice content)
+/* The file of this name, for sure. */
+static struct inode *durable_file(struct disk_simulated *simulated, const char *path)
 {
     struct name *name = find_name(&simulated->now, path);
     struct inode *inode = name != NULL ? name->inode : memory_allocate_zeroed(sizeof *inode);
@@ -656,6 +701,19 @@ void disk_simulated_write(struct disk_simulated *simulated, const char *path, st
         set_name(&simulated->now, path, inode);
         set_name(&simulated->durable, path, inode);
     }
+    return inode;
+}
+
+void disk_simulated_write(struct disk_simulated *simulated, const char *path, struct slice content)
+{
+    const char *slash = strrchr(path, '/');
+    if (slash != NULL) {
+        char *directory = memory_copy_string(path);
+        directory[slash - path] = '\0';
+        (void)durable_file(simulated, directory);
+        memory_free(directory);
+    }
+    struct inode *inode = durable_file(simulated, path);
     set_bytes(&inode->now, content);
     set_bytes(&inode->durable, content);
 }

@@ -2,8 +2,9 @@
  *
  * It remembers what was synced. A crash keeps that, and of the rest what chance wants: some of the
  * unsynced sectors (others read as zeros), a length in between, the first so many of the unsynced
- * changes of the directory. Any call can be made to fail. One directory tree without levels: names
- * are paths as they are given. Operations may come from any thread. */
+ * changes of names, and nothing in a directory whose own name is lost. Any call can be made to
+ * fail. Names are paths as they are given; what has no slash stands in ".". Operations may come
+ * from any thread. */
 #ifndef HOLDFAST_SYSTEM_DISK_SIMULATED_H
 #define HOLDFAST_SYSTEM_DISK_SIMULATED_H
 
