@@ -6,6 +6,8 @@ V      ?= 0
 WERROR ?= -Werror
 LTO    ?= 0
 FUZZ_SECONDS ?= 60
+SIMULATION_SECONDS ?= 60
+HOURS ?= 1
 JOBS   ?= $(shell nproc 2>/dev/null || echo 2)
 
 ifeq ($(origin CC),default)
@@ -83,20 +85,27 @@ FAULT_TESTS     := $(patsubst %.c,$(BUILD)/%,$(call find_sources,tests/fault,*_t
 FAULT_SUPPORT   := $(patsubst %.c,$(BUILD)/objects/%.o,$(wildcard tests/fault/support/*.c))
 FUZZ_TESTS      := $(patsubst %.c,$(BUILD)/%,$(call find_sources,tests/fuzz,*_fuzz.c))
 
+# The whole server in a world of its own: tests/simulation/system/x.c instead of src/system/x.c. The
+# linker takes what it has already before it looks into the archive.
+SIMULATION       := $(BUILD)/simulation
+SIMULATION_PARTS := $(patsubst %.c,$(BUILD)/objects/%.o,$(call find_sources,tests/simulation,*.c))
+
 # --- building --------------------------------------------------------------------------------------
 
-.PHONY: all help run deps deps-test check unit server-test fault client-test difference power fuzz asan \
-        tsan valgrind test bench bench-smoke instructions install clean format show-flags watch-nothing
+.PHONY: all help run deps deps-test check unit server-test fault client-test difference simulation \
+        power soak fuzz asan tsan valgrind test bench bench-smoke instructions install clean format \
+        show-flags watch-nothing
 .DEFAULT_GOAL := all
 
 all: $(ARCHIVE) $(SERVER) $(UTILS)
 
 # Programs of tests; used by the targets below and by their sanitized builds.
-.PHONY: unit-programs server-programs fault-programs fuzz-programs
+.PHONY: unit-programs server-programs fault-programs fuzz-programs simulation-programs
 unit-programs: $(UNIT_TESTS)
 server-programs: $(SERVER) $(SERVER_TESTS)
 fault-programs: $(SERVER) $(FAULT_TESTS)
 fuzz-programs: $(FUZZ_TESTS)
+simulation-programs: $(SIMULATION)
 
 # A file that changes only when its content does: what depends on it is then built anew.
 define remember
@@ -117,6 +126,7 @@ $(BUILD)/objects/tests/unit/%: INCLUDES += -Itests/unit
 $(BUILD)/objects/tests/server/%: INCLUDES += -Itests/server
 $(BUILD)/objects/tests/fault/%: INCLUDES += -Itests/fault -Itests/server
 $(BUILD)/objects/tests/fuzz/%: INCLUDES += -Itests/fuzz
+$(BUILD)/objects/tests/simulation/%: INCLUDES += -Itests/simulation
 $(BUILD)/objects/utils/%: INCLUDES += -Iutils
 
 $(ARCHIVE): $(ARCHIVE_PARTS) $(BUILD)/sources.stamp
@@ -129,7 +139,7 @@ define link
 	@mkdir -p $(@D)
 	$(Q)$(LINK) -o $@ $(filter %.o %.a,$^) $(OWN_LIBRARIES) $(LIBRARIES)
 endef
-$(SERVER_TESTS) $(FAULT_TESTS): OWN_LIBRARIES += -lhiredis
+$(SERVER_TESTS) $(FAULT_TESTS) $(SIMULATION): OWN_LIBRARIES += -lhiredis
 $(UNIT_TESTS) $(SERVER_TESTS) $(FAULT_TESTS): OWN_LIBRARIES += -lcmocka
 $(FUZZ_TESTS): OWN_LIBRARIES += -fsanitize=fuzzer
 
@@ -153,6 +163,8 @@ $(FAULT_TESTS): $(BUILD)/%: $(BUILD)/objects/%.o $(FAULT_SUPPORT) $(SERVER_SUPPO
 	$(link)
 $(FUZZ_TESTS): $(BUILD)/%: $(BUILD)/objects/%.o $(ARCHIVE)
 	$(link)
+$(SIMULATION): $(SIMULATION_PARTS) $(ARCHIVE)
+	$(link)
 
 .SECONDARY:
 -include $(shell find $(BUILD)/objects -name '*.d' 2>/dev/null)
@@ -166,6 +178,8 @@ help:
 	@echo 'make check               format, layers, headers, limits, both compilers'
 	@echo 'make format              formats the sources'
 	@echo 'make unit                unit tests;    also: server-test, fault, client-test, difference, power'
+	@echo 'make simulation          the server in a simulated world, new seeds for SIMULATION_SECONDS=60 seconds'
+	@echo 'make soak HOURS=1        the same for hours'
 	@echo 'make fuzz                every fuzz target for FUZZ_SECONDS=60 seconds'
 	@echo 'make asan|tsan|valgrind  unit and server tests in a watched build'
 	@echo 'make bench               figures beside redis-server; make bench-smoke: some, in a minute'
@@ -200,7 +214,8 @@ instructions: deps-test
 
 # --- testing: every target is a list of suites for tests/run -----------------------------------------
 
-RUN := tests/run --build $(BUILD) --fuzz-seconds $(FUZZ_SECONDS) --jobs $(JOBS) $(if $(TESTS),--only '$(TESTS)')
+RUN := tests/run --build $(BUILD) --fuzz-seconds $(FUZZ_SECONDS) \
+       --simulation-seconds $(SIMULATION_SECONDS) --jobs $(JOBS) $(if $(TESTS),--only '$(TESTS)')
 
 # Each watched build lives in a folder of its own.
 ASAN     := BUILD=$(BUILD)/asan SANITIZE=address
@@ -215,7 +230,7 @@ format:
 show-flags:
 	@echo $(LANGUAGE) $(WARNINGS)
 
-check: all unit-programs server-programs fault-programs
+check: all unit-programs server-programs fault-programs simulation-programs
 	@$(RUN) check
 unit: unit-programs
 	@$(RUN) unit
@@ -223,6 +238,10 @@ server-test: server-programs
 	@$(RUN) server
 fault: fault-programs
 	@$(RUN) fault
+simulation: simulation-programs
+	@$(RUN) simulation
+soak: simulation-programs
+	@$(RUN) --simulation-seconds $$(($(HOURS) * 3600)) simulation
 client-test: all
 	@deps/install test
 	@$(RUN) clients
@@ -234,7 +253,7 @@ fuzz:
 	@$(MAKE) $(FUZZ) fuzz-programs
 	@$(RUN) fuzz
 asan:
-	@$(MAKE) $(ASAN) unit-programs server-programs fault-programs
+	@$(MAKE) $(ASAN) unit-programs server-programs fault-programs simulation-programs
 	@$(RUN) asan
 tsan:
 	@$(MAKE) $(TSAN) unit-programs server-programs fault-programs
@@ -243,11 +262,11 @@ valgrind:
 	@$(MAKE) $(VALGRIND) unit-programs server-programs fault-programs
 	@$(RUN) valgrind
 
-TEST_SUITES := check unit server fault clients difference power fuzz asan
+TEST_SUITES := check unit server fault simulation clients difference power fuzz asan
 test: FUZZ_SECONDS := 10
 test: deps-test
-	@$(MAKE) all unit-programs server-programs fault-programs
-	@$(MAKE) $(ASAN) unit-programs server-programs fault-programs
+	@$(MAKE) all unit-programs server-programs fault-programs simulation-programs
+	@$(MAKE) $(ASAN) unit-programs server-programs fault-programs simulation-programs
 	@$(MAKE) $(FUZZ) fuzz-programs
 	@$(RUN) $(TEST_SUITES)
 

@@ -66,6 +66,24 @@ static enum error read_manifest(struct log_directory *directory, struct buffer *
     return error;
 }
 
+/* The directory, and its name where it stands. */
+static enum error make_durable_directory(const struct disk *disk, const char *path)
+{
+    enum error error = disk_make_directory(disk, path);
+    if (error != OK)
+        return error;
+    const char *slash = strrchr(path, '/');
+    struct buffer parent = {0};
+    if (slash == NULL)
+        buffer_add_string(&parent, ".");
+    else
+        buffer_add(&parent, path, slash > path ? (size_t)(slash - path) : 1);
+    buffer_add(&parent, "", 1);
+    error = disk_sync_directory(disk, parent.data);
+    buffer_deinit(&parent);
+    return error;
+}
+
 enum error log_directory_open(const struct disk *disk, const char *path, const char *name,
                               struct log_directory **out, struct buffer *error_text)
 {
@@ -74,7 +92,7 @@ enum error log_directory_open(const struct disk *disk, const char *path, const c
     directory->path = memory_copy_string(path);
     directory->name = memory_copy_string(name);
     directory->lock = DISK_FILE_NONE;
-    enum error error = disk_make_directory(disk, path);
+    enum error error = make_durable_directory(disk, path);
     if (error != OK)
         buffer_add_format(error_text, "Cannot make the directory %s: %s", path, strerror(errno));
     else
@@ -185,10 +203,15 @@ static void find_unnamed(void *context, const char *name)
     bool own = strncmp(name, directory->name, own_length) == 0 && name[own_length] == '.' &&
                (ends_with(name, ".base.rdb") || ends_with(name, ".incr.aof") ||
                 ends_with(name, ".manifest.tmp"));
-    bool unnamed = temporary || own;
-    for (size_t i = 0; i < directory->manifest.count; i++)
-        if (strcmp(directory->manifest.files[i].name, name) == 0)
-            unnamed = directory->manifest.files[i].type == LOG_FILE_HISTORY;
+    bool unnamed = temporary || own, live = false;
+    for (size_t i = 0; i < directory->manifest.count; i++) {
+        const struct log_file *file = &directory->manifest.files[i];
+        if (strcmp(file->name, name) != 0)
+            continue;
+        unnamed = true;
+        live = live || file->type != LOG_FILE_HISTORY;
+    }
+    unnamed = unnamed && !live;
     if (unnamed && strlen(name) <= LOG_FILE_NAME_MAX)
         log_manifest_add(&cleaning->unnamed, name, 1, LOG_FILE_HISTORY);
 }

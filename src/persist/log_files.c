@@ -8,8 +8,8 @@
 #include "base/memory.h"
 #include "persist/log_directory.h"
 
-#define FILLER_AHEAD ((size_t)256 * 1024)   /* bytes behind the last group */
-#define FILLER_LEFT_MIN ((size_t)32 * 1024) /* then there is new filler */
+#define FILLER_AHEAD ((size_t)256 * 1024) /* bytes behind the last group */
+#define REWRITE_SIZE ((size_t)256 * 1024) /* bytes of one piece */
 
 struct log_files {
     struct log_directory *directory;
@@ -42,8 +42,8 @@ static uint64_t size_of(const struct log_directory *directory, const char *name)
     return size;
 }
 
-/* What was loaded may be in memory only, if whoever wrote it did not sync: it must not be lost now
- * that it is served. */
+/* What was loaded may be in memory only, if whoever wrote it did not sync, or was killed between a
+ * rename and the sync of the directory: it must not be lost now that it is served. */
 static enum error sync_all(const struct log_directory *directory)
 {
     const struct log_manifest *manifest = log_directory_manifest(directory);
@@ -60,7 +60,9 @@ static enum error sync_all(const struct log_directory *directory)
         disk_close(&file);
     }
     buffer_deinit(&path);
-    return error;
+    return error != OK
+               ? error
+               : disk_sync_directory(log_directory_disk(directory), log_directory_path(directory));
 }
 
 /* All the manifest names but the current increment. */
@@ -172,6 +174,27 @@ enum error log_files_begin_increment(struct log_files *files, int64_t sequence)
     return error == OK ? begin_increment(files, sequence) : error;
 }
 
+/* Writes again what is there from `from` on. If a sync of it failed, the system holds it for synced
+ * and would never write it; a reader sees it until memory is short or the power goes (P4). */
+static enum error rewrite(const struct disk_file *file, uint64_t from, uint64_t to)
+{
+    struct buffer piece = {0};
+    enum error error = buffer_reserve(&piece, REWRITE_SIZE);
+    while (error == OK && from < to) {
+        size_t done, wanted = to - from < REWRITE_SIZE ? (size_t)(to - from) : REWRITE_SIZE;
+        error = disk_read(file, from, piece.data, wanted, &done);
+        if (error == OK && done < wanted) {
+            errno = EIO; /* it was whole when it was loaded */
+            error = ERROR_SYSTEM;
+        }
+        if (error == OK)
+            error = disk_write(file, slice_of(piece.data, wanted), from);
+        from += wanted;
+    }
+    buffer_deinit(&piece);
+    return error;
+}
+
 static enum error open_increment(struct log_files *files, const struct log_writer_start *start)
 {
     struct buffer path = {0};
@@ -181,12 +204,24 @@ static enum error open_increment(struct log_files *files, const struct log_write
     if (error == OK)
         error = disk_truncate(&files->file, start->increment_size);
     if (error == OK)
+        error = rewrite(&files->file, start->increment_proven, start->increment_size);
+    if (error == OK)
         error = disk_sync(&files->file);
     files->size = files->filled = start->increment_size;
     files->sequence =
         log_manifest_last_sequence(log_directory_manifest(files->directory), LOG_FILE_INCREMENT);
     buffer_deinit(&path);
     return error;
+}
+
+/* Not that of an old increment, either: if the manifest still names it as one that is to go, the
+ * new file would go in its place. */
+static int64_t new_sequence(const struct log_directory *directory)
+{
+    const struct log_manifest *manifest = log_directory_manifest(directory);
+    int64_t last = log_manifest_last_sequence(manifest, LOG_FILE_INCREMENT);
+    int64_t old = log_manifest_last_sequence(manifest, LOG_FILE_HISTORY);
+    return (last > old ? last : old) + 1;
 }
 
 enum error log_files_open(struct log_directory *directory, const struct log_writer_start *start,
@@ -202,13 +237,11 @@ enum error log_files_open(struct log_directory *directory, const struct log_writ
     memset(files->filler, LOG_FILLER, FILLER_AHEAD);
     files->filler[FILLER_AHEAD - 1] = LOG_FILLER_END;
     log_directory_clean(directory);
-    const struct log_manifest *manifest = log_directory_manifest(directory);
     enum error error = manifested ? sync_all(directory) : OK;
     if (error == OK && start->increment_name != NULL)
         error = open_increment(files, start);
     else if (error == OK)
-        error =
-            begin_increment(files, log_manifest_last_sequence(manifest, LOG_FILE_INCREMENT) + 1);
+        error = begin_increment(files, new_sequence(directory));
     if (error != OK) {
         log_files_close(files);
         return error;
@@ -251,7 +284,7 @@ static enum error write_group(struct log_files *files, struct slice annotation,
                               struct slice commands)
 {
     uint64_t end = files->size + annotation.length + commands.length;
-    bool fills = files->filled < end + FILLER_LEFT_MIN;
+    bool fills = files->filled < end + LOG_FILLER_LEFT_MIN;
     struct iovec vectors[3] = {
         {(char *)(uintptr_t)annotation.data, annotation.length},
         {(char *)(uintptr_t)commands.data, commands.length},

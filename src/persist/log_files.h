@@ -22,6 +22,8 @@ struct log_writer_start {
     uint64_t offset;            /* of the next group */
     const char *increment_name; /* to append to, at `increment_size`; NULL: begin a new increment */
     uint64_t increment_size;
+    uint64_t increment_proven; /* bytes of it that had been synced for sure: the others are written
+                                  again */
 };
 
 /* `manifested` false: the increment gets a temporary name and no place in the manifest before

@@ -36,7 +36,8 @@
     '#' /* fills the end of a file that is being written; no group begins with two                 \
          */
 #define LOG_FILLER_END '\n'
-#define LOG_ANNOTATION_MAX 100 /* bytes of the longest annotation, CRLF included */
+#define LOG_FILLER_LEFT_MIN (32 * 1024) /* bytes of filler behind a group, if there is any */
+#define LOG_ANNOTATION_MAX 100          /* bytes of the longest annotation, CRLF included */
 
 struct log_id {
     uint8_t bytes[LOG_ID_SIZE];

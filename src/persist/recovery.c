@@ -324,6 +324,7 @@ static void conclude(struct recovery *recovery)
     result->offset = recovery->offset;
     result->increment_name = memory_copy_string(manifest->files[recovery->index - 1].name);
     result->increment_size = recovery->file_size;
+    result->increment_proven = recovery->proven;
 }
 
 enum recovery_status recovery_step(struct recovery *recovery, int64_t budget_us)

@@ -56,12 +56,13 @@ struct recovery_progress {
 /* What the log goes on with after RECOVERY_DONE. */
 struct recovery_result {
     struct log_id id;
-    bool has_id;             /* false: no file of ours was there, a new log begins */
-    uint64_t offset;         /* end of the last group */
-    char *increment_name;    /* of ours, to append to; NULL: begin a new one */
-    uint64_t increment_size; /* bytes, after the cut */
-    uint64_t cut_bytes;      /* of the torn tail, 0: none */
-    char *cut_file;          /* NULL: none */
+    bool has_id;               /* false: no file of ours was there, a new log begins */
+    uint64_t offset;           /* end of the last group */
+    char *increment_name;      /* of ours, to append to; NULL: begin a new one */
+    uint64_t increment_size;   /* bytes, after the cut */
+    uint64_t increment_proven; /* bytes of it that had been synced for sure */
+    uint64_t cut_bytes;        /* of the torn tail, 0: none */
+    char *cut_file;            /* NULL: none */
 };
 
 /* `keyspace` must be empty, its time set so that nothing is expired. */

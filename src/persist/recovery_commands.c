@@ -72,6 +72,8 @@ bool recovery_begin_groups(struct recovery *recovery, const struct log_file_head
     recovery->has_id = true;
     recovery->offset = header->offset;
     recovery->durable = header->offset; /* what comes before was synced before it was made */
+    recovery->proven = recovery->candidate = recovery_position(recovery);
+    recovery->candidate_offset = header->offset;
     return true;
 }
 
@@ -120,6 +122,20 @@ static bool judge_bad_bytes(struct recovery *recovery, bool *ended)
     return recovery_cut(recovery);
 }
 
+/* What the group that begins here says of those before it. */
+static void note_durable(struct recovery *recovery, const struct log_group_header *group)
+{
+    if (group->durable > recovery->durable)
+        recovery->durable = group->durable;
+    if (group->durable < recovery->candidate_offset)
+        return;
+    recovery->proven = recovery->candidate;
+    recovery->candidate = recovery_position(recovery);
+    recovery->candidate_offset = group->offset;
+    if (group->durable >= group->offset)
+        recovery->proven = recovery->candidate;
+}
+
 static bool begin_group(struct recovery *recovery, bool *ended)
 {
     struct log_group_header group;
@@ -135,11 +151,10 @@ static bool begin_group(struct recovery *recovery, bool *ended)
         return false;
     if (!good)
         return judge_bad_bytes(recovery, ended);
+    note_durable(recovery, &group);
     recovery->at += head;
     recovery->group_left = group.length;
     recovery->offset += group.length;
-    if (group.durable > recovery->durable)
-        recovery->durable = group.durable;
     recovery->progress.groups++;
     return true;
 }

@@ -53,6 +53,9 @@ struct recovery {
     bool has_id;
     uint64_t offset;  /* end of the last group */
     uint64_t durable; /* highest offset known to have been synced */
+    uint64_t proven;  /* of the current file: up to here everything had been synced */
+    /* A group of it that comes later; `proven` goes there when `durable` says so. */
+    uint64_t candidate, candidate_offset;
 };
 
 /* --- recovery.c --- */
@@ -85,8 +88,8 @@ bool recovery_begin_groups(struct recovery *recovery, const struct log_file_head
 /* Is there, behind the place where `input` is not done, a group that proves that the bad bytes
  * there had been durable? False also when it could not be read: *failed. */
 bool recovery_tail_is_damage(struct recovery *recovery, bool *failed);
-/* Does somebody else's command follow (filler before it is then done)? Redis goes on with our last
- * file when it takes over our log. False: refused. */
+/* Does somebody else's command follow (whole filler before it is then done)? Redis goes on with our
+ * last file when it takes over our log. False: refused. */
 bool recovery_tail_is_plain(struct recovery *recovery, bool *plain);
 /* Bytes that are not done, without the filler at the end. False: refused, they cannot be read. */
 bool recovery_tail_length(struct recovery *recovery, uint64_t *length);

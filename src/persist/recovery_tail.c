@@ -76,8 +76,14 @@ bool recovery_tail_is_plain(struct recovery *recovery, bool *plain)
             return false;
     }
     struct slice input = recovery_input(recovery);
-    if (filler > 0 && filler < input.length && input.data[filler] == LOG_FILLER_END)
+    if (filler > 0) {
+        /* Less, or without its end, it is filler that the first part of a group did not get
+         * written over: what follows is the rest of that group. */
+        if (filler >= input.length || input.data[filler] != LOG_FILLER_END ||
+            filler + 1 < LOG_FILLER_LEFT_MIN)
+            return true;
         filler++;
+    }
     if (!recovery_want(recovery, filler + LOG_ANNOTATION_MAX))
         return false;
     input = recovery_input(recovery);

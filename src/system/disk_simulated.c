@@ -16,8 +16,10 @@
 struct inode {
     struct buffer now;
     struct buffer durable;
-    bool spoiled; /* a sync failed: what was not durable then never will be */
-    int uses;     /* names and descriptors */
+    /* A sync failed: for each byte of `now`, is it one that was not durable then? It passes for
+     * synced, and is not, until it is written again. Empty: none is. */
+    struct buffer lost;
+    int uses; /* names and descriptors */
 };
 
 struct name {
@@ -123,6 +125,7 @@ static void release(struct inode *inode)
         return;
     buffer_deinit(&inode->now);
     buffer_deinit(&inode->durable);
+    buffer_deinit(&inode->lost);
     memory_free(inode);
 }
 
@@ -164,6 +167,32 @@ static void change_name(struct disk_simulated *simulated, const char *path, stru
     set_name(&simulated->now, path, inode);
 }
 
+/* "a/b" stands in "a", "b" in ".". */
+static bool is_in(const char *path, const char *directory)
+{
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL)
+        return strcmp(directory, ".") == 0;
+    return strncmp(path, directory, (size_t)(slash - path)) == 0 && directory[slash - path] == '\0';
+}
+
+/* The unsynced changes in this directory become durable. */
+static void settle_directory(struct disk_simulated *simulated, const char *directory)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < simulated->change_count; i++) {
+        struct change *change = &simulated->changes[i];
+        if (!is_in(change->path, directory)) {
+            simulated->changes[kept++] = *change;
+            continue;
+        }
+        set_name(&simulated->durable, change->path, change->inode);
+        release(change->inode);
+        memory_free(change->path);
+    }
+    simulated->change_count = kept;
+}
+
 /* The first `count` unsynced changes become durable, the others are forgotten. */
 static void settle_changes(struct disk_simulated *simulated, size_t count)
 {
@@ -194,19 +223,72 @@ static uint64_t bytes_in_use(const struct disk_simulated *simulated)
     return sum;
 }
 
+/* A byte as it is on the disk for sure. */
+static char durable_byte(const struct inode *inode, size_t at)
+{
+    return inode->durable.length > at ? inode->durable.data[at] : 0;
+}
+
+static void lose_unsynced(struct inode *inode)
+{
+    static const char no[SECTOR];
+    while (inode->lost.length < inode->now.length) {
+        size_t more = inode->now.length - inode->lost.length;
+        buffer_add(&inode->lost, no, more < SECTOR ? more : SECTOR);
+    }
+    for (size_t at = 0; at < inode->now.length; at++)
+        if (at >= inode->durable.length || inode->now.data[at] != inode->durable.data[at])
+            inode->lost.data[at] = 1;
+}
+
+static void shorten(struct inode *inode, size_t length)
+{
+    inode->now.length = length;
+    if (inode->lost.length > length)
+        inode->lost.length = length;
+}
+
+static void written(struct inode *inode, size_t offset, size_t length)
+{
+    for (size_t at = offset; at < offset + length && at < inode->lost.length; at++)
+        inode->lost.data[at] = 0;
+}
+
+/* What passes for synced and is not shows. */
+static void reveal_lost(struct inode *inode)
+{
+    for (size_t at = 0; at < inode->lost.length; at++)
+        if (inode->lost.data[at])
+            inode->now.data[at] = durable_byte(inode, at);
+    inode->lost.length = 0;
+}
+
+/* All that can be becomes durable. */
+static void keep(struct inode *inode)
+{
+    struct buffer kept = {0};
+    set_bytes(&kept, buffer_slice(&inode->now));
+    for (size_t at = 0; at < inode->lost.length; at++)
+        if (inode->lost.data[at])
+            kept.data[at] = durable_byte(inode, at);
+    buffer_deinit(&inode->durable);
+    inode->durable = kept;
+}
+
 /* What a crash leaves of a file. */
 static void crash_file(struct disk_simulated *simulated, struct inode *inode)
 {
+    reveal_lost(inode);
     size_t kept = inode->durable.length, longest = inode->now.length;
     size_t common = kept < longest ? kept : longest;
-    for (size_t at = 0; at < common && !inode->spoiled; at += SECTOR) {
+    for (size_t at = 0; at < common; at += SECTOR) {
         size_t length = common - at < SECTOR ? common - at : SECTOR;
         if (next_random(simulated) % 2 == 0) /* an unsynced overwrite happened to be done */
             memcpy(inode->durable.data + at, inode->now.data + at, length);
     }
     if (longest < kept && next_random(simulated) % 2 == 0)
         inode->durable.length = kept = longest; /* an unsynced truncation happened to be done */
-    if (!inode->spoiled && longest > kept) {
+    if (longest > kept) {
         size_t length = kept + next_random(simulated) % (longest - kept + 1);
         for (size_t at = kept; at < length;) {
             size_t end = (at / SECTOR + 1) * SECTOR;
@@ -218,7 +300,6 @@ static void crash_file(struct disk_simulated *simulated, struct inode *inode)
         }
     }
     set_bytes(&inode->now, buffer_slice(&inode->durable));
-    inode->spoiled = false;
 }
 
 /* --- operations --- */
@@ -256,7 +337,7 @@ static int simulated_open(void *context, const char *path, enum disk_open_mode m
         return -1;
     }
     if (mode == DISK_CREATE_NEW)
-        inode->now.length = 0;
+        shorten(inode, 0);
     int file = 0;
     while (simulated->files[file].inode != NULL)
         ASSERT(++file < OPEN_MAX);
@@ -315,7 +396,8 @@ static ssize_t simulated_write(void *context, int file, const struct iovec *vect
 {
     struct disk_simulated *simulated = context;
     HOLD(simulated);
-    struct buffer *bytes = &file_at(simulated, file)->inode->now;
+    struct inode *inode = file_at(simulated, file)->inode;
+    struct buffer *bytes = &inode->now;
     size_t length = 0, left;
     for (int i = 0; i < count; i++)
         length += vectors[i].iov_len;
@@ -339,6 +421,7 @@ static ssize_t simulated_write(void *context, int file, const struct iovec *vect
         return -1;
     }
     left = length;
+    written(inode, (size_t)offset, length);
     for (int i = 0; i < count && left > 0; i++) {
         size_t part = vectors[i].iov_len < left ? vectors[i].iov_len : left;
         put_bytes(bytes, (size_t)offset, vectors[i].iov_base, part);
@@ -354,10 +437,15 @@ static int simulated_sync(void *context, int file)
     HOLD(simulated);
     struct inode *inode = file_at(simulated, file)->inode;
     if (call_fails(simulated, false, true)) {
-        inode->spoiled = inode->spoiled || (errno == EIO && !simulated->off);
+        int error = errno;
+        if (error == EIO && !simulated->off)
+            lose_unsynced(inode);
+        errno = error;
         return -1;
     }
-    if (!simulated->lies && !inode->spoiled)
+    if (!simulated->lies && inode->lost.length > 0)
+        keep(inode);
+    else if (!simulated->lies)
         set_bytes(&inode->durable, buffer_slice(&inode->now));
     return 0;
 }
@@ -370,7 +458,7 @@ static int simulated_truncate(void *context, int file, uint64_t length)
     if (call_fails(simulated, false, true))
         return -1;
     ASSERT(length <= inode->now.length);
-    inode->now.length = (size_t)length;
+    shorten(inode, (size_t)length);
     return 0;
 }
 
@@ -431,19 +519,23 @@ static int simulated_link(void *context, const char *from, const char *to)
 
 static int simulated_make_directory(void *context, const char *path)
 {
-    (void)path;
-    return call_fails(context, true, false) ? -1 : 0;
+    struct disk_simulated *simulated = context;
+    HOLD(simulated);
+    if (call_fails(simulated, true, false))
+        return -1;
+    if (find_name(&simulated->now, path) == NULL)
+        change_name(simulated, path, memory_allocate_zeroed(sizeof(struct inode)));
+    return 0;
 }
 
 static int simulated_sync_directory(void *context, const char *path)
 {
     struct disk_simulated *simulated = context;
     HOLD(simulated);
-    (void)path;
     if (call_fails(simulated, false, true))
         return -1;
     if (!simulated->lies)
-        settle_changes(simulated, simulated->change_count);
+        settle_directory(simulated, path);
     return 0;
 }
 
@@ -555,12 +647,31 @@ void disk_simulated_power_off(struct disk_simulated *simulated)
     simulated->off = true;
 }
 
-void disk_simulated_crash(struct disk_simulated *simulated)
+void disk_simulated_kill(struct disk_simulated *simulated)
 {
     close_all(simulated);
     disk_simulated_fail(simulated, 0, DISK_FAULT_NONE, false);
     simulated->lies = simulated->off = false;
+}
+
+/* What stands in a directory whose own name was lost is lost, too. */
+static void lose_directories(struct disk_simulated *simulated)
+{
+    for (size_t i = 0; i < simulated->now.count; i++) {
+        const char *directory = simulated->now.names[i].path;
+        if (find_name(&simulated->durable, directory) != NULL)
+            continue;
+        for (size_t j = simulated->durable.count; j-- > 0;)
+            if (is_in(simulated->durable.names[j].path, directory))
+                set_name(&simulated->durable, simulated->durable.names[j].path, NULL);
+    }
+}
+
+void disk_simulated_crash(struct disk_simulated *simulated)
+{
+    disk_simulated_kill(simulated);
     settle_changes(simulated, next_random(simulated) % (simulated->change_count + 1));
+    lose_directories(simulated);
     for (size_t i = 0; i < simulated->durable.count; i++)
         crash_file(simulated, simulated->durable.names[i].inode);
     forget_names(&simulated->now);
@@ -581,7 +692,8 @@ bool disk_simulated_read(const struct disk_simulated *simulated, const char *pat
     return false;
 }
 
-void disk_simulated_write(struct disk_simulated *simulated, const char *path, struct slice content)
+/* The file of this name, for sure. */
+static struct inode *durable_file(struct disk_simulated *simulated, const char *path)
 {
     struct name *name = find_name(&simulated->now, path);
     struct inode *inode = name != NULL ? name->inode : memory_allocate_zeroed(sizeof *inode);
@@ -589,6 +701,19 @@ void disk_simulated_write(struct disk_simulated *simulated, const char *path, st
         set_name(&simulated->now, path, inode);
         set_name(&simulated->durable, path, inode);
     }
+    return inode;
+}
+
+void disk_simulated_write(struct disk_simulated *simulated, const char *path, struct slice content)
+{
+    const char *slash = strrchr(path, '/');
+    if (slash != NULL) {
+        char *directory = memory_copy_string(path);
+        directory[slash - path] = '\0';
+        (void)durable_file(simulated, directory);
+        memory_free(directory);
+    }
+    struct inode *inode = durable_file(simulated, path);
     set_bytes(&inode->now, content);
     set_bytes(&inode->durable, content);
 }

@@ -2,8 +2,9 @@
  *
  * It remembers what was synced. A crash keeps that, and of the rest what chance wants: some of the
  * unsynced sectors (others read as zeros), a length in between, the first so many of the unsynced
- * changes of the directory. Any call can be made to fail. One directory tree without levels: names
- * are paths as they are given. Operations may come from any thread. */
+ * changes of names, and nothing in a directory whose own name is lost. Any call can be made to
+ * fail. Names are paths as they are given; what has no slash stands in ".". Operations may come
+ * from any thread. */
 #ifndef HOLDFAST_SYSTEM_DISK_SIMULATED_H
 #define HOLDFAST_SYSTEM_DISK_SIMULATED_H
 
@@ -18,8 +19,9 @@ struct disk_simulated;
 
 enum disk_fault {
     DISK_FAULT_NONE,
-    DISK_FAULT_ERROR,       /* EIO; a sync that fails so loses what it should have kept, for ever */
-    DISK_FAULT_FULL,        /* ENOSPC from whatever takes room; other calls succeed */
+    DISK_FAULT_ERROR, /* EIO; what a sync that fails so should have kept is read, and passes for
+                         synced, but is gone after a crash unless it is written again */
+    DISK_FAULT_FULL,  /* ENOSPC from whatever takes room; other calls succeed */
     DISK_FAULT_INTERRUPTED, /* EINTR */
     DISK_FAULT_SHORT,       /* half of a write or read is done; other calls succeed */
 };
@@ -46,6 +48,9 @@ void disk_simulated_power_off(struct disk_simulated *simulated);
 /* The power comes back, after it went: what was not synced is as chance wants; open files are gone,
  * locks too, faults end. */
 void disk_simulated_crash(struct disk_simulated *simulated);
+/* A process was killed, after `power_off`: what it had written stays, durable or not; open files
+ * are gone, locks too, faults end. */
+void disk_simulated_kill(struct disk_simulated *simulated);
 
 /* --- looking at files and putting them there, durably --- */
 bool disk_simulated_read(const struct disk_simulated *simulated, const char *path,

@@ -1,8 +1,5 @@
 #include "system/random.h"
 
-#include <errno.h>
-#include <sys/random.h>
-
 #include "base/assertion.h"
 
 /* splitmix64 (Steele, Lea and Flood, 2014): spreads one word over the state. */
@@ -56,20 +53,6 @@ uint64_t random_below(struct random *random, uint64_t n)
             product = (wide)random_next_u64(random) * n;
     }
     return (uint64_t)(product >> 64);
-}
-
-void random_fill_secret(struct random *random, void *out, size_t length)
-{
-    (void)random; /* a simulated version draws from its seed */
-    char *at = out;
-    while (length > 0) {
-        ssize_t count = getrandom(at, length, 0);
-        if (count < 0 && errno == EINTR)
-            continue;
-        ASSERT(count > 0);
-        at += count;
-        length -= (size_t)count;
-    }
 }
 
 void random_fill_secret_hex(struct random *random, char *out, size_t length)

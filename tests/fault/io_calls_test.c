@@ -188,11 +188,15 @@ static void end(struct session *session)
     log_directory_close(session->directory);
 }
 
-/* After a crash: the log loads, and holds all that was called durable and no more than was written.
- * Then it is written on, and read again. False: something is missing. */
-static bool survives(struct session *session, const char *what)
+/* After a crash (or if only the process was `killed`): the log loads, and holds all that was called
+ * durable and no more than was written. Then it is written on, the power goes, and it is read
+ * again. False: something is missing. */
+static bool survives(struct session *session, const char *what, bool killed)
 {
-    disk_simulated_crash(session->simulated);
+    if (killed)
+        disk_simulated_kill(session->simulated);
+    else
+        disk_simulated_crash(session->simulated);
     struct recovered found = recovered_read(disk_simulated_disk(session->simulated));
     if (found.refused || found.last < session->durable || found.last > session->written) {
         print_message("%s: durable %lld, written %lld, found %lld %s\n", what,
@@ -204,6 +208,7 @@ static bool survives(struct session *session, const char *what)
     if (found.increment[0] != '\0') {
         start.increment_name = found.increment;
         start.increment_size = found.increment_size;
+        start.increment_proven = found.increment_proven;
     }
     *session = (struct session){.loop = session->loop,
                                 .clock = session->clock,
@@ -216,8 +221,10 @@ static bool survives(struct session *session, const char *what)
     end(session);
     disk_simulated_crash(session->simulated);
     found = recovered_read(disk_simulated_disk(session->simulated));
-    assert_false(found.refused);
-    return found.last == session->written;
+    if (found.refused || found.last != session->written)
+        print_message("%s: later written %lld, found %lld %s\n", what, (long long)session->written,
+                      (long long)found.last, found.why);
+    return !found.refused && found.last == session->written;
 }
 
 static void begin(struct session *session, struct event_loop *loop, uint64_t seed)
@@ -247,14 +254,14 @@ static uint64_t count_calls(struct event_loop *loop)
     assert_true(session.switched);
     assert_int_equal(session.durable, session.written);
     end(&session);
-    assert_true(survives(&session, "without a fault"));
+    assert_true(survives(&session, "without a fault", false));
     finish(&session);
     return calls;
 }
 
 static const char *const fault_names[] = {"none", "EIO", "ENOSPC", "EINTR", "short"};
 
-static void fail_every_call(enum disk_fault fault, bool for_good)
+static void fail_every_call(enum disk_fault fault, bool for_good, bool killed)
 {
     struct event_loop *loop = event_loop_create();
     uint64_t calls = count_calls(loop);
@@ -269,10 +276,11 @@ static void fail_every_call(enum disk_fault fault, bool for_good)
             run(&session);
             if (!for_good && (fault == DISK_FAULT_INTERRUPTED || fault == DISK_FAULT_SHORT))
                 assert_int_equal(session.durable, session.written);
-            snprintf(what, sizeof what, "call %d fails with %s%s, seed %d", (int)call,
-                     fault_names[fault], for_good ? " for good" : "", (int)seed);
+            snprintf(what, sizeof what, "call %d fails with %s%s%s, seed %d", (int)call,
+                     fault_names[fault], for_good ? " for good" : "", killed ? ", killed" : "",
+                     (int)seed);
             end(&session);
-            bad += !survives(&session, what);
+            bad += !survives(&session, what, killed);
             finish(&session);
         }
     }
@@ -283,39 +291,77 @@ static void fail_every_call(enum disk_fault fault, bool for_good)
 static void an_error_at_any_call_once(void **state)
 {
     (void)state;
-    fail_every_call(DISK_FAULT_ERROR, false);
+    fail_every_call(DISK_FAULT_ERROR, false, false);
 }
 
 static void an_error_from_any_call_on(void **state)
 {
     (void)state;
-    fail_every_call(DISK_FAULT_ERROR, true);
+    fail_every_call(DISK_FAULT_ERROR, true, false);
 }
 
 static void a_full_disk_at_any_call_once(void **state)
 {
     (void)state;
-    fail_every_call(DISK_FAULT_FULL, false);
+    fail_every_call(DISK_FAULT_FULL, false, false);
 }
 
 static void a_full_disk_from_any_call_on(void **state)
 {
     (void)state;
-    fail_every_call(DISK_FAULT_FULL, true);
+    fail_every_call(DISK_FAULT_FULL, true, false);
 }
 
 static void an_interruption_at_any_call(void **state)
 {
     (void)state;
-    fail_every_call(DISK_FAULT_INTERRUPTED, false);
-    fail_every_call(DISK_FAULT_INTERRUPTED, true);
+    fail_every_call(DISK_FAULT_INTERRUPTED, false, false);
+    fail_every_call(DISK_FAULT_INTERRUPTED, true, false);
 }
 
 static void half_a_transfer_at_any_call(void **state)
 {
     (void)state;
-    fail_every_call(DISK_FAULT_SHORT, false);
-    fail_every_call(DISK_FAULT_SHORT, true);
+    fail_every_call(DISK_FAULT_SHORT, false, false);
+    fail_every_call(DISK_FAULT_SHORT, true, false);
+}
+
+/* What a process leaves that is killed before a sync may be in memory only: whoever goes on with it
+ * makes it durable before anything relies on it, names too. */
+static void a_kill_before_any_call_and_then_the_power(void **state)
+{
+    (void)state;
+    fail_every_call(DISK_FAULT_ERROR, true, true);
+}
+
+/* A compaction left an old increment in the manifest, because it could not be written without it. A
+ * new increment beside it is another file. */
+static void an_old_increment_does_not_take_a_new_one_with_it(void **state)
+{
+    static const char manifest[] = "file " LOG_NAME ".1.base.rdb seq 1 type b\n"
+                                   "file " LOG_NAME ".1.incr.aof seq 1 type h\n";
+    (void)state;
+    struct event_loop *loop = event_loop_create();
+    int bad = 0;
+    for (uint64_t call = 1; call <= 20; call++) {
+        struct session session;
+        char what[60];
+        begin(&session, loop, call);
+        assert_true(write_base(&session, 5, LOG_PATH "/" LOG_NAME ".1.base.rdb"));
+        disk_simulated_write(session.simulated, LOG_PATH "/" LOG_NAME ".manifest",
+                             slice_of_string(manifest));
+        session.written = session.durable = 5;
+        disk_simulated_fail(session.simulated, call, DISK_FAULT_ERROR, false);
+        struct log_writer_start start = {.id = {{7}}};
+        if (open_log(&session, &start))
+            write_some(&session, 2);
+        snprintf(what, sizeof what, "an old increment, call %d fails", (int)call);
+        end(&session);
+        bad += !survives(&session, what, false);
+        finish(&session);
+    }
+    event_loop_destroy(loop);
+    assert_int_equal(bad, 0);
 }
 
 /* P4: the disk is full, then there is room again: all that was written meanwhile becomes durable.
@@ -343,7 +389,7 @@ static void writes_resume_when_there_is_room_again(void **state)
     assert_int_equal(session.durable, session.written);
     assert_false(session.failed);
     end(&session);
-    assert_true(survives(&session, "after a full disk"));
+    assert_true(survives(&session, "after a full disk", false));
     finish(&session);
     event_loop_destroy(loop);
 }
@@ -397,6 +443,8 @@ int main(void)
         cmocka_unit_test(a_full_disk_from_any_call_on),
         cmocka_unit_test(an_interruption_at_any_call),
         cmocka_unit_test(half_a_transfer_at_any_call),
+        cmocka_unit_test(a_kill_before_any_call_and_then_the_power),
+        cmocka_unit_test(an_old_increment_does_not_take_a_new_one_with_it),
         cmocka_unit_test(writes_resume_when_there_is_room_again),
         cmocka_unit_test(a_disk_that_lies_is_caught),
         cmocka_unit_test(an_answer_before_the_sync_is_caught),

@@ -284,6 +284,30 @@ static void a_group_of_another_log_is_noticed(void **state)
     free_sample(&sample);
 }
 
+/* A group is written over filler; a crash may keep its end and not its beginning, wherever a sector
+ * ends: at a command, too. */
+static void a_group_without_its_beginning_is_a_torn_tail(void **state)
+{
+    (void)state;
+    struct sample sample;
+    make_sample(&sample, true);
+    size_t start = sample.starts[sample.count - 1], end = sample.bytes.length;
+    char filler[400];
+    memset(filler, LOG_FILLER, sizeof filler);
+    buffer_add(&sample.bytes, filler, sizeof filler);
+    sample.bytes.data[sample.bytes.length - 1] = LOG_FILLER_END;
+    for (size_t at = start; at < end; at++) {
+        sample.bytes.data[at] = LOG_FILLER;
+        if (at == start)
+            continue; /* an annotation begins as filler does */
+        struct recovered found = read_bytes(&sample, buffer_slice(&sample.bytes));
+        if (found.refused || found.last != sample.last[sample.count - 1])
+            fail_msg("%zu bytes of the group are filler: found %lld, %s", at + 1 - start,
+                     (long long)found.last, found.why);
+    }
+    free_sample(&sample);
+}
+
 /* everysec: groups that follow each other without a sync may be torn in any order. */
 static void what_was_never_synced_is_a_torn_tail(void **state)
 {
@@ -380,6 +404,7 @@ int main(void)
         cmocka_unit_test(groups_in_another_order_are_noticed),
         cmocka_unit_test(groups_that_are_left_out_are_noticed),
         cmocka_unit_test(a_group_of_another_log_is_noticed),
+        cmocka_unit_test(a_group_without_its_beginning_is_a_torn_tail),
         cmocka_unit_test(what_was_never_synced_is_a_torn_tail),
         cmocka_unit_test(files_of_the_log_in_another_order_are_noticed),
         cmocka_unit_test(a_change_with_a_new_checksum_would_be_seen),

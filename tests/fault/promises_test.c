@@ -150,6 +150,17 @@ static void P2_a_read_of_a_key_that_is_not_durable_waits(void **state)
     assert_reads(stage->writer, "+OK");
 }
 
+static void P2_a_wait_that_found_nothing_shows_that_when_it_is_durable(void **state)
+{
+    struct stage *stage = *state;
+    assert_says(stage->writer, ":1", "RPUSH a 1");
+    write_held(stage, "DEL a");
+    conversation_send(stage->reader, "BLPOP a 0.01");
+    assert_silent(stage->reader);
+    held_disk_release(&stage->held);
+    assert_reads(stage->reader, "nil");
+}
+
 static void P2_a_deleted_key_is_shown_as_gone_when_that_is_durable(void **state)
 {
     struct stage *stage = *state;
@@ -461,6 +472,7 @@ static void control_without_gates_the_tests_of_P1_and_P2_fail(void **state)
         "P1_a_pipeline_is_answered_in_order_up_to_what_is_durable",
         "P1_a_transaction_is_answered_when_it_is_durable",
         "P2_a_read_of_a_key_that_is_not_durable_waits",
+        "P2_a_wait_that_found_nothing_shows_that_when_it_is_durable",
         "P2_a_deleted_key_is_shown_as_gone_when_that_is_durable",
         "P2_commands_that_see_all_keys_wait",
         "P2_a_write_that_changed_nothing_waits_for_what_it_saw",
@@ -488,6 +500,7 @@ int main(int count, char **words)
         TEST(P1_a_transaction_is_answered_when_it_is_durable),
         TEST(P1_what_was_answered_is_there_after_a_restart),
         TEST(P2_a_read_of_a_key_that_is_not_durable_waits),
+        TEST(P2_a_wait_that_found_nothing_shows_that_when_it_is_durable),
         TEST(P2_a_deleted_key_is_shown_as_gone_when_that_is_durable),
         TEST(P2_commands_that_see_all_keys_wait),
         TEST(P2_a_write_that_changed_nothing_waits_for_what_it_saw),

@@ -12,7 +12,7 @@ from source import main
 COMPILERS = ("gcc", "clang")
 INCLUDES = {"tests/unit": ["tests/unit"], "tests/server": ["tests/server"],
             "tests/fault": ["tests/fault", "tests/server"], "tests/fuzz": ["tests/fuzz"],
-            "utils": ["utils"]}
+            "tests/simulation": ["tests/simulation"], "utils": ["utils"]}
 
 
 def house_flags(tree):

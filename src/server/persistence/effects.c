@@ -122,6 +122,19 @@ void effects_shows_a_change(struct effects *effects)
         effects->inner_gate = keyspace_last_write_mark(effects->server->keyspace);
 }
 
+void effects_begin_look(struct effects *effects)
+{
+    (void)keyspace_take_read_mark(effects->server->keyspace);
+}
+
+void effects_end_look(struct effects *effects, struct client *client, size_t position)
+{
+    uint64_t gate = keyspace_take_read_mark(effects->server->keyspace);
+    if (effects->log != NULL && log_writer_hides_the_undurable(effects->log) &&
+        !(client->flags & CLIENT_ANSWERED_AT_ONCE))
+        gate_output(effects, client, position, gate);
+}
+
 void effects_begin_transaction(struct effects *effects)
 {
     if (effects->log == NULL)

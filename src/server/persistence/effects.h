@@ -58,6 +58,10 @@ void effects_end_command(struct effects *effects, struct client *client,
 /* The reply of the command that runs tells that something was changed by somebody: EXEC that does
  * not run because of WATCH. */
 void effects_shows_a_change(struct effects *effects);
+/* Around the look at keys of which a reply tells that no command stands behind: a wait that is
+ * over. `position`: bytes of the client's output before that reply. */
+void effects_begin_look(struct effects *effects);
+void effects_end_look(struct effects *effects, struct client *client, size_t position);
 void effects_begin_transaction(struct effects *effects);
 /* Nothing happens if none is open: the log may have ended in it. */
 void effects_end_transaction(struct effects *effects);

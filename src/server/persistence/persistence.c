@@ -126,6 +126,7 @@ static enum error begin_log(struct persistence *persistence, const struct recove
         start.id = found->id;
         start.increment_name = found->increment_name;
         start.increment_size = found->increment_size;
+        start.increment_proven = found->increment_proven;
     } else {
         random_fill_secret(server->random, start.id.bytes, sizeof start.id.bytes);
     }

@@ -8,6 +8,7 @@
 #include "base/name_table.h"
 #include "commands/command.h"
 #include "server/dispatch.h"
+#include "server/persistence/effects.h"
 #include "server/server.h"
 #include "server/session/blocking.h"
 #include "server/session/client.h"
@@ -145,7 +146,7 @@ void key_waits_database_changed(struct key_waits *waits, const struct database *
 
 /* --- waiting --- */
 
-static void reply_timeout(struct client *client)
+static void write_timeout(struct client *client)
 {
     switch (client->key_wait->timeout_reply) {
     case TIMEOUT_NULL_ARRAY:
@@ -158,6 +159,23 @@ static void reply_timeout(struct client *client)
         resp_writer_integer(client->reply, 0);
         break;
     }
+}
+
+/* That there was nothing shows what became of the keys: it waits for their last changes, as a read
+ * does (P2). */
+static void reply_timeout(struct client *client)
+{
+    struct effects *effects = client->server->effects;
+    const struct key_wait *wait = client->key_wait;
+    size_t position = client->reply->out->length;
+    effects_begin_look(effects);
+    for (size_t i = 0; i < wait->waiter_count; i++) {
+        const struct awaited_key *awaited = wait->waiters[i].key;
+        struct key key = {awaited->node.name, awaited->hash};
+        (void)database_find(awaited->database, &key);
+    }
+    write_timeout(client);
+    effects_end_look(effects, client, position);
 }
 
 /* The wait has ended, whatever ended it. */

@@ -68,6 +68,7 @@ static void run(struct log_directory *directory, struct recovered *out)
     out->offset = result->offset;
     out->id = result->id;
     out->increment_size = result->increment_size;
+    out->increment_proven = result->increment_proven;
     if (result->increment_name != NULL)
         snprintf(out->increment, sizeof out->increment, "%s", result->increment_name);
     recovery_destroy(recovery);

@@ -17,7 +17,7 @@ struct recovered {
     uint64_t cut_bytes; /* of a torn tail */
     uint64_t offset;
     char increment[300]; /* to go on with, "" none */
-    uint64_t increment_size;
+    uint64_t increment_size, increment_proven;
     struct log_id id;
 };
 

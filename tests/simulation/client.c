@@ -1,0 +1,357 @@
+#include "client.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assertion.h"
+#include "base/log.h"
+#include "simulated_socket.h"
+#include "world.h"
+
+#define BATCH_MAX 4
+#define LEAVES_ONE_IN 150
+#define TRANSACTION_MAX 4 /* commands */
+
+void client_init(struct client *client, struct clients *shared, enum client_kind kind)
+{
+    *client = (struct client){
+        .shared = shared, .kind = kind, .socket = -1, .watched = -1, .reader = redisReaderCreate()};
+}
+
+void client_deinit(struct client *client)
+{
+    if (client->socket >= 0)
+        client_hang_up(client);
+    redisReaderFree(client->reader);
+}
+
+void client_hang_up(struct client *client)
+{
+    for (size_t i = 0; i < client->sent_count; i++)
+        claims_lost(client->shared->claims, &client->sent[i].call);
+    simulated_socket_leave(client->socket);
+    redisReaderFree(client->reader);
+    client_init(client, client->shared, client->kind);
+}
+
+/* --- sending --- */
+
+static void send_one(struct client *client, struct buffer *bytes, const struct sent *sent)
+{
+    ASSERT(client->sent_count < CLIENT_PIPELINE_MAX);
+    log_line(LOG_DEBUG, "%d sends %.*s", client->socket, (int)bytes->length, bytes->data);
+    simulated_socket_write(client->socket, buffer_slice(bytes));
+    client->written += bytes->length;
+    client->sent[client->sent_count] = *sent;
+    client->sent[client->sent_count++].end = client->written;
+    buffer_clear(bytes);
+}
+
+static uint64_t next_number(struct client *client)
+{
+    return ++client->shared->numbers;
+}
+
+static uint64_t key_bit(const char *name)
+{
+    return UINT64_C(1) << commands_key_index(name);
+}
+
+static void send_random(struct client *client, struct buffer *bytes)
+{
+    struct command_line line =
+        client->kind == CLIENT_BLOCKS && world_chance(2) ? commands_random_blocking(bytes)
+        : client->shared->large && world_chance(8) ? commands_large(bytes, next_number(client))
+                                                   : commands_random(bytes, next_number(client), 0);
+    send_one(client, bytes,
+             &(struct sent){
+                 .effect = line.effect, .keys = line.keys, .waits_for_sync = line.waits_for_sync});
+}
+
+/* SELECT 1, a command, sometimes FLUSHDB, SELECT 0. */
+static void send_to_other_database(struct client *client, struct buffer *bytes)
+{
+    struct sent none = {.effect = EFFECT_NONE};
+    commands_add(bytes, "SELECT 1");
+    send_one(client, bytes, &none);
+    if (world_chance(8)) {
+        commands_add(bytes, "FLUSHDB %s", world_chance(2) ? "ASYNC" : "SYNC");
+        send_one(client, bytes, &none);
+    }
+    struct command_line line = commands_random(bytes, next_number(client), 1);
+    send_one(client, bytes, &(struct sent){.effect = line.effect, .keys = line.keys});
+    commands_add(bytes, "SELECT 0");
+    send_one(client, bytes, &none);
+}
+
+/* MULTI, some commands, EXEC: the last reply stands for all. */
+static void send_transaction(struct client *client, struct buffer *bytes)
+{
+    struct sent none = {.effect = EFFECT_NONE}, exec = {.effect = EFFECT_READS};
+    size_t count = 1 + (size_t)world_below(TRANSACTION_MAX);
+    commands_add(bytes, "MULTI");
+    send_one(client, bytes, &none);
+    for (size_t i = 0; i < count; i++) {
+        struct command_line line = commands_random(bytes, next_number(client), 0);
+        exec.keys |= line.effect == EFFECT_NONE ? 0 : line.keys;
+        if (line.effect == EFFECT_WRITES)
+            exec.effect = EFFECT_MAY_WRITE; /* of its replies one is for sure no error */
+        send_one(client, bytes, &none);
+    }
+    if (exec.effect == EFFECT_MAY_WRITE && count > 1)
+        exec.effect = EFFECT_READS;
+    bool discards = world_chance(10);
+    commands_add(bytes, discards ? "DISCARD" : "EXEC");
+    send_one(client, bytes, discards ? &none : &exec);
+}
+
+/* The lines of a transaction that makes a claim. */
+static void send_claimed(struct client *client, struct buffer *bytes, const char *first,
+                         const char *second, struct sent *exec)
+{
+    struct sent none = {.effect = EFFECT_NONE};
+    commands_add(bytes, "MULTI");
+    send_one(client, bytes, &none);
+    commands_add(bytes, "%s", first);
+    send_one(client, bytes, &none);
+    if (second != NULL) {
+        commands_add(bytes, "%s", second);
+        send_one(client, bytes, &none);
+    }
+    commands_add(bytes, "EXEC");
+    send_one(client, bytes, exec);
+}
+
+static void send_pair(struct client *client, struct buffer *bytes, struct sent *sent)
+{
+    char first[40], second[40];
+    const char *one = "SET m0 %lld", *other = "SET m1 %lld";
+    if (sent->call.claim == CLAIM_ANNOUNCE) {
+        one = "RPUSH q %lld";
+        other = "PUBLISH news %lld";
+    }
+    snprintf(first, sizeof first, one, (long long)sent->call.value);
+    snprintf(second, sizeof second, other, (long long)sent->call.value);
+    sent->keys = sent->call.claim == CLAIM_PAIR ? key_bit("m0") | key_bit("m1") : key_bit("q");
+    sent->effect = EFFECT_MAY_WRITE;
+    send_claimed(client, bytes, first, second, sent);
+}
+
+static void send_simple_claim(struct client *client, struct buffer *bytes, struct sent *sent)
+{
+    static const struct {
+        const char *line, *key;
+        enum effect effect;
+    } lines[] = {
+        [CLAIM_SET] = {NULL, NULL, EFFECT_WRITES},
+        [CLAIM_GET] = {NULL, NULL, EFFECT_READS},
+        [CLAIM_PUSH] = {NULL, "q", EFFECT_WRITES},
+        [CLAIM_RANGE] = {"LRANGE q 0 -1", "q", EFFECT_READS},
+        [CLAIM_PAIR_READ] = {"MGET m0 m1", "m0", EFFECT_READS},
+        [CLAIM_COUNT] = {"INCR n", "n", EFFECT_WRITES},
+        [CLAIM_WATCHED_READ] = {"GET w", "w", EFFECT_READS},
+        [CLAIM_PUT] = {NULL, "b", EFFECT_WRITES},
+        [CLAIM_TAKE] = {"LPOP b", "b", EFFECT_MAY_WRITE},
+        [CLAIM_TAKE_WAITING] = {"BLPOP b 0.1", "b", EFFECT_MAY_WRITE},
+    };
+    enum claim claim = sent->call.claim;
+    char key[] = "r0", line[60];
+    key[1] = (char)('0' + sent->call.reg);
+    bool of_register = claim == CLAIM_SET || claim == CLAIM_GET;
+    bool has_value = claim == CLAIM_SET || claim == CLAIM_PUSH || claim == CLAIM_PUT;
+    const char *name = of_register ? key : lines[claim].key;
+    sent->keys = key_bit(name);
+    sent->effect = lines[claim].effect;
+    if (has_value)
+        snprintf(line, sizeof line, "%s %s %lld", claim == CLAIM_SET ? "SET" : "RPUSH", name,
+                 (long long)sent->call.value);
+    else if (claim == CLAIM_GET)
+        snprintf(line, sizeof line, "GET %s", name);
+    else
+        snprintf(line, sizeof line, "%s", lines[claim].line);
+    commands_add(bytes, "%s", line);
+    send_one(client, bytes, sent);
+}
+
+static void send_claim(struct client *client, struct buffer *bytes)
+{
+    static const enum claim claims[] = {
+        CLAIM_SET,   CLAIM_GET,  CLAIM_SET,         CLAIM_GET,   CLAIM_PUSH,
+        CLAIM_RANGE, CLAIM_PAIR, CLAIM_PAIR_READ,   CLAIM_COUNT, CLAIM_ANNOUNCE,
+        CLAIM_PUT,   CLAIM_TAKE, CLAIM_TAKE_WAITING};
+    struct sent sent = {.call = {.claim = claims[world_below(sizeof claims / sizeof claims[0])]}};
+    sent.call.reg = (int)world_below(CLAIMS_REGISTERS);
+    sent.call.value = (int64_t)next_number(client);
+    if (!claims_call(client->shared->claims, &sent.call))
+        return;
+    if (sent.call.claim == CLAIM_PAIR || sent.call.claim == CLAIM_ANNOUNCE)
+        send_pair(client, bytes, &sent);
+    else
+        send_simple_claim(client, bytes, &sent);
+}
+
+/* Counts w up: first it looks, under WATCH, then it writes. */
+static void send_watched(struct client *client, struct buffer *bytes)
+{
+    struct sent sent = {.call = {.claim = CLAIM_WATCHED_READ}, .keys = key_bit("w")};
+    if (client->sent_count > 0)
+        return;
+    if (client->watched < 0) {
+        commands_add(bytes, "WATCH w");
+        send_one(client, bytes, &(struct sent){.effect = EFFECT_NONE});
+        (void)claims_call(client->shared->claims, &sent.call);
+        send_simple_claim(client, bytes, &sent);
+        return;
+    }
+    char line[40];
+    snprintf(line, sizeof line, "SET w %lld", (long long)client->watched + 1);
+    sent.call.claim = CLAIM_WATCHED_WRITE;
+    sent.effect = EFFECT_MAY_WRITE;
+    (void)claims_call(client->shared->claims, &sent.call);
+    send_claimed(client, bytes, line, NULL, &sent);
+    client->watched = -1;
+}
+
+static bool connect_client(struct client *client)
+{
+    client->socket = simulated_socket_connect();
+    return client->socket >= 0;
+}
+
+bool client_act(struct client *client)
+{
+    if (client->socket < 0)
+        return connect_client(client);
+    if (world_chance(LEAVES_ONE_IN)) {
+        client_hang_up(client);
+        return true;
+    }
+    struct buffer bytes = {0};
+    size_t before = client->sent_count;
+    if (client->kind == CLIENT_SUBSCRIBES && !client->subscribed) {
+        commands_add(&bytes, "SUBSCRIBE news __keyspace@0__:q");
+        send_one(client, &bytes, &(struct sent){.effect = EFFECT_NONE});
+        client->subscribed = true;
+        client->sent_count = 0; /* its replies are like messages */
+    }
+    size_t batch = client->kind == CLIENT_SUBSCRIBES ? 0 : 1 + (size_t)world_below(BATCH_MAX);
+    for (; batch > 0 && client->sent_count + TRANSACTION_MAX + 2 < CLIENT_PIPELINE_MAX; batch--) {
+        if (client->kind == CLIENT_CLAIMS)
+            send_claim(client, &bytes);
+        else if (client->kind == CLIENT_WATCHES)
+            send_watched(client, &bytes);
+        else if (world_chance(8))
+            send_transaction(client, &bytes);
+        else if (world_chance(10))
+            send_to_other_database(client, &bytes);
+        else
+            send_random(client, &bytes);
+    }
+    buffer_deinit(&bytes);
+    return client->sent_count > before;
+}
+
+void client_ask_at_the_end(struct client *client)
+{
+    static const enum claim claims[] = {CLAIM_RANGE, CLAIM_PAIR_READ, CLAIM_WATCHED_READ, CLAIM_GET,
+                                        CLAIM_GET};
+    struct buffer bytes = {0};
+    if ((client->socket < 0 && !connect_client(client)) || client->sent_count > BATCH_MAX)
+        return;
+    for (size_t i = 0; i < sizeof claims / sizeof claims[0]; i++) {
+        struct sent sent = {.call = {.claim = claims[i], .reg = (int)(i % CLAIMS_REGISTERS)}};
+        if (claims_call(client->shared->claims, &sent.call))
+            send_simple_claim(client, &bytes, &sent);
+    }
+    buffer_deinit(&bytes);
+}
+
+/* --- hearing --- */
+
+static bool wrote(const struct sent *sent, const redisReply *reply)
+{
+    if (reply->type == REDIS_REPLY_ERROR || sent->effect == EFFECT_NONE)
+        return false;
+    if (sent->effect == EFFECT_WRITES)
+        return true;
+    if (sent->effect != EFFECT_MAY_WRITE)
+        return false;
+    if (reply->type == REDIS_REPLY_ARRAY) {
+        bool good = reply->elements > 0;
+        for (size_t i = 0; i < reply->elements; i++)
+            good = good && reply->element[i]->type != REDIS_REPLY_ERROR;
+        return good;
+    }
+    return reply->type == REDIS_REPLY_INTEGER ? reply->integer > 0 : reply->type != REDIS_REPLY_NIL;
+}
+
+/* Which turn must last because of this reply? A write's own. A read saw what the turns before it
+ * had changed (its own turn may have gone on behind it). */
+static uint64_t turn_needed(const struct client *client, const struct sent *sent,
+                            const redisReply *reply)
+{
+    if (sent->turn == 0 || sent->effect == EFFECT_NONE || reply->type == REDIS_REPLY_ERROR)
+        return 0;
+    if (wrote(sent, reply))
+        return sent->turn;
+    return history_last_change(client->shared->history, sent->keys, sent->turn - 1);
+}
+
+static void hear_reply(struct client *client, const redisReply *reply)
+{
+    struct clients *shared = client->shared;
+    if (client->kind == CLIENT_SUBSCRIBES) {
+        claims_message(shared->claims, reply);
+        return;
+    }
+    ASSERT(client->sent_count > 0);
+    struct sent sent = client->sent[0];
+    memmove(client->sent, client->sent + 1, --client->sent_count * sizeof sent);
+    shared->replies++;
+    shared->errors += reply->type == REDIS_REPLY_ERROR;
+    log_line(LOG_DEBUG, "%d hears type %d, %lld %s", client->socket, reply->type, reply->integer,
+             reply->str != NULL ? reply->str : "");
+    uint64_t needed = turn_needed(client, &sent, reply);
+    if (needed > shared->needed)
+        shared->needed = needed;
+    if (needed > client->last_write && wrote(&sent, reply))
+        client->last_write = needed;
+    if (sent.waits_for_sync && reply->type == REDIS_REPLY_ARRAY && reply->element[0]->integer > 0 &&
+        client->last_write > shared->synced)
+        shared->synced = client->last_write;
+    claims_return(shared->claims, &sent.call, reply);
+    if (sent.call.claim == CLAIM_WATCHED_READ && client->kind == CLIENT_WATCHES &&
+        reply->type != REDIS_REPLY_ERROR)
+        client->watched = reply->type == REDIS_REPLY_STRING ? strtoll(reply->str, NULL, 10) : 0;
+}
+
+bool client_hear(struct client *client)
+{
+    struct buffer bytes = {0};
+    if (client->socket < 0)
+        return false;
+    bool open = simulated_socket_read(client->socket, &bytes);
+    bool heard = bytes.length > 0;
+    if (heard)
+        redisReaderFeed(client->reader, bytes.data, bytes.length);
+    buffer_deinit(&bytes);
+    void *reply = NULL;
+    while (redisReaderGetReply(client->reader, &reply) == REDIS_OK && reply != NULL) {
+        hear_reply(client, reply);
+        freeReplyObject(reply);
+    }
+    ASSERT(client->reader->err == 0);
+    if (!open) {
+        client_hang_up(client);
+        return true;
+    }
+    return heard;
+}
+
+void client_note_turn(struct client *client)
+{
+    uint64_t taken = client->socket < 0 ? 0 : simulated_socket_taken(client->socket);
+    for (size_t i = 0; i < client->sent_count; i++)
+        if (client->sent[i].turn == 0 && client->sent[i].end <= taken)
+            client->sent[i].turn = history_turn(client->shared->history);
+}

@@ -1,0 +1,313 @@
+/* system/socket.h in the simulated world: sockets are pairs of queues. */
+#include "system/socket.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assertion.h"
+#include "base/memory.h"
+#include "simulated_socket.h"
+#include "system/event_loop.h"
+#include "world.h"
+
+#define SOCKETS_MAX 64
+#define FIRST 1000        /* the number of the first: none that a file could have */
+#define ROOM_MAX 2048     /* bytes on their way to a client; more is SOCKET_BUSY */
+#define PIECE_SMALL_MAX 9 /* bytes */
+
+enum state { FREE, LISTENING, WAITING, OPEN };
+
+struct socket {
+    enum state state;
+    bool client_left, server_left;
+    struct buffer sent, arrived;   /* by the client, at the server */
+    struct buffer answers, landed; /* by the server, at the client */
+    uint64_t taken;                /* bytes the server has read */
+};
+
+static struct socket sockets[SOCKETS_MAX];
+
+static struct socket *at(int number)
+{
+    ASSERT(number >= FIRST && number < FIRST + SOCKETS_MAX);
+    return &sockets[number - FIRST];
+}
+
+static int number_of(const struct socket *socket)
+{
+    return FIRST + (int)(socket - sockets);
+}
+
+static struct socket *take(enum state state)
+{
+    for (int i = 0; i < SOCKETS_MAX; i++) {
+        if (sockets[i].state != FREE)
+            continue;
+        sockets[i].state = state;
+        return &sockets[i];
+    }
+    ASSERT(false);
+    return NULL;
+}
+
+static void clear(struct socket *socket)
+{
+    buffer_deinit(&socket->sent);
+    buffer_deinit(&socket->arrived);
+    buffer_deinit(&socket->answers);
+    buffer_deinit(&socket->landed);
+    *socket = (struct socket){.state = FREE};
+}
+
+static size_t piece(size_t length)
+{
+    size_t some = world_chance(4) ? PIECE_SMALL_MAX : length;
+    return 1 + (size_t)world_below(some < length ? some : length);
+}
+
+static void move(struct buffer *from, struct buffer *to, size_t length)
+{
+    if (length == 0)
+        return;
+    buffer_add(to, from->data, length);
+    buffer_drop_front(from, length);
+}
+
+/* --- the server's side --- */
+
+enum error socket_listen_tcp(const char *address, int port, int backlog, int *out)
+{
+    (void)address, (void)port, (void)backlog;
+    *out = number_of(take(LISTENING));
+    return OK;
+}
+
+enum error socket_listen_unix(const char *path, unsigned mode, int backlog, int *out)
+{
+    (void)path, (void)mode, (void)backlog, (void)out;
+    errno = EACCES;
+    return ERROR_SYSTEM;
+}
+
+bool socket_address_is_optional(const char **address)
+{
+    bool optional = **address == '-';
+    *address += optional;
+    return optional;
+}
+
+bool socket_error_is_unavailable(int error_number)
+{
+    return error_number == EADDRNOTAVAIL;
+}
+
+void socket_read_peer(int socket, struct socket_peer *peer)
+{
+    *peer = (struct socket_peer){.is_loopback = true};
+    snprintf(peer->address, sizeof peer->address, "127.0.0.1:%d", socket);
+}
+
+enum error socket_accept(int listener, int *out, struct socket_peer *peer)
+{
+    ASSERT(at(listener)->state == LISTENING);
+    for (int i = 0; i < SOCKETS_MAX; i++) {
+        if (sockets[i].state != WAITING)
+            continue;
+        sockets[i].state = OPEN;
+        *out = FIRST + i;
+        socket_read_peer(*out, peer);
+        return OK;
+    }
+    return ERROR_NOT_FOUND;
+}
+
+void socket_set_no_delay(int socket)
+{
+    (void)socket;
+}
+
+void socket_set_keepalive(int socket, int interval_s)
+{
+    (void)socket, (void)interval_s;
+}
+
+enum error socket_connect_tcp(const char *host, int port, int *out)
+{
+    (void)host, (void)port, (void)out;
+    errno = ECONNREFUSED;
+    return ERROR_SYSTEM;
+}
+
+bool socket_is_connected(int socket)
+{
+    (void)socket;
+    return false;
+}
+
+bool socket_wait(int socket, bool for_writing, int timeout_ms)
+{
+    (void)socket, (void)for_writing, (void)timeout_ms;
+    return false;
+}
+
+ssize_t socket_receive_vectors(int number, struct iovec *vectors, int count)
+{
+    struct socket *socket = at(number);
+    ssize_t sum = 0;
+    if (socket->arrived.length == 0)
+        return socket->client_left && socket->sent.length == 0 ? 0 : SOCKET_BUSY;
+    for (int i = 0; i < count && socket->arrived.length > 0; i++) {
+        size_t length = socket->arrived.length;
+        length = length < vectors[i].iov_len ? length : vectors[i].iov_len;
+        memcpy(vectors[i].iov_base, socket->arrived.data, length);
+        buffer_drop_front(&socket->arrived, length);
+        sum += (ssize_t)length;
+    }
+    socket->taken += (uint64_t)sum;
+    return sum;
+}
+
+ssize_t socket_receive(int number, void *out, size_t size)
+{
+    struct iovec vector = {out, size};
+    return socket_receive_vectors(number, &vector, 1);
+}
+
+ssize_t socket_send_vectors(int number, struct iovec *vectors, int count)
+{
+    struct socket *socket = at(number);
+    ssize_t sum = 0;
+    if (world.off || socket->client_left) {
+        errno = EPIPE;
+        return SOCKET_FAILED; /* nobody will ever see it */
+    }
+    for (int i = 0; i < count && socket->answers.length < ROOM_MAX; i++) {
+        size_t room = ROOM_MAX - socket->answers.length, length = vectors[i].iov_len;
+        length = length < room ? length : room;
+        buffer_add(&socket->answers, vectors[i].iov_base, length);
+        world_trace("answer", vectors[i].iov_base, length);
+        sum += (ssize_t)length;
+    }
+    return sum > 0 ? sum : SOCKET_BUSY;
+}
+
+ssize_t socket_send(int number, const void *data, size_t length)
+{
+    struct iovec vector = {(void *)(uintptr_t)data, length};
+    return socket_send_vectors(number, &vector, 1);
+}
+
+void socket_close(int number)
+{
+    struct socket *socket = at(number);
+    if (socket->state == FREE)
+        return; /* it ended with the process */
+    socket->server_left = true;
+    if (socket->state == LISTENING || socket->client_left)
+        clear(socket);
+}
+
+void socket_local_address(int socket, char out[SOCKET_ADDRESS_MAX])
+{
+    (void)socket;
+    snprintf(out, SOCKET_ADDRESS_MAX, "127.0.0.1:6379");
+}
+
+int socket_port(int socket)
+{
+    (void)socket;
+    return 6379;
+}
+
+enum error socket_pair(int out[2])
+{
+    (void)out;
+    errno = ENOSYS;
+    return ERROR_SYSTEM;
+}
+
+unsigned simulated_socket_ready(int number)
+{
+    const struct socket *socket = at(number);
+    unsigned ready = EVENT_NONE;
+    if (socket->state == LISTENING) {
+        for (int i = 0; i < SOCKETS_MAX; i++)
+            if (sockets[i].state == WAITING)
+                ready = EVENT_READABLE;
+        return ready;
+    }
+    if (socket->arrived.length > 0 || (socket->client_left && socket->sent.length == 0))
+        ready |= EVENT_READABLE;
+    if (socket->answers.length < ROOM_MAX || socket->client_left)
+        ready |= EVENT_WRITABLE;
+    return ready;
+}
+
+/* --- the clients' side --- */
+
+int simulated_socket_connect(void)
+{
+    for (int i = 0; i < SOCKETS_MAX; i++)
+        if (sockets[i].state == LISTENING && !world.off)
+            return number_of(take(WAITING));
+    return -1;
+}
+
+void simulated_socket_write(int number, struct slice bytes)
+{
+    if (!at(number)->server_left)
+        buffer_add(&at(number)->sent, bytes.data, bytes.length);
+}
+
+bool simulated_socket_read(int number, struct buffer *out)
+{
+    struct socket *socket = at(number);
+    move(&socket->landed, out, socket->landed.length);
+    return !socket->server_left || socket->answers.length > 0;
+}
+
+void simulated_socket_leave(int number)
+{
+    struct socket *socket = at(number);
+    socket->client_left = true;
+    if (socket->server_left || socket->state == WAITING)
+        clear(socket);
+}
+
+uint64_t simulated_socket_taken(int number)
+{
+    return at(number)->taken;
+}
+
+bool simulated_socket_step(void)
+{
+    int first = (int)world_below(SOCKETS_MAX);
+    for (int i = 0; i < SOCKETS_MAX; i++) {
+        struct socket *socket = &sockets[(first + i) % SOCKETS_MAX];
+        bool up = socket->sent.length > 0 && !socket->server_left;
+        bool down = socket->answers.length > 0;
+        if (up && (!down || world_chance(2)))
+            move(&socket->sent, &socket->arrived, piece(socket->sent.length));
+        else if (down)
+            move(&socket->answers, &socket->landed, piece(socket->answers.length));
+        else
+            continue;
+        return true;
+    }
+    return false;
+}
+
+void simulated_socket_drain(void)
+{
+    for (int i = 0; i < SOCKETS_MAX; i++)
+        move(&sockets[i].answers, &sockets[i].landed, sockets[i].answers.length);
+}
+
+void simulated_socket_end_server(void)
+{
+    simulated_socket_drain();
+    for (int i = 0; i < SOCKETS_MAX; i++)
+        if (sockets[i].state != FREE)
+            socket_close(FIRST + i);
+}

@@ -1,0 +1,189 @@
+#include "world.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/log.h"
+#include "system/disk_simulated.h"
+
+#define START_US INT64_C(1800000000000000) /* when every world begins */
+#define SYNC_USEC_MAX 4000
+
+struct world world;
+
+/* --- chance, time, trace --- */
+
+uint64_t world_below(uint64_t n)
+{
+    return random_below(&world.chance, n);
+}
+
+bool world_chance(uint64_t one_in)
+{
+    return world_below(one_in) == 0;
+}
+
+void world_pass(int64_t microseconds)
+{
+    world.now_us += microseconds;
+}
+
+void world_trace(const char *what, const void *bytes, size_t length)
+{
+    struct hash_seed seed = {world.trace, (uint64_t)world.now_us};
+    seed.k0 = hash_bytes(&seed, what, strlen(what));
+    world.trace = hash_bytes(&seed, bytes, length);
+    log_line(LOG_DEBUG, "%s, %zu bytes: %016llx", what, length, (unsigned long long)world.trace);
+}
+
+void world_trace_number(const char *what, uint64_t number)
+{
+    world_trace(what, &number, sizeof number);
+}
+
+void world_end_process(void)
+{
+    world.off = true;
+    disk_simulated_power_off(world.simulated);
+}
+
+/* --- the disk: the simulated one, where each call takes time and may be the last --- */
+
+static const struct disk_operations *below(void)
+{
+    return disk_simulated_disk(world.simulated)->operations;
+}
+
+/* Before each call. */
+static void *call(const char *what)
+{
+    if (world.yield != NULL)
+        world.yield();
+    world.calls++;
+    if (world.calls == world.off_at_call)
+        world_end_process();
+    world_pass((int64_t)world_below(20));
+    world_trace_number(what, world.calls);
+    return world.simulated;
+}
+
+static int world_open(void *context, const char *path, enum disk_open_mode mode)
+{
+    (void)context;
+    if (mode >= DISK_CREATE && world.off_in_snapshot > 0 && strstr(path, "temp-") != NULL)
+        world.off_at_call = world.calls + world.off_in_snapshot;
+    log_line(LOG_DEBUG, "opens %s", path);
+    return below()->open(call("open"), path, mode);
+}
+
+static int world_close(void *context, int file)
+{
+    (void)context;
+    return below()->close(world.simulated, file);
+}
+
+static ssize_t world_read(void *context, int file, void *data, size_t length, uint64_t offset)
+{
+    (void)context;
+    return below()->read(call("read"), file, data, length, offset);
+}
+
+static ssize_t world_write(void *context, int file, const struct iovec *vectors, int count,
+                           uint64_t offset)
+{
+    (void)context;
+    /* Not the bytes: a snapshot tells how much memory the process used. */
+    for (int i = 0; i < count; i++)
+        world_trace_number("write", vectors[i].iov_len);
+    return below()->write(call("write"), file, vectors, count, offset);
+}
+
+static int world_sync(void *context, int file)
+{
+    (void)context;
+    world_pass((int64_t)world_below(SYNC_USEC_MAX));
+    return below()->sync(call("sync"), file);
+}
+
+static int world_truncate(void *context, int file, uint64_t length)
+{
+    (void)context;
+    return below()->truncate(call("truncate"), file, length);
+}
+
+static int64_t world_size(void *context, int file)
+{
+    (void)context;
+    return below()->size(call("size"), file);
+}
+
+static int world_rename(void *context, const char *from, const char *to)
+{
+    (void)context;
+    return below()->rename(call("rename"), from, to);
+}
+
+static int world_remove(void *context, const char *path)
+{
+    (void)context;
+    return below()->remove(call("remove"), path);
+}
+
+static int world_link(void *context, const char *from, const char *to)
+{
+    (void)context;
+    return below()->link(call("link"), from, to);
+}
+
+static int world_make_directory(void *context, const char *path)
+{
+    (void)context;
+    return below()->make_directory(call("mkdir"), path);
+}
+
+static int world_sync_directory(void *context, const char *path)
+{
+    (void)context;
+    world_pass((int64_t)world_below(SYNC_USEC_MAX));
+    return below()->sync_directory(call("sync directory"), path);
+}
+
+static int world_list(void *context, const char *path,
+                      void (*found)(void *found_context, const char *name), void *found_context)
+{
+    (void)context;
+    return below()->list(call("list"), path, found, found_context);
+}
+
+/* --- life --- */
+
+void world_init(uint64_t seed)
+{
+    static const struct disk_operations operations = {
+        .open = world_open,
+        .close = world_close,
+        .read = world_read,
+        .write = world_write,
+        .sync = world_sync,
+        .truncate = world_truncate,
+        .size = world_size,
+        .rename = world_rename,
+        .remove = world_remove,
+        .link = world_link,
+        .make_directory = world_make_directory,
+        .sync_directory = world_sync_directory,
+        .list = world_list,
+    };
+    world = (struct world){.now_us = START_US, .trace = seed};
+    random_init_seed(&world.chance, seed);
+    world.simulated = disk_simulated_create(random_next_u64(&world.chance));
+    world.disk = (struct disk){&operations, NULL};
+}
+
+void world_deinit(void)
+{
+    disk_simulated_destroy(world.simulated);
+    world.simulated = NULL;
+}
