@@ -46,6 +46,12 @@ SANITIZER_FLAGS := $(strip \
     $(if $(filter fuzzer,$(SANITIZE)),-fsanitize=fuzzer-no-link -fsanitize=address \
                                       -fsanitize=undefined -fno-sanitize-recover=all))
 
+# COVERAGE=1: a build that counts what is run; set by the target coverage. Not optimised, so that each
+# branch of the source is one of the program; atomic, since the worker counts, too.
+ifeq ($(COVERAGE),1)
+OPTIMISE := -O0 --coverage -fprofile-update=atomic
+endif
+
 ifeq ($(LTO),1)
 ifneq ($(findstring gcc,$(notdir $(CC))),gcc)
 $(error LTO=1 is for gcc only)
@@ -86,7 +92,7 @@ FUZZ_TESTS      := $(patsubst %.c,$(BUILD)/%,$(call find_sources,tests/fuzz,*_fu
 # --- building --------------------------------------------------------------------------------------
 
 .PHONY: all help run deps deps-test check unit server-test fault client-test difference fuzz asan tsan \
-        valgrind test bench bench-smoke instructions install clean format show-flags watch-nothing
+        valgrind coverage test bench bench-smoke instructions install clean format show-flags watch-nothing
 .DEFAULT_GOAL := all
 
 all: $(ARCHIVE) $(SERVER) $(UTILS)
@@ -168,6 +174,7 @@ help:
 	@echo 'make unit                unit tests;    also: server-test, fault, client-test, difference'
 	@echo 'make fuzz                every fuzz target for FUZZ_SECONDS=60 seconds'
 	@echo 'make asan|tsan|valgrind  unit and server tests in a watched build'
+	@echo 'make coverage            lines and branches that unit, server and fault tests run, by file'
 	@echo 'make bench               figures beside redis-server; make bench-smoke: some, in a minute'
 	@echo 'make instructions        instruction counts of the hot path beside those on file'
 	@echo 'make install PREFIX=/usr/local DESTDIR='
@@ -206,6 +213,7 @@ RUN := tests/run --build $(BUILD) --fuzz-seconds $(FUZZ_SECONDS) --jobs $(JOBS) 
 ASAN     := BUILD=$(BUILD)/asan SANITIZE=address
 TSAN     := BUILD=$(BUILD)/tsan SANITIZE=thread
 VALGRIND := BUILD=$(BUILD)/valgrind SANITIZE=valgrind
+COVERAGE := BUILD=$(BUILD)/coverage COVERAGE=1
 FUZZ     := BUILD=$(BUILD)/fuzz SANITIZE=fuzzer CC=clang LTO=0
 
 # Formats every source in place.
@@ -240,6 +248,12 @@ tsan:
 valgrind:
 	@$(MAKE) $(VALGRIND) unit-programs server-programs fault-programs
 	@$(RUN) valgrind
+# Counts are of this run only. Tests that fail do not hide the figures, but the target fails, too.
+coverage:
+	@$(MAKE) $(COVERAGE) all unit-programs server-programs fault-programs
+	@find $(BUILD)/coverage -name '*.gcda' -delete
+	@tests/run --build $(BUILD)/coverage --jobs $(JOBS) unit server fault; status=$$?; \
+	    utils/coverage/report.py $(BUILD)/coverage && exit $$status
 
 TEST_SUITES := check unit server fault clients difference fuzz asan
 test: FUZZ_SECONDS := 10
