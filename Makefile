@@ -138,6 +138,8 @@ endef
 $(SERVER_TESTS) $(FAULT_TESTS): OWN_LIBRARIES += -lhiredis
 $(UNIT_TESTS) $(SERVER_TESTS) $(FAULT_TESTS): OWN_LIBRARIES += -lcmocka
 $(FUZZ_TESTS): OWN_LIBRARIES += -fsanitize=fuzzer
+# tests/unit/support/failing_memory.h
+$(UNIT_TESTS): OWN_LIBRARIES += -Wl,--wrap=memory_try_allocate -Wl,--wrap=memory_try_resize
 
 $(BUILD)/holdfast-server: $(BUILD)/objects/src/main.o $(ARCHIVE)
 	$(link)
