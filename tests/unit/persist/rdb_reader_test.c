@@ -46,7 +46,7 @@ static void read_file(struct slice file, unsigned fails, struct outcome *out)
     *out = (struct outcome){.keyspace = make_keyspace()};
     struct rdb_reader *reader = rdb_reader_create(out->keyspace, &settings);
     size_t used;
-    failing_memory_begin(fails, false);
+    failing_memory_begin(fails, 0, false);
     out->status = rdb_reader_feed(reader, file, true, &used);
     out->ran_out = failing_memory_end();
     snprintf(out->why, sizeof out->why, "%s", rdb_reader_error(reader));

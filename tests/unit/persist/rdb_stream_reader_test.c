@@ -370,7 +370,7 @@ static void without_memory_a_stream_is_refused(void **state)
     bool ran_out = true;
     for (unsigned call = 1; ran_out; call++) {
         const char *why;
-        failing_memory_begin(call, false);
+        failing_memory_begin(call, 0, false);
         struct stream *stream =
             read_stream(buffer_slice(&bytes), RDB_TYPE_STREAM_LISTPACKS_2, &why);
         ran_out = failing_memory_end();

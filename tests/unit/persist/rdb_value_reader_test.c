@@ -250,7 +250,7 @@ static void run_out_of_memory(struct slice value, struct slice first)
         struct key key = {SLICE(NAME), keyspace_hash(keyspace, SLICE(NAME))};
         buffer_add(&payload, value.data, value.length);
         buffer_add(&payload, "\012\000\000\000\000\000\000\000\000\000", 10);
-        failing_memory_begin(call, false);
+        failing_memory_begin(call, 0, false);
         error = rdb_reader_restore(keyspace_database(keyspace, 0), &key, buffer_slice(&payload),
                                    ENTRY_NO_DEADLINE, 1 << 20);
         if (!failing_memory_end())
@@ -277,12 +277,12 @@ static void dump_without_memory(struct slice value, struct slice first)
     for (unsigned call = 1; ran_out; call++) {
         struct buffer dump = {0}, entry = {0};
         buffer_add(&entry, "before", 6);
-        failing_memory_begin(call, false);
+        failing_memory_begin(call, 0, false);
         enum error error = rdb_write_dump(&dump, only_entry(keyspace));
         ran_out = failing_memory_end();
         assert_int_equal(error, ran_out ? ERROR_OUT_OF_MEMORY : OK);
         assert_true(!ran_out || dump.length == 0);
-        failing_memory_begin(call, false);
+        failing_memory_begin(call, 0, false);
         error = rdb_write_entry(&entry, only_entry(keyspace), true);
         bool entry_ran_out = failing_memory_end();
         assert_int_equal(error, entry_ran_out ? ERROR_OUT_OF_MEMORY : OK);
