@@ -130,7 +130,8 @@ bool recovery_tail_is_damage(struct recovery *recovery, bool *failed)
             (void)recovery_refuse(recovery, "cannot be read: %s", strerror(errno));
             break;
         }
-        bool last = position + got >= recovery->file_size;
+        /* less than was asked for: the file was cut while we read */
+        bool last = got < RECOVERY_READ_SIZE || position + got >= recovery->file_size;
         const char *at = window.data, *end = window.data + got;
         while (!damage && !*failed &&
                (at = memmem(at, (size_t)(end - at), mark, strlen(mark))) != NULL) {
