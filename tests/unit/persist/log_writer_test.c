@@ -458,6 +458,17 @@ static void a_group_is_told_as_written_before_it_is_synced(void **state)
     log_writer_set_settings(fixture->log, &settings); /* asks for a sync */
     settings.sync = LOG_SYNC_EVERY_SECOND;
     log_writer_set_settings(fixture->log, &settings);
+    wait_for(fixture, log_writer_group(fixture->log)); /* told by the worker itself */
+    event_loop_run_turn(fixture->loop, 10);
+    worker_wait(fixture->worker);
+    assert_int_equal(fixture->failures, 0);
+    append(fixture, 0, "SET a 2");
+    settings.sync = LOG_SYNC_NO;
+    log_writer_set_settings(fixture->log, &settings);
+    settings.sync = LOG_SYNC_ALWAYS;
+    log_writer_set_settings(fixture->log, &settings);
+    settings.sync = LOG_SYNC_EVERY_SECOND;
+    log_writer_set_settings(fixture->log, &settings);
     uint64_t group = log_writer_group(fixture->log);
     sync_errno = EIO;
     log_writer_end_turn(fixture->log);

@@ -9,11 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "keyspace/database.h"
+#include "keyspace/keyspace.h"
 #include "persist/rdb_format.h"
 #include "persist/rdb_value_reader.h"
 #include "persist/rdb_value_writer.h"
+#include "persist/rdb_writer.h"
 #include "support/failing_memory.h"
 #include "values/stream.h"
+#include "values/stream_producers.h"
 
 #define ENTRIES 5
 #define SEEN_MS 7000
@@ -383,6 +387,60 @@ static void without_memory_a_stream_is_refused(void **state)
     buffer_deinit(&bytes);
 }
 
+static void a_stream_that_cannot_be_written_leaves_the_buffer(void **state)
+{
+    (void)state;
+    static const struct hash_seed seed = {1, 2};
+    static const struct keyspace_hooks no_hooks;
+    struct keyspace *keyspace = keyspace_create(1, &seed, &no_hooks);
+    struct key key = {SLICE("k"), keyspace_hash(keyspace, SLICE("k"))};
+    struct stream *stream = make_stream(&good);
+    stream->producers = stream_producers_create(&stream->seed, 60, 3);
+    assert_true(stream_producers_record(stream->producers, SLICE("p"), SLICE("m"),
+                                        (struct stream_id){1, 0}, 0));
+    const struct entry *entry = database_set_collection(keyspace_database(keyspace, 0), &key,
+                                                        TYPE_STREAM, stream, ENTRY_NO_DEADLINE);
+    bool ran_out = true;
+    struct buffer out = {0};
+    for (unsigned call = 1; ran_out; call++) {
+        buffer_deinit(&out);
+        buffer_add(&out, "x", 1);
+        /* A buffer that is full: every write asks for memory. */
+        failing_memory_begin(call, 0, false);
+        enum error error = rdb_write_entry(&out, entry, true);
+        ran_out = failing_memory_end();
+        assert_int_equal(error, ran_out ? ERROR_OUT_OF_MEMORY : OK);
+        assert_true(!ran_out || out.length == 1);
+    }
+    struct buffer dump = {0}, expected = {0};
+    assert_int_equal(rdb_write_dump(&dump, entry), OK);
+    add_stream(&expected, &good);
+    assert_memory_equal(dump.data + dump.length - 10 - 20, expected.data + expected.length - 20,
+                        20); /* the groups, as they were read */
+    buffer_deinit(&out);
+    buffer_deinit(&dump);
+    buffer_deinit(&expected);
+    keyspace_destroy(keyspace);
+}
+
+static void a_cursor_that_is_not_good_stays_so(void **state)
+{
+    (void)state;
+    struct rdb_cursor cursor = {.data = (const unsigned char *)"abc", .length = 3};
+    const unsigned char *bytes;
+    unsigned char byte;
+    assert_false(rdb_cursor_bytes(&cursor, 5, &bytes));
+    assert_int_equal(cursor.state, RDB_CURSOR_SHORT);
+    assert_int_equal(cursor.wanted, 5);
+    assert_false(rdb_cursor_byte(&cursor, &byte));
+    cursor.state = RDB_CURSOR_GOOD;
+    assert_true(rdb_cursor_byte(&cursor, &byte));
+    assert_int_equal(byte, 'a');
+    assert_false(rdb_cursor_fail(&cursor, "why"));
+    assert_false(rdb_cursor_byte(&cursor, &byte));
+    assert_string_equal(cursor.why, "why");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -396,6 +454,8 @@ int main(void)
         cmocka_unit_test(a_stream_that_is_cut_is_short),
         cmocka_unit_test(after_any_flip_a_stream_is_refused_or_valid),
         cmocka_unit_test(without_memory_a_stream_is_refused),
+        cmocka_unit_test(a_stream_that_cannot_be_written_leaves_the_buffer),
+        cmocka_unit_test(a_cursor_that_is_not_good_stays_so),
     };
     return cmocka_run_group_tests_name("persist/rdb_stream_reader", tests, NULL, NULL);
 }

@@ -492,10 +492,57 @@ static void a_proof_may_stand_far_behind(void **state)
     assert_true(world->cut_bytes > 4 * RECOVERY_READ_SIZE);
 }
 
+/* `count` bytes and some: a command with an argument of so many, or a base with such a value. */
+static void put_long(struct world *world, size_t count, bool base)
+{
+    struct buffer bytes = {0};
+    char *argument = memory_allocate(count);
+    memset(argument, 'x', count);
+    if (base)
+        buffer_add(&bytes, KEY_RDB, 9);
+    for (int i = 0; i < 3; i++) { /* more than is read at once, in all */
+        char head[] = {
+            0,          1, (char)('k' + i), (char)0x80, 0, (char)(count >> 16), (char)(count >> 8),
+            (char)count};
+        if (base)
+            buffer_add(&bytes, head, sizeof head);
+        else
+            buffer_add_format(&bytes, "*1\r\n$%zu\r\n", count);
+        buffer_add(&bytes, argument, count);
+        if (!base)
+            buffer_add(&bytes, "\r\n", 2);
+    }
+    if (base)
+        buffer_add(&bytes, EMPTY_RDB + 9, 9);
+    name_files(world, base, 1);
+    put(world, base ? "base" : "1", buffer_slice(&bytes));
+    if (base)
+        put(world, "1", SLICE("#HF-")); /* a first annotation that is torn */
+    memory_free(argument);
+    buffer_deinit(&bytes);
+}
+
+/* Groups across the border of what is read at once. */
+static void put_long_groups(struct world *world)
+{
+    struct buffer bytes = {0}, commands = {0};
+    uint64_t offset = 0;
+    add_file_header(&bytes, &some_id, 0);
+    for (size_t i = 0; i < RECOVERY_READ_SIZE / 64; i++)
+        add_commands(&commands, "SET a 1");
+    for (int i = 0; i < 6; i++)
+        add_group(&bytes, &offset, offset, buffer_slice(&commands));
+    for (size_t i = 0; i < RECOVERY_READ_SIZE / 2; i++)
+        buffer_add(&bytes, "#", 1);
+    name_files(world, false, 1);
+    put(world, "1", buffer_slice(&bytes));
+    buffer_deinit(&bytes);
+    buffer_deinit(&commands);
+}
+
 /* Of all that is told apart above, one of each kind. */
 static void put_scenario(struct world *world, int scenario)
 {
-    struct slice rdb = SLICE(KEY_RDB);
     switch (scenario) {
     case 0:
         put_plain(world, "SET a 1", SLICE("*1\r\n$4\r\nPI"));
@@ -512,15 +559,41 @@ static void put_scenario(struct world *world, int scenario)
     case 4:
         put_plain(world, "SET a 1", SLICE("*1\r\n$70000\r\nPI"));
         break;
-    default:
+    case 5:
         PUT_GROUPS(world, SLICE("#HF 27 3 27 00000000\r\nabc"), "SET a 1");
         name_files(world, true, 1);
-        put(world, "base", rdb);
+        put(world, "base", SLICE(KEY_RDB));
+        break;
+    case 6:
+        put_long(world, 700000, false);
+        break;
+    case 7:
+        put_long(world, 700000, true);
+        break;
+    default:
+        put_long_groups(world);
         break;
     }
 }
 
-#define SCENARIOS 6
+#define SCENARIOS 9
+
+static void files_may_be_longer_than_what_is_read_at_once(void **state)
+{
+    struct world *world = *state;
+    for (int scenario = 6; scenario < SCENARIOS; scenario++) {
+        put_scenario(world, scenario);
+        recover(world, 0);
+        assert_string_equal(world->why, "");
+        assert_int_equal(world->status, RECOVERY_DONE);
+    }
+    assert_int_equal(world->cut_bytes, 0);
+    put_long(world, 700000, true);
+    recover(world, 0);
+    assert_int_equal(world->keys, 3);
+    assert_int_equal(content_of(world, "1").length, 0);
+    assert_false(world->has_id);
+}
 
 static void every_call_to_the_disk_may_fail(void **state)
 {
@@ -554,7 +627,8 @@ static void every_allocation_may_fail(void **state)
         unsigned call = 0;
         do {
             put_scenario(world, scenario / 2);
-            recover_with(world, 0, ++call, scenario % 2 == 1);
+            call += 1 + call / 4; /* each of the first, then fewer */
+            recover_with(world, 0, call, scenario % 2 == 1);
             bool said = strstr(world->why, "out of memory") != NULL;
             assert_true(said ? world->status == RECOVERY_REFUSED : world->status == status);
             assert_true(!said || world->ran_out);
@@ -616,6 +690,7 @@ int main(void)
         TEST(another_server_may_have_gone_on),
         TEST(filler_may_be_longer_than_what_is_read_at_once),
         TEST(a_proof_may_stand_far_behind),
+        TEST(files_may_be_longer_than_what_is_read_at_once),
         TEST(every_call_to_the_disk_may_fail),
         TEST(every_allocation_may_fail),
         TEST(a_file_that_is_cut_while_it_is_read_ends_there),
