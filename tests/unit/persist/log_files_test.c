@@ -311,6 +311,18 @@ static void a_new_increment_needs_the_old_one_cut(void **state)
     assert_manifest(world, "file a.1.incr.aof seq 1 type i\nfile a.2.incr.aof seq 2 type i\n");
 }
 
+static void a_new_increment_needs_the_old_one_synced(void **state)
+{
+    struct world *world = *state;
+    open_files(world, true);
+    assert_int_equal(log_files_append(world->files, SLICE("group")), OK);
+    disk_simulated_fail(world->simulated, 1, DISK_FAULT_ERROR, false);
+    assert_int_equal(log_files_begin_increment(world->files, 2), ERROR_SYSTEM);
+    assert_true(log_files_is_broken(world->files));
+    assert_int_equal(log_files_synced_offset(world->files), 0);
+    assert_manifest(world, "file a.1.incr.aof seq 1 type i\n");
+}
+
 static void a_new_base_never_takes_the_name_of_history(void **state)
 {
     struct world *world = *state;
@@ -370,6 +382,7 @@ int main(void)
         TEST(a_write_that_fails_leaves_whole_groups),
         TEST(what_cannot_be_cut_back_breaks_the_log),
         TEST(a_new_increment_needs_the_old_one_cut),
+        TEST(a_new_increment_needs_the_old_one_synced),
         TEST(a_new_base_never_takes_the_name_of_history),
         TEST(increments_of_a_new_log_get_their_names_or_it_fails),
     };

@@ -480,8 +480,8 @@ static void a_proof_may_stand_far_behind(void **state)
     put_proof(world, 100, 50);
     assert_refuses(world, why);
     /* across the border of what is looked at together, at every place */
-    for (size_t garbage = RECOVERY_READ_SIZE - 12400; garbage < RECOVERY_READ_SIZE - 10200;
-         garbage += 97) {
+    for (size_t garbage = RECOVERY_READ_SIZE - 10300; garbage < RECOVERY_READ_SIZE - 10100;
+         garbage += 7) {
         put_proof(world, garbage, 50);
         assert_refuses(world, why);
     }
@@ -540,6 +540,46 @@ static void put_long_groups(struct world *world)
     buffer_deinit(&commands);
 }
 
+/* One group that ends `short_of` bytes before the end of the first read, then `tail`. */
+static void put_border(struct world *world, size_t short_of, struct slice tail)
+{
+    struct buffer bytes = {0}, commands = {0};
+    uint64_t offset = 0;
+    add_file_header(&bytes, &some_id, 0);
+    size_t argument = RECOVERY_READ_SIZE - short_of - bytes.length -
+                      strlen("#HF 0 1000000 0 01234567\r\n*1\r\n$1000000\r\n\r\n");
+    buffer_add_format(&commands, "*1\r\n$%07zu\r\n", argument);
+    for (size_t i = 0; i < argument; i++)
+        buffer_add(&commands, "y", 1);
+    buffer_add(&commands, "\r\n", 2);
+    add_group(&bytes, &offset, 0, buffer_slice(&commands));
+    assert_int_equal(bytes.length, RECOVERY_READ_SIZE - short_of);
+    buffer_add(&bytes, tail.data, tail.length);
+    name_files(world, false, 1);
+    put(world, "1", buffer_slice(&bytes));
+    buffer_deinit(&bytes);
+    buffer_deinit(&commands);
+}
+
+/* A base that is as long as the first read, then a command. */
+static void put_base_to_the_border(struct world *world)
+{
+    struct buffer bytes = {0};
+    size_t length = RECOVERY_READ_SIZE - 26;
+    char head[] = {0,           1, 'k', (char)0x80, 0, (char)(length >> 16), (char)(length >> 8),
+                   (char)length};
+    buffer_add(&bytes, KEY_RDB, 9);
+    buffer_add(&bytes, head, sizeof head);
+    while (bytes.length < RECOVERY_READ_SIZE - 9)
+        buffer_add(&bytes, "x", 1);
+    buffer_add(&bytes, EMPTY_RDB + 9, 9);
+    buffer_add_string(&bytes, "*1\r\n$4\r\nPING\r\n");
+    name_files(world, true, 1);
+    put(world, "base", buffer_slice(&bytes));
+    put(world, "1", SLICE(""));
+    buffer_deinit(&bytes);
+}
+
 /* Of all that is told apart above, one of each kind. */
 static void put_scenario(struct world *world, int scenario)
 {
@@ -570,13 +610,27 @@ static void put_scenario(struct world *world, int scenario)
     case 7:
         put_long(world, 700000, true);
         break;
-    default:
+    case 8:
         put_long_groups(world);
+        break;
+    case 9:
+        put_border(world, 0, SLICE("garbage"));
+        break;
+    case 10:
+        put_border(world, 10, SLICE("garbage that is longer than that"));
+        break;
+    case 11:
+        put_border(world, 70,
+                   SLICE("####################################################"
+                         "####################################\n*1\r\n$4\r\nPING\r\n"));
+        break;
+    default:
+        put_base_to_the_border(world);
         break;
     }
 }
 
-#define SCENARIOS 9
+#define SCENARIOS 13
 
 static void files_may_be_longer_than_what_is_read_at_once(void **state)
 {
@@ -587,7 +641,6 @@ static void files_may_be_longer_than_what_is_read_at_once(void **state)
         assert_string_equal(world->why, "");
         assert_int_equal(world->status, RECOVERY_DONE);
     }
-    assert_int_equal(world->cut_bytes, 0);
     put_long(world, 700000, true);
     recover(world, 0);
     assert_int_equal(world->keys, 3);
@@ -651,6 +704,21 @@ static void a_file_that_is_cut_while_it_is_read_ends_there(void **state)
         buffer_add(&tail, "z", 1);
     PUT_GROUPS(world, buffer_slice(&tail), "SET a 1");
     world->size_added = 3 * RECOVERY_READ_SIZE;
+    recover(world, 0);
+    assert_int_equal(world->status, RECOVERY_DONE);
+    assert_string_equal(world->commands.data, "0 SET a 1\n");
+    buffer_clear(&tail); /* what might be a proof is not all there */
+    buffer_add_string(&tail, "garbage#HF 100 3000000 50 01234567\r\nabc");
+    for (size_t i = 0; i < RECOVERY_READ_SIZE; i++)
+        buffer_add(&tail, "z", 1);
+    PUT_GROUPS(world, buffer_slice(&tail), "SET a 1");
+    recover(world, 0);
+    assert_int_equal(world->status, RECOVERY_DONE);
+    buffer_clear(&tail); /* nor the next group */
+    buffer_add_string(&tail, "#HF 27 3000000 27 01234567\r\n");
+    for (size_t i = 0; i < 3 * RECOVERY_READ_SIZE / 2; i++)
+        buffer_add(&tail, "z", 1);
+    PUT_GROUPS(world, buffer_slice(&tail), "SET a 1");
     recover(world, 0);
     assert_int_equal(world->status, RECOVERY_DONE);
     assert_string_equal(world->commands.data, "0 SET a 1\n");
