@@ -561,6 +561,17 @@ static void put_border(struct world *world, size_t short_of, struct slice tail)
     buffer_deinit(&commands);
 }
 
+/* Filler that ends with the first read, nearly, and somebody's command behind it. */
+static void put_filler_over_the_border(struct world *world)
+{
+    struct buffer tail = {0};
+    for (int i = 0; i < 190; i++)
+        buffer_add(&tail, "#", 1);
+    buffer_add_string(&tail, "\n*1\r\n$4\r\nPING\r\n");
+    put_border(world, 200, buffer_slice(&tail));
+    buffer_deinit(&tail);
+}
+
 /* A base that is as long as the first read, then a command. */
 static void put_base_to_the_border(struct world *world)
 {
@@ -620,9 +631,7 @@ static void put_scenario(struct world *world, int scenario)
         put_border(world, 10, SLICE("garbage that is longer than that"));
         break;
     case 11:
-        put_border(world, 70,
-                   SLICE("####################################################"
-                         "####################################\n*1\r\n$4\r\nPING\r\n"));
+        put_filler_over_the_border(world);
         break;
     default:
         put_base_to_the_border(world);
