@@ -55,7 +55,8 @@ VALUES = {  # name: type and value, as DUMP has them
     "list": b"\x01\x02" + text(b"a") + text(b"12"),
     "list_ziplist": b"\x0a" + text(ziplist(b"\x00\x01a\x03\xfe\x0c\x03\x02bc\x04\xf3")),
     "list_quicklist": b"\x0e\x01" + text(ziplist(b"\x00\x01a\x03\xc0\x00\x80\x04\xf0\xff\xff\x7f")),
-    "list_quicklist_2": b"\x12\x02\x01" + text(b"abc") + b"\x02" + text(listpack(short(b"a", 5), 2)),
+    "list_quicklist_2": b"\x12\x02\x01" + text(b"abc") + b"\x02"
+                        + text(listpack(short(b"a", 5), 2)),
     "set": b"\x02\x02" + text(b"a") + text(b"b"),
     "set_intset": b"\x0b" + text(struct.pack("<IIhh", 2, 2, 1, 300)),
     "set_listpack": b"\x14" + text(listpack(short(b"a", 7), 2)),

@@ -5,10 +5,13 @@
 
 Counts come from `gcov --json-format`, out of the .gcda files that programs of BUILD wrote when they
 ended; what a killed program ran is in none. A branch is a way out of a condition, as gcc has it
-after preprocessing, at -O0. Not counted: lines of an ASSERT (found in the source: the statement up
-to its closing bracket), since the way into assertion_failed() is for programmers' errors only; of
-"a || rdb_cursor_fail(...)" and its like the way on which that function returns true, since it never
-does; and lines that exceptions.tsv lists with a reason. An exception that is covered by now is a fault."""
+after preprocessing, at -O0. Not counted:
+- lines of an ASSERT (found in the source: the statement up to its closing bracket), since the way
+  into assertion_failed() is for programmers' errors only;
+- of "a || rdb_cursor_fail(...)" and its like the way on which that function returns true: it never
+  does;
+- lines that exceptions.tsv lists with a reason. An exception that is covered by now is a fault.
+"""
 
 import argparse
 import collections

@@ -19,7 +19,8 @@
 
 #define FOLDER "log"
 #define NAME "a"
-#define EMPTY_RDB "REDIS0010\377\000\000\000\000\000\000\000\000"
+#define RDB_END "\377\000\000\000\000\000\000\000\000"
+#define EMPTY_RDB "REDIS0010" RDB_END
 #define KEY_RDB "REDIS0010\000\001k\001v\377\000\000\000\000\000\000\000\000"
 #define CALLS_MAX 1000
 
@@ -513,7 +514,7 @@ static void put_long(struct world *world, size_t count, bool base)
             buffer_add(&bytes, "\r\n", 2);
     }
     if (base)
-        buffer_add(&bytes, EMPTY_RDB + 9, 9);
+        buffer_add(&bytes, RDB_END, 9);
     name_files(world, base, 1);
     put(world, base ? "base" : "1", buffer_slice(&bytes));
     if (base)
@@ -583,7 +584,7 @@ static void put_base_to_the_border(struct world *world)
     buffer_add(&bytes, head, sizeof head);
     while (bytes.length < RECOVERY_READ_SIZE - 9)
         buffer_add(&bytes, "x", 1);
-    buffer_add(&bytes, EMPTY_RDB + 9, 9);
+    buffer_add(&bytes, RDB_END, 9);
     buffer_add_string(&bytes, "*1\r\n$4\r\nPING\r\n");
     name_files(world, true, 1);
     put(world, "base", buffer_slice(&bytes));
