@@ -303,7 +303,7 @@ static void add_hashes(struct fixture *fixture)
     const struct value_settings *settings = keyspace_value_settings(fixture->keyspace);
     for (int i = 0; i < 2; i++) {
         struct hash *hash = hash_create();
-        char name[16];
+        char name[32];
         for (int field = 0; field < 20000; field++) {
             snprintf(name, sizeof name, "field:%d", field);
             assert_int_equal(hash_set(hash, settings, slice_of_string(name),
