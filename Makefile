@@ -48,6 +48,12 @@ SANITIZER_FLAGS := $(strip \
     $(if $(filter fuzzer,$(SANITIZE)),-fsanitize=fuzzer-no-link -fsanitize=address \
                                       -fsanitize=undefined -fno-sanitize-recover=all))
 
+# COVERAGE=1: a build that counts what is run; set by the target coverage. Not optimised, so that each
+# branch of the source is one of the program; atomic, since the worker counts, too.
+ifeq ($(COVERAGE),1)
+OPTIMISE := -O0 --coverage -fprofile-update=atomic
+endif
+
 ifeq ($(LTO),1)
 ifneq ($(findstring gcc,$(notdir $(CC))),gcc)
 $(error LTO=1 is for gcc only)
@@ -93,8 +99,8 @@ SIMULATION_PARTS := $(patsubst %.c,$(BUILD)/objects/%.o,$(call find_sources,test
 # --- building --------------------------------------------------------------------------------------
 
 .PHONY: all help run deps deps-test check unit server-test fault client-test difference simulation \
-        power soak fuzz asan tsan valgrind test bench bench-smoke instructions install clean format \
-        show-flags watch-nothing
+        power soak fuzz asan tsan valgrind coverage test bench bench-smoke instructions install clean \
+        format show-flags watch-nothing
 .DEFAULT_GOAL := all
 
 all: $(ARCHIVE) $(SERVER) $(UTILS)
@@ -142,6 +148,8 @@ endef
 $(SERVER_TESTS) $(FAULT_TESTS) $(SIMULATION): OWN_LIBRARIES += -lhiredis
 $(UNIT_TESTS) $(SERVER_TESTS) $(FAULT_TESTS): OWN_LIBRARIES += -lcmocka
 $(FUZZ_TESTS): OWN_LIBRARIES += -fsanitize=fuzzer
+# tests/unit/support/failing_memory.h
+$(UNIT_TESTS): OWN_LIBRARIES += -Wl,--wrap=memory_try_allocate -Wl,--wrap=memory_try_resize
 
 $(BUILD)/holdfast-server: $(BUILD)/objects/src/main.o $(ARCHIVE)
 	$(link)
@@ -182,6 +190,7 @@ help:
 	@echo 'make soak HOURS=1        the same for hours'
 	@echo 'make fuzz                every fuzz target for FUZZ_SECONDS=60 seconds'
 	@echo 'make asan|tsan|valgrind  unit and server tests in a watched build'
+	@echo 'make coverage            lines and branches that unit, server and fault tests run, by file'
 	@echo 'make bench               figures beside redis-server; make bench-smoke: some, in a minute'
 	@echo 'make instructions        instruction counts of the hot path beside those on file'
 	@echo 'make install PREFIX=/usr/local DESTDIR='
@@ -221,6 +230,7 @@ RUN := tests/run --build $(BUILD) --fuzz-seconds $(FUZZ_SECONDS) \
 ASAN     := BUILD=$(BUILD)/asan SANITIZE=address
 TSAN     := BUILD=$(BUILD)/tsan SANITIZE=thread
 VALGRIND := BUILD=$(BUILD)/valgrind SANITIZE=valgrind
+COVERAGE := BUILD=$(BUILD)/coverage COVERAGE=1
 FUZZ     := BUILD=$(BUILD)/fuzz SANITIZE=fuzzer CC=clang LTO=0
 
 # Formats every source in place.
@@ -261,6 +271,12 @@ tsan:
 valgrind:
 	@$(MAKE) $(VALGRIND) unit-programs server-programs fault-programs
 	@$(RUN) valgrind
+# Counts are of this run only. Tests that fail do not hide the figures, but the target fails, too.
+coverage:
+	@$(MAKE) $(COVERAGE) all unit-programs server-programs fault-programs
+	@find $(BUILD)/coverage -name '*.gcda' -delete
+	@tests/run --build $(BUILD)/coverage --jobs $(JOBS) unit server fault; status=$$?; \
+	    utils/coverage/report.py $(BUILD)/coverage && exit $$status
 
 TEST_SUITES := check unit server fault simulation clients difference power fuzz asan
 test: FUZZ_SECONDS := 10

@@ -19,7 +19,6 @@ struct log_files {
     uint64_t size;   /* of the current increment: up to its last whole group */
     uint64_t filled; /* of the current increment: behind `size` stands filler up to here */
     uint64_t before; /* bytes of base and increments before the current one */
-    uint64_t base_size;
     uint64_t offset, synced_offset;
     char *filler;                   /* FILLER_AHEAD bytes of it */
     bool manifested, broken, dirty; /* dirty: something is not synced */
@@ -69,16 +68,13 @@ static enum error sync_all(const struct log_directory *directory)
 static void measure(struct log_files *files)
 {
     const struct log_manifest *manifest = log_directory_manifest(files->directory);
-    files->before = files->base_size = 0;
+    files->before = 0;
     for (size_t i = 0; i < manifest->count; i++) {
         const struct log_file *file = &manifest->files[i];
         if (file->type == LOG_FILE_HISTORY ||
             (file->type == LOG_FILE_INCREMENT && file->sequence == files->sequence))
             continue;
-        uint64_t size = size_of(files->directory, file->name);
-        files->before += size;
-        if (file->type == LOG_FILE_BASE)
-            files->base_size = size;
+        files->before += size_of(files->directory, file->name);
     }
 }
 
@@ -418,11 +414,6 @@ enum error log_files_switch_base(struct log_files *files, const char *temporary_
 
 /* --- looking --- */
 
-uint64_t log_files_offset(const struct log_files *files)
-{
-    return files->offset;
-}
-
 uint64_t log_files_synced_offset(const struct log_files *files)
 {
     return files->synced_offset;
@@ -441,11 +432,6 @@ uint64_t log_files_size(const struct log_files *files)
 uint64_t log_files_all_size(const struct log_files *files)
 {
     return files->before + files->size;
-}
-
-uint64_t log_files_base_size(const struct log_files *files)
-{
-    return files->base_size;
 }
 
 bool log_files_is_manifested(const struct log_files *files)

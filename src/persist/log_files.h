@@ -33,8 +33,7 @@ WARN_UNUSED enum error log_files_open(struct log_directory *directory,
                                       struct log_files **out);
 void log_files_close(struct log_files *files); /* NULL allowed; syncs nothing */
 
-/* Appends one group that begins at log_files_offset. After an error the file is cut back to its
- * last whole group. */
+/* Appends one group. After an error the file is cut back to its last whole group. */
 WARN_UNUSED enum error log_files_append(struct log_files *files, struct slice commands);
 WARN_UNUSED enum error log_files_sync(struct log_files *files);
 /* Syncs the increment, makes the next one and names it in the manifest: the next group goes there.
@@ -45,12 +44,10 @@ WARN_UNUSED enum error log_files_begin_increment(struct log_files *files, int64_
 WARN_UNUSED enum error log_files_switch_base(struct log_files *files, const char *temporary_path,
                                              int64_t sequence);
 
-uint64_t log_files_offset(const struct log_files *files); /* end of the last group */
 uint64_t log_files_synced_offset(const struct log_files *files);
 int64_t log_files_sequence(const struct log_files *files);  /* of the current increment */
 uint64_t log_files_size(const struct log_files *files);     /* bytes of the current increment */
 uint64_t log_files_all_size(const struct log_files *files); /* bytes of base and increments */
-uint64_t log_files_base_size(const struct log_files *files);
 bool log_files_is_manifested(const struct log_files *files);
 /* The file could not be cut back, a sync failed: nothing can be written any more. */
 bool log_files_is_broken(const struct log_files *files);

@@ -210,8 +210,8 @@ static void wrote(void *context)
 static void retry(void *context)
 {
     struct log_writer *writer = context;
-    if (!writer->busy && !writer->failed)
-        submit(writer);
+    ASSERT(writer->full && !writer->failed); /* and nothing was submitted since it became full */
+    submit(writer);
 }
 
 static void every_second(void *context)

@@ -128,17 +128,19 @@ static bool put_collection_in(struct rdb_reader *reader)
     reader->is_in_collection = false;
     if (value == NULL)
         return true; /* empty: as good as absent, as for Redis */
-    bool late = is_late(reader, pending->deadline_ms), put = false;
+    bool late = is_late(reader, pending->deadline_ms);
+    bool there = !late && database_find(pending->database, &pending->key) != NULL;
     reader->expired += late;
-    if (!late) {
-        put = database_find(pending->database, &pending->key) == NULL &&
-              database_set_collection(pending->database, &pending->key, type, value,
-                                      pending->deadline_ms) != NULL;
-        reader->keys += put;
+    if (!late && !there &&
+        database_set_collection(pending->database, &pending->key, type, value,
+                                pending->deadline_ms) != NULL) {
+        reader->keys++;
+        return true;
     }
-    if (!put)
-        value_free(type, value);
-    return put || late || refuse_key(reader, "a key stands there twice", pending->key.name);
+    value_free(type, value);
+    if (there)
+        return refuse_key(reader, "a key stands there twice", pending->key.name);
+    return late || refuse(reader, "out of memory");
 }
 
 static bool read_name(struct rdb_reader *reader, struct rdb_cursor *cursor, struct pending *pending)

@@ -398,6 +398,8 @@ bool rdb_value_reader_begin(struct rdb_value_reader *reader, struct rdb_cursor *
     if (is_in_parts(rdb_type)) {
         if (!rdb_cursor_length(cursor, &reader->parts_left))
             return false;
+        if (reader->type == TYPE_STREAM && reader->parts_left == UINT64_MAX)
+            return rdb_cursor_fail(cursor, "a stream of too many blocks");
         reader->value = create_empty(reader->type, settings);
         reader->parts_left += reader->type == TYPE_STREAM; /* what stands behind its blocks */
         return true;

@@ -24,11 +24,11 @@ bool recovery_refuse(struct recovery *recovery, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    ASSERT(recovery->named != NULL);
     buffer_clear(&recovery->error);
-    if (recovery->named != NULL)
-        buffer_add_format(&recovery->error, "%s/%s at byte %" PRIu64 ": ",
-                          log_directory_path(recovery->directory), recovery->named->name,
-                          recovery_position(recovery));
+    buffer_add_format(&recovery->error, "%s/%s at byte %" PRIu64 ": ",
+                      log_directory_path(recovery->directory), recovery->named->name,
+                      recovery_position(recovery));
     buffer_add_string(&recovery->error, text);
     buffer_add(&recovery->error, "", 1);
     return false;

@@ -55,6 +55,11 @@ static bool take(struct recovery *recovery, const struct resp_command *command)
     return recovery->batch_count < RECOVERY_BATCH_MAX || apply_batch(recovery);
 }
 
+static bool refuse_for_memory(struct recovery *recovery)
+{
+    return recovery_refuse(recovery, "out of memory");
+}
+
 /* --- groups --- */
 
 bool recovery_begin_groups(struct recovery *recovery, const struct log_file_header *header)
@@ -159,6 +164,14 @@ static bool begin_group(struct recovery *recovery, bool *ended)
     return true;
 }
 
+static bool refuse_group(struct recovery *recovery)
+{
+    if (resp_parser_is_out_of_memory(recovery->parser))
+        return refuse_for_memory(recovery);
+    return recovery_refuse(recovery,
+                           "a group whose checksum is right does not consist of whole commands");
+}
+
 bool recovery_step_groups(struct recovery *recovery, bool *ended)
 {
     if (recovery->group_left == 0)
@@ -170,8 +183,7 @@ bool recovery_step_groups(struct recovery *recovery, bool *ended)
         struct resp_command command;
         size_t consumed;
         if (resp_parser_next(recovery->parser, input, &limits, &command, &consumed) != RESP_COMMAND)
-            return recovery_refuse(recovery, "a group whose checksum is right does not consist of "
-                                             "whole commands");
+            return refuse_group(recovery);
         input = slice_of(input.data + consumed, input.length - consumed);
         commands++;
         if (!take(recovery, &command))
@@ -193,7 +205,7 @@ static void parse_anew(struct resp_parser **parser)
     *parser = resp_parser_create();
 }
 
-enum scan { SCAN_WHOLE, SCAN_SHORT, SCAN_BAD };
+enum scan { SCAN_WHOLE, SCAN_SHORT, SCAN_BAD, SCAN_OUT_OF_MEMORY };
 
 /* One command at the beginning of `input`, annotations before it skipped. */
 static enum scan scan_command(struct resp_parser *parser, struct slice input,
@@ -227,7 +239,7 @@ static enum scan scan_command(struct resp_parser *parser, struct slice input,
     case RESP_ERROR:
         break;
     }
-    return SCAN_BAD;
+    return resp_parser_is_out_of_memory(parser) ? SCAN_OUT_OF_MEMORY : SCAN_BAD;
 }
 
 /* How far a command, or a whole transaction, reaches. */
@@ -258,8 +270,10 @@ static bool apply_unit(struct recovery *recovery, struct slice unit)
     while (unit.length > 0) {
         struct resp_command command;
         size_t consumed;
-        if (scan_command(recovery->parser, unit, &command, &consumed) != SCAN_WHOLE)
-            return recovery_refuse(recovery, "a command that was whole is not");
+        enum scan scan = scan_command(recovery->parser, unit, &command, &consumed);
+        if (scan == SCAN_OUT_OF_MEMORY)
+            return refuse_for_memory(recovery);
+        ASSERT(scan == SCAN_WHOLE); /* it was when the other parser looked at it */
         unit = slice_of(unit.data + consumed, unit.length - consumed);
         if (!take(recovery, &command))
             return false;
@@ -304,6 +318,8 @@ bool recovery_step_plain(struct recovery *recovery, bool *ended)
     resp_parser_reset_batch(recovery->parser);
     if (scan != SCAN_WHOLE)
         parse_anew(&recovery->scanner);
+    if (scan == SCAN_OUT_OF_MEMORY)
+        return refuse_for_memory(recovery);
     if (scan == SCAN_BAD)
         return recovery_refuse(recovery,
                                "bytes that are no command. The file is damaged and is not loaded: "

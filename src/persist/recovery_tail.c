@@ -65,8 +65,6 @@ bool recovery_tail_is_plain(struct recovery *recovery, bool *plain)
     size_t filler = 0;
     *plain = false;
     for (;;) {
-        if (!recovery_want(recovery, filler + 2))
-            return false;
         struct slice input = recovery_input(recovery);
         while (filler < input.length && input.data[filler] == LOG_FILLER)
             filler++;
@@ -129,14 +127,14 @@ bool recovery_tail_is_damage(struct recovery *recovery, bool *failed)
               buffer_reserve(&piece, RECOVERY_READ_SIZE) != OK;
     if (*failed)
         (void)recovery_refuse(recovery, "out of memory");
-    while (!damage && !*failed && position < recovery->file_size) {
+    while (!damage && !*failed) {
         size_t got;
         if (disk_read(&recovery->file, position, window.data, RECOVERY_READ_SIZE, &got) != OK) {
             *failed = true;
             (void)recovery_refuse(recovery, "cannot be read: %s", strerror(errno));
             break;
         }
-        bool last = position + got >= recovery->file_size;
+        bool last = got < RECOVERY_READ_SIZE; /* the end, also of a file cut while we read */
         const char *at = window.data, *end = window.data + got;
         while (!damage && !*failed &&
                (at = memmem(at, (size_t)(end - at), mark, strlen(mark))) != NULL) {
@@ -152,5 +150,5 @@ bool recovery_tail_is_damage(struct recovery *recovery, bool *failed)
     }
     buffer_deinit(&window);
     buffer_deinit(&piece);
-    return damage && !*failed;
+    return damage;
 }

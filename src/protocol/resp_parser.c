@@ -65,6 +65,7 @@ struct resp_parser {
     struct big *found;           /* by the last search; NULL: none yet */
     struct words *words;
     char *error; /* NULL: none yet */
+    bool out_of_memory;
 };
 
 struct resp_parser *resp_parser_create(void)
@@ -130,10 +131,16 @@ const char *resp_parser_error(const struct resp_parser *parser)
     return parser->error != NULL ? parser->error : "";
 }
 
+bool resp_parser_is_out_of_memory(const struct resp_parser *parser)
+{
+    return parser->out_of_memory;
+}
+
 /* --- storage --- */
 
 static enum resp_status fail_for_memory(struct resp_parser *parser)
 {
+    parser->out_of_memory = true;
     return fail(parser, "Protocol error: out of memory for arguments");
 }
 

@@ -89,6 +89,8 @@ struct resp_big_argument *resp_parser_find_big_argument(struct resp_parser *pars
 /* After RESP_ERROR: Redis's text without "-ERR ", such as "Protocol error: invalid bulk length". In
  * the parser, valid until the next call. */
 const char *resp_parser_error(const struct resp_parser *parser);
+/* After RESP_ERROR: nothing is wrong with the bytes, memory was out. */
+bool resp_parser_is_out_of_memory(const struct resp_parser *parser);
 
 /* Bytes of memory held. */
 size_t resp_parser_memory(const struct resp_parser *parser);

@@ -124,8 +124,13 @@ static enum walk_event next_command(struct walk *walk, size_t end)
     struct slice input = slice_of(walk->content.data + walk->at, end - walk->at);
     size_t consumed;
     resp_parser_reset_batch(walk->parser);
-    if (input.data[0] != '*' ||
-        resp_parser_next(walk->parser, input, &limits, &walk->command, &consumed) != RESP_COMMAND)
+    if (input.data[0] != '*')
+        return bad(walk, "no whole command");
+    enum resp_status status =
+        resp_parser_next(walk->parser, input, &limits, &walk->command, &consumed);
+    if (status == RESP_ERROR && resp_parser_is_out_of_memory(walk->parser))
+        tool_fail("out of memory"); /* nothing is wrong with the bytes: they are not cut off */
+    if (status != RESP_COMMAND)
         return bad(walk, "no whole command");
     walk->at += consumed;
     return WALK_COMMAND;

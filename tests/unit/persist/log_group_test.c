@@ -150,6 +150,36 @@ static void golden_bytes_are_written_and_read(void **state)
     assert_int_equal(read_group.crc, group.crc);
 }
 
+static void a_line_that_lacks_a_field_is_bad(void **state)
+{
+    (void)state;
+    struct log_group_header group;
+    static const char *const bad[] = {
+        "#HF x 2 0 01234567\r\n",  "#HF 1 x 0 01234567\r\n",  "#HF 1 2 x 01234567\r\n",
+        "#HF 1 2 -1 01234567\r\n", "#HF 1 2 0\r\n",           "#HF 1 2 0 0123456\r\n",
+        "#HF 1 2 0 0123456G\r\n",  "#HF 1 2 0 0123456/\r\n",  "#HF 1 2 0 0123456`\r\n",
+        "#HF 1 2 0 012345678\r\n", "#HF 1 2 0 01234567 \r\n", "#HF 1 2 2 01234567\r\n",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        if (read_line(bad[i], &group) != LOG_LINE_BAD)
+            fail_msg("taken as good: %s", bad[i]);
+    assert_int_equal(read_line("#HF 1 2 1 89abcdef\r\n", &group), LOG_LINE_GROUP);
+    assert_int_equal(group.crc, 0x89abcdef);
+    char line[LOG_ANNOTATION_MAX + 1];
+    struct log_file_header file = {some_id, 5};
+    line[log_group_write_file_header(line, &file)] = '\0';
+    assert_int_equal(read_line(line, &group), LOG_LINE_FILE);
+    for (char *at = strchr(line, ' '); at != NULL; at = strchr(at + 1, ' ')) {
+        char *cut = line + strlen(line) - 2, kept[2] = {at[0], at[1]};
+        at[1] = 'x'; /* the beginning of each field in turn */
+        assert_int_equal(read_line(line, &group), LOG_LINE_BAD);
+        memcpy(at, kept, 2);
+        char text[LOG_ANNOTATION_MAX + 1];
+        snprintf(text, sizeof text, "%.*s%s", (int)(at - line), line, cut); /* it and the rest */
+        assert_int_not_equal(read_line(text, &group), LOG_LINE_FILE);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -159,6 +189,7 @@ int main(void)
         cmocka_unit_test(what_is_not_quite_a_group_is_bad),
         cmocka_unit_test(the_checksum_covers_everything),
         cmocka_unit_test(golden_bytes_are_written_and_read),
+        cmocka_unit_test(a_line_that_lacks_a_field_is_bad),
     };
     return cmocka_run_group_tests_name("persist/log_group", tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -72,12 +73,62 @@ static void disorder_is_refused_with_its_line(void **state)
     assert_string_equal(why_not("", &line), "it names no file");
 }
 
+static void a_line_has_what_it_must_have(void **state)
+{
+    (void)state;
+    size_t line;
+    char text[400], name[LOG_FILE_NAME_MAX + 2];
+    assert_string_equal(why_not("file a seq 1 x y\n", &line), "file, seq or type is missing");
+    assert_string_equal(why_not("file a type i x y\n", &line), "file, seq or type is missing");
+    assert_string_equal(why_not("seq 1 type i x y\n", &line), "file, seq or type is missing");
+    assert_string_equal(why_not("file a seq 1 type i z\n", &line), "not pairs of words");
+    assert_string_equal(why_not("file a seq x type i\n", &line),
+                        "the sequence is no positive number");
+    assert_string_equal(why_not("file a seq 1 type bi\n", &line), "unknown type of file");
+    assert_string_equal(why_not("a b c d e f g h i j k l m n o p q r\n", &line),
+                        "not pairs of words"); /* more than are looked at */
+    assert_string_equal(why_not("file a seq 1 type i\n\r\n", &line), "the line is empty");
+    memset(name, 'n', sizeof name);
+    snprintf(text, sizeof text, "file %.*s seq 1 type i\n", LOG_FILE_NAME_MAX + 1, name);
+    assert_string_equal(why_not(text, &line), "the file's name is too long");
+    struct log_manifest manifest = {NULL, 0};
+    const char *why;
+    struct slice zero = SLICE("file a\0b seq 1 type i\n");
+    assert_int_equal(log_manifest_parse(zero, &manifest, &line, &why), ERROR_SYNTAX);
+    assert_string_equal(why, "a file's name can't be a path");
+    zero = SLICE("file a seq 1 type \0\n");
+    assert_int_equal(log_manifest_parse(zero, &manifest, &line, &why), ERROR_SYNTAX);
+    assert_string_equal(why, "file, seq or type is missing");
+    snprintf(text, sizeof text, "file  %.*s   seq 1 type i\n", LOG_FILE_NAME_MAX, name);
+    assert_int_equal(log_manifest_parse(slice_of_string(text), &manifest, &line, &why), OK);
+    assert_null(log_manifest_base(&manifest));
+    assert_int_equal(strlen(manifest.files[0].name), LOG_FILE_NAME_MAX);
+    log_manifest_deinit(&manifest);
+}
+
+static void the_last_sequence_is_the_highest(void **state)
+{
+    (void)state;
+    struct log_manifest manifest = {NULL, 0};
+    assert_int_equal(log_manifest_last_sequence(&manifest, LOG_FILE_HISTORY), 0);
+    log_manifest_add(&manifest, "h7", 7, LOG_FILE_HISTORY);
+    log_manifest_add(&manifest, "h3", 3, LOG_FILE_HISTORY);
+    log_manifest_add(&manifest, "i9", 9, LOG_FILE_INCREMENT);
+    assert_int_equal(log_manifest_last_sequence(&manifest, LOG_FILE_HISTORY), 7);
+    assert_int_equal(log_manifest_last_sequence(&manifest, LOG_FILE_INCREMENT), 9);
+    assert_int_equal(log_manifest_last_sequence(&manifest, LOG_FILE_BASE), 0);
+    assert_string_equal(manifest.files[0].name, "i9"); /* history stands at the end */
+    log_manifest_deinit(&manifest);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_manifest_of_redis_comes_back_as_it_was),
         cmocka_unit_test(comments_and_unknown_words_are_skipped),
         cmocka_unit_test(disorder_is_refused_with_its_line),
+        cmocka_unit_test(a_line_has_what_it_must_have),
+        cmocka_unit_test(the_last_sequence_is_the_highest),
     };
     return cmocka_run_group_tests_name("persist/log_manifest", tests, NULL, NULL);
 }

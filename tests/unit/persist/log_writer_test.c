@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,12 @@
 
 static const struct log_id some_id = {{1, 2, 3}};
 
+/* What calls to the disk end with; 0: they are the real ones. */
+static _Atomic int write_errno, sync_errno, truncate_errno;
+
 struct fixture {
+    struct disk_operations operations;
+    struct disk disk;
     char path[64];
     struct event_loop *loop;
     struct clock *clock;
@@ -29,7 +35,33 @@ struct fixture {
     struct log_directory *directory;
     struct log_writer *log;
     int durable_calls, failures, switched, switch_error;
+    int full_calls, wrote_calls;
 };
+
+static ssize_t failing_write(void *context, int file, const struct iovec *vectors, int count,
+                             uint64_t offset)
+{
+    if (write_errno == 0)
+        return disk_real()->operations->write(context, file, vectors, count, offset);
+    errno = write_errno;
+    return -1;
+}
+
+static int failing_sync(void *context, int file)
+{
+    if (sync_errno == 0)
+        return disk_real()->operations->sync(context, file);
+    errno = sync_errno;
+    return -1;
+}
+
+static int failing_truncate(void *context, int file, uint64_t length)
+{
+    if (truncate_errno == 0)
+        return disk_real()->operations->truncate(context, file, length);
+    errno = truncate_errno;
+    return -1;
+}
 
 static void on_durable(void *context)
 {
@@ -39,7 +71,16 @@ static void on_durable(void *context)
 
 static void on_full(void *context, bool full)
 {
-    (void)context, (void)full;
+    struct fixture *fixture = context;
+    (void)full;
+    fixture->full_calls++;
+}
+
+static void on_wrote(void *context, int64_t write_us, int64_t sync_us)
+{
+    struct fixture *fixture = context;
+    assert_true(write_us >= 0 || sync_us >= 0);
+    fixture->wrote_calls++;
 }
 
 static void on_failed(void *context, const char *what, int error_number)
@@ -53,11 +94,11 @@ static void open_log(struct fixture *fixture, const struct log_writer_start *sta
                      enum log_sync sync)
 {
     struct buffer error_text = {0};
-    assert_int_equal(log_directory_open(disk_real(), fixture->path, "appendonly.aof",
+    assert_int_equal(log_directory_open(&fixture->disk, fixture->path, "appendonly.aof",
                                         &fixture->directory, &error_text),
                      OK);
-    struct log_writer_settings settings = {sync, LOG_SEGMENT_SIZE_DEFAULT, 0};
-    struct log_writer_hooks hooks = {fixture, on_durable, on_full, on_failed, NULL};
+    struct log_writer_settings settings = {sync, LOG_SEGMENT_SIZE_DEFAULT, 1};
+    struct log_writer_hooks hooks = {fixture, on_durable, on_full, on_failed, on_wrote};
     assert_int_equal(log_writer_create(fixture->loop, fixture->clock, fixture->directory,
                                        fixture->worker, &settings, start, manifested, &hooks,
                                        &fixture->log),
@@ -77,6 +118,11 @@ static int set_up(void **state)
     struct fixture *fixture = memory_allocate_zeroed(sizeof *fixture);
     snprintf(fixture->path, sizeof fixture->path, "/tmp/holdfast-log-XXXXXX");
     assert_non_null(mkdtemp(fixture->path));
+    fixture->operations = *disk_real()->operations;
+    fixture->operations.write = failing_write;
+    fixture->operations.sync = failing_sync;
+    fixture->operations.truncate = failing_truncate;
+    fixture->disk = (struct disk){&fixture->operations, disk_real()->context};
     fixture->loop = event_loop_create();
     fixture->clock = clock_create();
     fixture->worker = worker_create(fixture->loop, "log");
@@ -95,6 +141,7 @@ static int remove_one(const char *path, const struct stat *status, int type, str
 static int tear_down(void **state)
 {
     struct fixture *fixture = *state;
+    write_errno = sync_errno = truncate_errno = 0;
     if (fixture->log != NULL)
         close_log(fixture);
     worker_destroy(fixture->worker);
@@ -345,6 +392,163 @@ static void a_second_server_is_refused(void **state)
     buffer_deinit(&error_text);
 }
 
+static void end_turns(struct fixture *fixture, int64_t for_ms)
+{
+    int64_t until_us = clock_monotonic_us(fixture->clock) + for_ms * 1000;
+    while (clock_monotonic_us(fixture->clock) < until_us) {
+        log_writer_end_turn(fixture->log);
+        event_loop_run_turn(fixture->loop, 10);
+    }
+}
+
+static void reopen(struct fixture *fixture, enum log_sync sync)
+{
+    close_log(fixture);
+    struct log_writer_start start = {.id = some_id};
+    open_log(fixture, &start, true, sync);
+}
+
+static void each_second_syncs_what_is_written(void **state)
+{
+    struct fixture *fixture = *state;
+    reopen(fixture, LOG_SYNC_EVERY_SECOND);
+    append(fixture, 0, "SET a 1");
+    wait_for(fixture, log_writer_group(fixture->log));
+    assert_int_equal(log_writer_durable_offset(fixture->log), 0); /* written, not synced */
+    assert_int_equal(log_writer_statistics(fixture->log)->syncs, 0);
+    end_turns(fixture, 1300);
+    assert_int_equal(log_writer_durable_offset(fixture->log), log_writer_offset(fixture->log));
+    assert_int_equal(log_writer_statistics(fixture->log)->syncs, 1);
+    end_turns(fixture, 1100); /* nothing new: no sync */
+    assert_int_equal(log_writer_statistics(fixture->log)->syncs, 1);
+    assert_int_equal(fixture->wrote_calls, 2);
+}
+
+static void sleep_long(struct worker_job *job)
+{
+    (void)job;
+    usleep(1300 * 1000);
+}
+
+static void end_sleep(struct worker_job *job)
+{
+    (void)job;
+}
+
+/* What is with the worker when the second is over is synced with the next group. */
+static void a_second_that_ends_while_the_worker_is_busy_counts(void **state)
+{
+    struct fixture *fixture = *state;
+    reopen(fixture, LOG_SYNC_EVERY_SECOND);
+    struct worker_job sleep = {.run = sleep_long, .done = end_sleep};
+    worker_submit(fixture->worker, &sleep);
+    append(fixture, 0, "SET a 1");
+    end_turns(fixture, 1500);
+    assert_int_equal(log_writer_statistics(fixture->log)->syncs, 1);
+    assert_int_equal(log_writer_durable_offset(fixture->log), log_writer_offset(fixture->log));
+}
+
+static void a_group_is_told_as_written_before_it_is_synced(void **state)
+{
+    struct fixture *fixture = *state;
+    reopen(fixture, LOG_SYNC_NO);
+    struct log_writer_settings settings = {LOG_SYNC_EVERY_SECOND, LOG_SEGMENT_SIZE_DEFAULT, 1};
+    append(fixture, 0, "SET a 1");
+    settings.sync = LOG_SYNC_ALWAYS;
+    log_writer_set_settings(fixture->log, &settings); /* asks for a sync */
+    settings.sync = LOG_SYNC_EVERY_SECOND;
+    log_writer_set_settings(fixture->log, &settings);
+    wait_for(fixture, log_writer_group(fixture->log)); /* told by the worker itself */
+    event_loop_run_turn(fixture->loop, 10);
+    worker_wait(fixture->worker);
+    assert_int_equal(fixture->failures, 0);
+    append(fixture, 0, "SET a 2");
+    settings.sync = LOG_SYNC_NO;
+    log_writer_set_settings(fixture->log, &settings);
+    settings.sync = LOG_SYNC_ALWAYS;
+    log_writer_set_settings(fixture->log, &settings);
+    settings.sync = LOG_SYNC_EVERY_SECOND;
+    log_writer_set_settings(fixture->log, &settings);
+    uint64_t group = log_writer_group(fixture->log);
+    sync_errno = EIO;
+    log_writer_end_turn(fixture->log);
+    worker_wait(fixture->worker); /* the job is done before the loop hears that it wrote */
+    assert_true(log_writer_has_failed(fixture->log));
+    assert_int_equal(fixture->failures, 1);
+    int calls = fixture->durable_calls;
+    event_loop_run_turn(fixture->loop, 10);
+    assert_int_equal(fixture->durable_calls, calls); /* nothing is called durable any more */
+    assert_true(log_writer_durable_group(fixture->log) >= group);
+    sync_errno = 0;
+    assert_int_equal(log_writer_close(fixture->log), ERROR_SYSTEM);
+    log_directory_close(fixture->directory);
+    fixture->log = NULL;
+}
+
+static void a_full_disk_is_waited_out(void **state)
+{
+    struct fixture *fixture = *state;
+    static const int reasons[] = {ENOSPC, EDQUOT};
+    for (size_t i = 0; i < 2; i++) {
+        uint64_t group = log_writer_group(fixture->log);
+        fixture->full_calls = 0;
+        write_errno = reasons[i];
+        append(fixture, 0, "SET a 1");
+        end_turns(fixture, 50);
+        assert_true(log_writer_is_full(fixture->log));
+        assert_int_equal(fixture->full_calls, 1);
+        assert_true(log_writer_durable_group(fixture->log) < group);
+        write_errno = 0;
+        wait_for(fixture, group);
+        assert_false(log_writer_is_full(fixture->log));
+        assert_int_equal(fixture->full_calls, 2);
+    }
+    assert_int_equal(fixture->failures, 0);
+    char text[256];
+    read_back(fixture, "appendonly.aof.1.incr.aof", text, sizeof text);
+    assert_string_equal(text, "[SELECT 0 SET a 1 ][SELECT 0 SET a 1 ]");
+}
+
+static void a_full_disk_that_cannot_be_cut_back_ends_the_log(void **state)
+{
+    struct fixture *fixture = *state;
+    write_errno = ENOSPC;
+    truncate_errno = EIO;
+    append(fixture, 0, "SET a 1");
+    end_turns(fixture, 50);
+    assert_true(log_writer_has_failed(fixture->log));
+    assert_int_equal(fixture->failures, 1);
+    assert_int_equal(log_writer_close(fixture->log), ERROR_SYSTEM);
+    log_directory_close(fixture->directory);
+    fixture->log = NULL;
+}
+
+static void a_rotation_of_a_full_increment_begins_one_only(void **state)
+{
+    struct fixture *fixture = *state;
+    struct log_writer_settings settings = {LOG_SYNC_ALWAYS, 1, 0};
+    int64_t sequence;
+    log_writer_set_settings(fixture->log, &settings);
+    append(fixture, 0, "SET a 1");
+    log_writer_rotate(fixture->log, &sequence);
+    assert_int_equal(sequence, 2);
+    wait_for(fixture, log_writer_group(fixture->log));
+    assert_int_equal(
+        log_manifest_last_sequence(log_directory_manifest(fixture->directory), LOG_FILE_INCREMENT),
+        2);
+}
+
+static void empty_arguments_are_written(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct slice words[3] = {SLICE("SET"), SLICE(""), SLICE("")};
+    log_writer_append(fixture->log, 0, words, 3);
+    wait_for(fixture, log_writer_group(fixture->log));
+    char text[256];
+    read_back(fixture, "appendonly.aof.1.incr.aof", text, sizeof text);
+    assert_string_equal(text, "[SELECT 0 SET   ]");
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -358,6 +562,13 @@ int main(void)
         TEST(closing_says_that_all_is_durable),
         TEST(a_full_increment_is_followed_by_another),
         TEST(a_second_server_is_refused),
+        TEST(each_second_syncs_what_is_written),
+        TEST(a_second_that_ends_while_the_worker_is_busy_counts),
+        TEST(a_group_is_told_as_written_before_it_is_synced),
+        TEST(a_full_disk_is_waited_out),
+        TEST(a_full_disk_that_cannot_be_cut_back_ends_the_log),
+        TEST(a_rotation_of_a_full_increment_begins_one_only),
+        TEST(empty_arguments_are_written),
     };
     return cmocka_run_group_tests_name("persist/log_writer", tests, NULL, NULL);
 }

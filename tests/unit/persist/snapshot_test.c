@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,12 +15,15 @@
 #include "base/memory.h"
 #include "keyspace/database.h"
 #include "keyspace/keyspace.h"
+#include "keyspace/snapshot_walk.h"
 #include "persist/rdb_reader.h"
 #include "persist/snapshot.h"
+#include "support/failing_memory.h"
 #include "system/clock.h"
 #include "system/disk.h"
 #include "system/event_loop.h"
 #include "system/worker.h"
+#include "values/hash.h"
 
 #define FILE_SIZE_MAX ((size_t)64 << 20)
 #define LARGE ((size_t)3 << 20) /* bytes: the worker encodes it */
@@ -234,6 +238,113 @@ static void many_keys_are_saved_while_they_change(void **state)
     keyspace_destroy(loaded);
 }
 
+/* What was broken off is walked to its end before another can begin. */
+static void end_walk(struct fixture *fixture)
+{
+    while (snapshot_walk_goes_on(fixture->keyspace) && snapshot_walk_step(fixture->keyspace))
+        ;
+}
+
+static void a_snapshot_that_is_cancelled_says_so_and_leaves_no_file(void **state)
+{
+    struct fixture *fixture = *state;
+    for (int how = 0; how < 2; how++) {
+        fixture->done = 0;
+        set(fixture->keyspace, "a", SLICE("1"));
+        struct snapshot *snapshot = begin(fixture, false);
+        if (how == 0)
+            snapshot_cancel(snapshot);
+        else
+            keyspace_swap(fixture->keyspace, 0, 1); /* SWAPDB does it */
+        assert_int_equal(fixture->done, 0);
+        snapshot_end_turn(snapshot);
+        assert_int_equal(fixture->done, 1);
+        assert_int_equal(fixture->error_number, ECANCELED);
+        snapshot_destroy(snapshot);
+        end_walk(fixture);
+        assert_false(disk_exists(disk_real(), fixture->path));
+    }
+    snapshot_destroy(NULL);
+}
+
+static void there_is_one_snapshot_at_a_time(void **state)
+{
+    struct fixture *fixture = *state;
+    struct snapshot_settings settings = {.path = fixture->path, .directory = fixture->folder};
+    struct snapshot *snapshot = begin(fixture, false);
+    assert_null(snapshot_begin(fixture->loop, fixture->clock, disk_real(), fixture->keyspace,
+                               fixture->worker, &settings, on_done, fixture));
+    assert_int_equal(errno, EBUSY);
+    snapshot_destroy(snapshot);
+}
+
+static void a_file_may_be_without_a_checksum(void **state)
+{
+    struct fixture *fixture = *state;
+    struct snapshot_settings settings = {.path = fixture->path, .directory = fixture->folder};
+    set(fixture->keyspace, "a", SLICE("1"));
+    struct snapshot *snapshot =
+        snapshot_begin(fixture->loop, fixture->clock, disk_real(), fixture->keyspace,
+                       fixture->worker, &settings, on_done, fixture);
+    snapshot_finish(snapshot);
+    snapshot_destroy(snapshot);
+    struct buffer file = {0};
+    assert_int_equal(disk_read_all(disk_real(), fixture->path, FILE_SIZE_MAX, &file), OK);
+    assert_memory_equal(file.data + file.length - 9, "\377\0\0\0\0\0\0\0\0", 9);
+    buffer_deinit(&file);
+    struct keyspace *loaded = load(fixture);
+    assert_holds(loaded, "a", SLICE("1"));
+    keyspace_destroy(loaded);
+}
+
+/* A hash that is walked in pieces, and one behind it in the file. */
+static void add_hashes(struct fixture *fixture)
+{
+    const struct value_settings *settings = keyspace_value_settings(fixture->keyspace);
+    for (int i = 0; i < 2; i++) {
+        struct hash *hash = hash_create();
+        char name[32];
+        for (int field = 0; field < 20000; field++) {
+            snprintf(name, sizeof name, "field:%d", field);
+            assert_int_equal(hash_set(hash, settings, slice_of_string(name),
+                                      SLICE("some value of some length"), false),
+                             HASH_ADDED);
+        }
+        snprintf(name, sizeof name, "hash:%d", i);
+        struct key key = key_of(fixture->keyspace, name);
+        assert_non_null(database_set_collection(keyspace_database(fixture->keyspace, 0), &key,
+                                                TYPE_HASH, hash, ENTRY_NO_DEADLINE));
+    }
+}
+
+static void a_snapshot_without_memory_is_given_up(void **state)
+{
+    struct fixture *fixture = *state;
+    char *noise = malloc(LARGE);
+    set(fixture->keyspace, "noise", large_value(noise, 12345));
+    for (int i = 0; i < 2000; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "key:%d", i);
+        set(fixture->keyspace, name, slice_of(noise, 1000));
+    }
+    add_hashes(fixture);
+    bool ran_out = true;
+    for (unsigned call = 1; ran_out; call++) {
+        fixture->done = 0;
+        struct snapshot *snapshot = begin(fixture, true);
+        failing_memory_begin(call, 300, false);
+        snapshot_finish(snapshot);
+        ran_out = failing_memory_end();
+        assert_int_equal(fixture->done, 1);
+        assert_int_equal(fixture->error_number, ran_out ? ENOMEM : 0);
+        snapshot_destroy(snapshot);
+        end_walk(fixture);
+        assert_int_equal(disk_exists(disk_real(), fixture->path), fixture->error_number == 0);
+        unlink(fixture->path);
+    }
+    free(noise);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -242,6 +353,10 @@ int main(void)
         TEST(large_strings_are_saved_as_they_were),
         TEST(a_snapshot_that_is_given_up_lets_go_of_large_strings),
         TEST(many_keys_are_saved_while_they_change),
+        TEST(a_snapshot_that_is_cancelled_says_so_and_leaves_no_file),
+        TEST(there_is_one_snapshot_at_a_time),
+        TEST(a_file_may_be_without_a_checksum),
+        TEST(a_snapshot_without_memory_is_given_up),
     };
     return cmocka_run_group_tests_name("persist/snapshot", tests, NULL, NULL);
 }

@@ -11,6 +11,7 @@
 #include "base/buffer.h"
 #include "base/memory.h"
 #include "protocol/resp_parser.h"
+#include "support/failing_memory.h"
 
 #define BATCH_MAX 8 /* commands */
 
@@ -502,6 +503,116 @@ static void words_of_a_line_end_with_nul(void **state)
     assert_false(resp_parser_split_line(SLICE("a \"b"), &words, &slices, &count));
 }
 
+/* Feeds each input to a parser whose memory is out from allocation `call` on. */
+static void assert_no_memory(struct slice input, unsigned call, enum resp_status expected)
+{
+    struct resp_parser *parser = resp_parser_create();
+    struct resp_command command;
+    size_t consumed;
+    assert_string_equal(resp_parser_error(parser), "");
+    failing_memory_begin(call, 0, true);
+    enum resp_status status = resp_parser_next(parser, input, &open_limits, &command, &consumed);
+    assert_int_equal(failing_memory_end(), expected != RESP_COMMAND);
+    assert_int_equal(status, expected);
+    assert_int_equal(resp_parser_is_out_of_memory(parser), expected == RESP_ERROR);
+    if (expected == RESP_ERROR)
+        assert_string_equal(resp_parser_error(parser),
+                            "Protocol error: out of memory for arguments");
+    resp_parser_destroy(parser);
+}
+
+static void without_memory_a_command_is_an_error_that_says_so(void **state)
+{
+    (void)state;
+    struct slice whole = SLICE("*2\r\n$1\r\na\r\n$1\r\nb\r\n"), part = SLICE("*2\r\n$1\r\n");
+    assert_no_memory(whole, 1, RESP_ERROR);
+    assert_no_memory(part, 2, RESP_ERROR); /* the first was to hand it out at once */
+    assert_no_memory(whole, 2, RESP_COMMAND);
+    struct resp_parser *parser = resp_parser_create();
+    struct resp_command command;
+    size_t consumed;
+    assert_int_equal(resp_parser_next(parser, part, &open_limits, &command, &consumed),
+                     RESP_INCOMPLETE);
+    resp_parser_reset_batch(parser);
+    failing_memory_begin(1, 0, true); /* the words are all there, the room for them is not */
+    assert_int_equal(resp_parser_next(parser, whole, &open_limits, &command, &consumed),
+                     RESP_ERROR);
+    assert_true(failing_memory_end());
+    assert_true(resp_parser_is_out_of_memory(parser));
+    resp_parser_destroy(parser);
+}
+
+static void what_is_no_big_argument_is_not_found_among_them(void **state)
+{
+    (void)state;
+    struct resp_parser *parser = resp_parser_create();
+    struct resp_command command;
+    size_t consumed;
+    struct slice begun = SLICE("*1\r\n$32768\r\n");
+    assert_int_equal(resp_parser_next(parser, begun, &open_limits, &command, &consumed),
+                     RESP_BIG_ARGUMENT);
+    assert_int_equal(resp_parser_next(parser, begun, &open_limits, &command, &consumed),
+                     RESP_BIG_ARGUMENT); /* it waits for the block */
+    resp_parser_supply(parser, filled_block('1'), RESP_BIG_ARGUMENT_MIN);
+    struct slice ended = SLICE("*1\r\n$32768\r\n\r\n");
+    assert_int_equal(resp_parser_next(parser, ended, &open_limits, &command, &consumed),
+                     RESP_COMMAND);
+    assert_non_null(resp_parser_find_big_argument(parser, &command, 0));
+    assert_null(resp_parser_find_big_argument(parser, &command, 1));
+    struct slice other_arguments[1] = {{command.arguments[0].data, RESP_BIG_ARGUMENT_MIN}};
+    struct resp_command other = {other_arguments, 1, 0};
+    assert_null(resp_parser_find_big_argument(parser, &other, 0));
+    other_arguments[0].length = 1;
+    assert_null(resp_parser_find_big_argument(parser, &other, 0));
+    resp_parser_destroy(parser);
+}
+
+static void a_parser_that_failed_may_fail_again(void **state)
+{
+    (void)state;
+    struct resp_parser *parser = resp_parser_create();
+    struct resp_command command;
+    size_t consumed, before = resp_parser_memory(parser);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(resp_parser_next(parser, SLICE("'a\n"), &open_limits, &command, &consumed),
+                         RESP_ERROR);
+        assert_string_equal(resp_parser_error(parser),
+                            "Protocol error: unbalanced quotes in request");
+    }
+    assert_true(resp_parser_memory(parser) > before);
+    resp_parser_destroy(parser);
+}
+
+static void assert_word(struct slice line, struct slice expected)
+{
+    char *words;
+    struct slice *slices;
+    size_t count;
+    assert_true(resp_parser_split_line(line, &words, &slices, &count));
+    assert_int_equal(count, 1);
+    assert_true(slice_equals(slices[0], expected));
+    memory_free(words);
+    memory_free(slices);
+}
+
+static void escapes_are_read_as_redis_reads_them(void **state)
+{
+    (void)state;
+    assert_word(SLICE("\"\\x4aB\\x4A\\xFf\""), SLICE("JBJ\377"));
+    assert_word(SLICE("\"\\xg1\\x1g\""), SLICE("xg1x1g"));
+    assert_word(SLICE("\"\\n\\r\\t\\b\\a\\q\""), SLICE("\n\r\t\b\aq"));
+    assert_word(SLICE("'a\\'b\\n'"), SLICE("a'b\\n"));
+    assert_word(SLICE("\"a\"\0"), SLICE("a"));
+    assert_word(SLICE("a\0"), SLICE("a"));
+    char *words;
+    struct slice *slices;
+    size_t count;
+    assert_false(resp_parser_split_line(SLICE("'a\\"), &words, &slices, &count));
+    assert_false(resp_parser_split_line(SLICE("'a\\'"), &words, &slices, &count));
+    assert_false(resp_parser_split_line(SLICE("\"a\\"), &words, &slices, &count));
+    assert_false(resp_parser_split_line(SLICE("\"a\\x4"), &words, &slices, &count));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -526,6 +637,10 @@ int main(void)
         cmocka_unit_test(a_promise_of_many_arguments_takes_no_memory),
         cmocka_unit_test(memory_of_a_long_command_is_given_back),
         cmocka_unit_test(words_of_a_line_end_with_nul),
+        cmocka_unit_test(without_memory_a_command_is_an_error_that_says_so),
+        cmocka_unit_test(what_is_no_big_argument_is_not_found_among_them),
+        cmocka_unit_test(a_parser_that_failed_may_fail_again),
+        cmocka_unit_test(escapes_are_read_as_redis_reads_them),
     };
     return cmocka_run_group_tests_name("protocol/resp_parser", tests, NULL, NULL);
 }

@@ -1,0 +1,16 @@
+/* Memory that runs out when a test says so: memory_try_allocate and memory_try_resize of all code
+ * but base/memory.c come here first (the linker's --wrap, see the Makefile). Any thread. */
+#ifndef HOLDFAST_TESTS_FAILING_MEMORY_H
+#define HOLDFAST_TESTS_FAILING_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Call number `call` from now on (from 1) of those for `size_min` bytes and more gets NULL, and
+ * with `for_good` all after it, too. 0: none does. Small texts (buffer_add) end the process when
+ * they find no memory: `size_min` spares them. */
+void failing_memory_begin(unsigned call, size_t size_min, bool for_good);
+/* From now on none fails. True if one did since the last failing_memory_begin. */
+bool failing_memory_end(void);
+
+#endif
