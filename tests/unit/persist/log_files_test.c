@@ -209,7 +209,7 @@ static void starting_fails_with_any_call_that_matters(void **state)
     struct world *world = *state;
     size_t failures = 0;
     for (uint64_t call = 1; call <= 40; call++) {
-        struct log_writer_start start = {some_id, 5, "a.2.incr.aof", 3};
+        struct log_writer_start start = {some_id, 5, "a.2.incr.aof", 3, 3};
         struct log_files *files;
         put(world, NAME ".manifest",
             SLICE("file a.1.base.rdb seq 1 type b\n"
@@ -238,7 +238,7 @@ static void history_that_cannot_be_removed_is_not_synced(void **state)
     struct world *world = *state;
     put(world, NAME ".manifest", SLICE("file a.1.incr.aof seq 1 type h\n"));
     open_files(world, true);
-    assert_int_equal(log_files_sequence(world->files), 1);
+    assert_int_equal(log_files_sequence(world->files), 2);
 }
 
 static uint64_t size_on_disk(struct world *world)
@@ -331,7 +331,7 @@ static void a_new_base_never_takes_the_name_of_history(void **state)
               "file a.5.base.rdb seq 5 type h\n"));
     put(world, NAME ".1.incr.aof", SLICE("x"));
     put(world, NAME ".5.base.rdb", SLICE("old"));
-    struct log_writer_start start = {some_id, 0, "a.1.incr.aof", 1};
+    struct log_writer_start start = {some_id, 0, "a.1.incr.aof", 1, 1};
     open_directory(world);
     /* the second call removes the old base */
     disk_simulated_fail(world->simulated, 2, DISK_FAULT_ERROR, false);
