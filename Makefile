@@ -223,7 +223,7 @@ instructions: deps-test
 
 # --- testing: every target is a list of suites for tests/run -----------------------------------------
 
-RUN := tests/run --build $(BUILD) --fuzz-seconds $(FUZZ_SECONDS) \
+RUN = tests/run --build $(BUILD) --fuzz-seconds $(FUZZ_SECONDS) \
        --simulation-seconds $(SIMULATION_SECONDS) --jobs $(JOBS) $(if $(TESTS),--only '$(TESTS)')
 
 # Each watched build lives in a folder of its own.
@@ -279,7 +279,7 @@ coverage:
 	    utils/coverage/report.py $(BUILD)/coverage && exit $$status
 
 TEST_SUITES := check unit server fault simulation clients difference power fuzz asan
-test: FUZZ_SECONDS := 10
+test: FUZZ_SECONDS := 45
 test: deps-test
 	@$(MAKE) all unit-programs server-programs fault-programs simulation-programs
 	@$(MAKE) $(ASAN) unit-programs server-programs fault-programs simulation-programs
