@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "net/connection_private.h"
+#include "protocol/resp_request.h"
 #include "system/clock.h"
 
 #define BIG_FIRST_CAPACITY 65536                   /* bytes */
@@ -101,22 +102,16 @@ static enum error write_out_again(struct connection *connection, const struct re
                                   struct slice behind)
 {
     struct buffer again = {0};
-    buffer_add_format(&again, "*%zu\r\n", command->count);
-    for (size_t i = 0; i < command->count; i++) {
-        struct slice argument = command->arguments[i];
-        buffer_add_format(&again, "$%zu\r\n", argument.length);
-        if (buffer_append(&again, argument.data, argument.length) != OK)
-            goto failed;
-        buffer_add_string(&again, "\r\n");
+    enum error error = resp_request_append(&again, command->arguments, command->count);
+    if (error == OK)
+        error = buffer_append(&again, behind.data, behind.length);
+    if (error != OK) {
+        buffer_deinit(&again);
+        return error;
     }
-    if (buffer_append(&again, behind.data, behind.length) != OK)
-        goto failed;
     buffer_deinit(&connection->input);
     connection->input = again;
     return OK;
-failed:
-    buffer_deinit(&again);
-    return ERROR_OUT_OF_MEMORY;
 }
 
 /* `run` left the commands from number `done` on, which begin `input`: they will be parsed again.

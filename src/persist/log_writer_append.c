@@ -4,20 +4,10 @@
 #include "base/assertion.h"
 #include "base/number.h"
 #include "persist/log_writer_private.h"
-
-#define LENGTH_LINE_MAX 24 /* bytes of "*<number>\r\n" */
+#include "protocol/resp_request.h"
 
 static const struct slice multi = {"*1\r\n$5\r\nMULTI\r\n", 15};
 static const struct slice exec = {"*1\r\n$4\r\nEXEC\r\n", 14};
-
-static char *put_length(char *at, char kind, size_t length)
-{
-    *at++ = kind;
-    at += number_format_int64(at, (int64_t)length);
-    *at++ = '\r';
-    *at++ = '\n';
-    return at;
-}
 
 /* The command has run: not to keep it is not possible. */
 static void reserve(struct log_writer *writer, size_t more)
@@ -28,21 +18,8 @@ static void reserve(struct log_writer *writer, size_t more)
 
 static void add(struct log_writer *writer, const struct slice *arguments, size_t count)
 {
-    size_t more = LENGTH_LINE_MAX;
-    for (size_t i = 0; i < count; i++)
-        more += arguments[i].length + LENGTH_LINE_MAX;
-    reserve(writer, more);
-    struct buffer *out = &writer->collecting;
-    char *at = put_length(out->data + out->length, '*', count);
-    for (size_t i = 0; i < count; i++) {
-        at = put_length(at, '$', arguments[i].length);
-        if (arguments[i].length > 0)
-            memcpy(at, arguments[i].data, arguments[i].length);
-        at += arguments[i].length;
-        *at++ = '\r';
-        *at++ = '\n';
-    }
-    out->length = (size_t)(at - out->data);
+    enum error error = resp_request_append(&writer->collecting, arguments, count);
+    ASSERT(error == OK); /* as above */
 }
 
 static void select_database(struct log_writer *writer, int database)

@@ -9,6 +9,7 @@
 #include "base/number.h"
 #include "commands/command.h"
 #include "persist/rdb_writer.h"
+#include "protocol/resp_request.h"
 #include "server/command_tables.h"
 #include "server/dispatch.h"
 #include "server/persistence/transfer.h"
@@ -132,22 +133,6 @@ static bool parse(struct command_context *context, struct request *request)
 
 /* --- what is sent --- */
 
-static enum error add_word(struct buffer *out, struct slice word)
-{
-    buffer_add_format(out, "$%zu\r\n", word.length);
-    enum error error = buffer_append(out, word.data, word.length);
-    return error != OK ? error : buffer_append(out, "\r\n", 2);
-}
-
-static enum error add_request(struct buffer *out, const struct slice *words, size_t count)
-{
-    enum error error = OK;
-    buffer_add_format(out, "*%zu\r\n", count);
-    for (size_t i = 0; i < count && error == OK; i++)
-        error = add_word(out, words[i]);
-    return error;
-}
-
 static enum error add_preamble(struct transfer *transfer, const struct request *request)
 {
     char text[NUMBER_INTEGER_TEXT_MAX];
@@ -158,11 +143,11 @@ static enum error add_preamble(struct transfer *transfer, const struct request *
     enum error error = OK;
     if (request->password.data != NULL) {
         auth[1] = named ? request->user : request->password;
-        error = add_request(&transfer->preamble, auth, named ? 3 : 2);
+        error = resp_request_append(&transfer->preamble, auth, named ? 3 : 2);
         transfer->preamble_count++;
     }
     transfer->preamble_count++;
-    return error != OK ? error : add_request(&transfer->preamble, select, 2);
+    return error != OK ? error : resp_request_append(&transfer->preamble, select, 2);
 }
 
 static enum error dump(const struct entry *entry, struct buffer *payload, char *checksum)
@@ -195,7 +180,7 @@ static enum error add_key(struct migration *migration, const struct request *req
                             SLICE("ABSTTL"),
                             SLICE("REPLACE")};
     migration->transfer.count++;
-    return add_request(&migration->transfer.requests, words, request->replace ? 6 : 5);
+    return resp_request_append(&migration->transfer.requests, words, request->replace ? 6 : 5);
 }
 
 static enum error add_keys(struct command_context *context, struct migration *migration,
