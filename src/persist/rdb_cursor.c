@@ -173,3 +173,9 @@ bool rdb_cursor_text(struct rdb_cursor *cursor, const struct rdb_string *string,
     return string->form == RDB_STRING_NUMBER || scratch->length == string->length ||
            rdb_cursor_fail(cursor, "a compressed string cannot be unpacked");
 }
+
+bool rdb_cursor_read_text(struct rdb_cursor *cursor, struct buffer *scratch, struct slice *text)
+{
+    struct rdb_string string;
+    return rdb_cursor_string(cursor, &string) && rdb_cursor_text(cursor, &string, scratch, text);
+}

@@ -47,6 +47,9 @@ bool rdb_cursor_skip_string(struct rdb_cursor *cursor);
 bool rdb_cursor_text(struct rdb_cursor *cursor, const struct rdb_string *string,
                      struct buffer *scratch, struct slice *text);
 
+/* The text of the next string: the two above. */
+bool rdb_cursor_read_text(struct rdb_cursor *cursor, struct buffer *scratch, struct slice *text);
+
 bool rdb_cursor_fail(struct rdb_cursor *cursor, const char *why); /* false */
 
 #endif

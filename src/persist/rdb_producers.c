@@ -57,12 +57,6 @@ enum error rdb_producers_write(struct buffer *out, const struct entry *entry)
 
 /* --- reading --- */
 
-static bool read_text(struct rdb_cursor *cursor, struct buffer *scratch, struct slice *text)
-{
-    struct rdb_string string;
-    return rdb_cursor_string(cursor, &string) && rdb_cursor_text(cursor, &string, scratch, text);
-}
-
 static bool read_settings(struct rdb_cursor *cursor, uint64_t *seconds, uint64_t *records_max)
 {
     if (!rdb_cursor_length(cursor, seconds) || !rdb_cursor_length(cursor, records_max))
@@ -77,7 +71,8 @@ static bool read_message(struct rdb_cursor *cursor, struct buffer scratch[2],
 {
     struct slice producer, message;
     const unsigned char *id;
-    if (!read_text(cursor, &scratch[0], &producer) || !read_text(cursor, &scratch[1], &message) ||
+    if (!rdb_cursor_read_text(cursor, &scratch[0], &producer) ||
+        !rdb_cursor_read_text(cursor, &scratch[1], &message) ||
         !rdb_cursor_bytes(cursor, STREAM_ID_SIZE, &id))
         return false;
     return stream_producers_record(producers, producer, message, stream_id_read((const char *)id),
@@ -109,7 +104,7 @@ bool rdb_producers_read(struct keyspace *keyspace, struct database *database, st
                                 .state = RDB_CURSOR_GOOD};
     struct buffer scratch[2] = {{NULL, 0, 0}, {NULL, 0, 0}};
     struct key key;
-    bool good = read_text(&cursor, &scratch[0], &key.name);
+    bool good = rdb_cursor_read_text(&cursor, &scratch[0], &key.name);
     if (good) {
         key.hash = keyspace_hash(keyspace, key.name);
         struct entry *entry = database_find(database, &key);

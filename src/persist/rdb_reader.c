@@ -145,9 +145,7 @@ static bool put_collection_in(struct rdb_reader *reader)
 
 static bool read_name(struct rdb_reader *reader, struct rdb_cursor *cursor, struct pending *pending)
 {
-    struct rdb_string name;
-    if (!rdb_cursor_string(cursor, &name) ||
-        !rdb_cursor_text(cursor, &name, &pending->key_text, &pending->key.name))
+    if (!rdb_cursor_read_text(cursor, &pending->key_text, &pending->key.name))
         return false;
     pending->database = reader->database;
     pending->deadline_ms = reader->deadline_ms;
@@ -179,9 +177,8 @@ static bool begin_collection(struct rdb_reader *reader, struct rdb_cursor *curso
 static bool read_string(struct rdb_reader *reader, struct rdb_cursor *cursor)
 {
     struct pending *pending = &reader->batch[reader->batch_count];
-    struct rdb_string value;
-    if (!read_name(reader, cursor, pending) || !rdb_cursor_string(cursor, &value) ||
-        !rdb_cursor_text(cursor, &value, &pending->value_text, &pending->value))
+    if (!read_name(reader, cursor, pending) ||
+        !rdb_cursor_read_text(cursor, &pending->value_text, &pending->value))
         return false;
     reader->deadline_ms = ENTRY_NO_DEADLINE;
     if (is_late(reader, pending->deadline_ms)) {
@@ -272,15 +269,14 @@ static bool read_sizes(struct rdb_reader *reader, struct rdb_cursor *cursor)
 /* Of all there are, one says more than where the file comes from. */
 static bool read_auxiliary(struct rdb_reader *reader, struct rdb_cursor *cursor)
 {
-    struct rdb_string name, value;
+    struct rdb_string name;
     struct slice text;
     const char *why;
     if (!rdb_cursor_string(cursor, &name))
         return false;
     if (name.form != RDB_STRING_PLAIN || !slice_equals(name.bytes, SLICE(RDB_PRODUCERS_FIELD)))
         return rdb_cursor_skip_string(cursor);
-    if (!rdb_cursor_string(cursor, &value) ||
-        !rdb_cursor_text(cursor, &value, &reader->auxiliary, &text))
+    if (!rdb_cursor_read_text(cursor, &reader->auxiliary, &text))
         return false;
     return rdb_producers_read(reader->keyspace, reader->database, text, &why) ||
            rdb_cursor_fail(cursor, why);

@@ -2,21 +2,15 @@
 
 #include "persist/rdb_format.h"
 
-static bool read_text(struct rdb_cursor *cursor, struct buffer *scratch, struct slice *text)
-{
-    struct rdb_string string;
-    return rdb_cursor_string(cursor, &string) && rdb_cursor_text(cursor, &string, scratch, text);
-}
-
 bool rdb_stream_read_block(struct stream *stream, struct rdb_cursor *cursor, struct buffer *scratch)
 {
     struct slice text;
-    if (!read_text(cursor, scratch, &text))
+    if (!rdb_cursor_read_text(cursor, scratch, &text))
         return false;
     if (text.length != STREAM_ID_SIZE)
         return rdb_cursor_fail(cursor, "a stream's block has no ID");
     struct stream_id id = stream_id_read(text.data);
-    if (!read_text(cursor, scratch, &text))
+    if (!rdb_cursor_read_text(cursor, scratch, &text))
         return false;
     if (!listpack_is_valid(text))
         return rdb_cursor_fail(cursor, "a stream's block is damaged");
@@ -80,7 +74,7 @@ static bool read_consumer(struct stream_group *group, struct rdb_cursor *cursor,
     struct slice name;
     int64_t seen_ms, active_ms = -1;
     uint64_t count;
-    if (!read_text(cursor, scratch, &name) || !read_time(cursor, &seen_ms) ||
+    if (!rdb_cursor_read_text(cursor, scratch, &name) || !read_time(cursor, &seen_ms) ||
         (has_active && !read_time(cursor, &active_ms)) || !rdb_cursor_length(cursor, &count))
         return false;
     if (stream_find_consumer(group, name) != NULL)
@@ -113,7 +107,7 @@ static bool read_group(struct stream *stream, struct rdb_cursor *cursor, unsigne
     struct slice name;
     struct stream_id last_id;
     uint64_t read = (uint64_t)STREAM_READ_UNKNOWN, consumers;
-    if (!read_text(cursor, scratch, &name))
+    if (!rdb_cursor_read_text(cursor, scratch, &name))
         return false;
     struct stream_group *group = stream_find_group(stream, name);
     if (group != NULL)

@@ -66,12 +66,6 @@ bool rdb_value_reader_knows(unsigned char rdb_type)
 
 /* --- elements --- */
 
-static bool read_text(struct rdb_cursor *cursor, struct buffer *scratch, struct slice *text)
-{
-    struct rdb_string string;
-    return rdb_cursor_string(cursor, &string) && rdb_cursor_text(cursor, &string, scratch, text);
-}
-
 static bool add_to_list(struct rdb_value_reader *reader, struct rdb_cursor *cursor,
                         struct slice text)
 {
@@ -211,7 +205,7 @@ static bool read_packed(struct rdb_value_reader *reader, struct rdb_cursor *curs
 {
     struct slice bytes;
     struct intset integers;
-    if (!read_text(cursor, &reader->text, &bytes))
+    if (!rdb_cursor_read_text(cursor, &reader->text, &bytes))
         return false;
     switch (reader->rdb_type) {
     case RDB_TYPE_SET_INTSET:
@@ -245,7 +239,7 @@ static bool read_block(struct rdb_value_reader *reader, struct rdb_cursor *curso
     struct slice bytes;
     if (reader->rdb_type == RDB_TYPE_LIST_QUICKLIST_2 && !rdb_cursor_length(cursor, &container))
         return false;
-    if (!read_text(cursor, &reader->text, &bytes))
+    if (!rdb_cursor_read_text(cursor, &reader->text, &bytes))
         return false;
     if (reader->rdb_type == RDB_TYPE_LIST_QUICKLIST)
         return add_ziplist(reader, cursor, bytes);
@@ -293,7 +287,8 @@ static bool read_field(struct rdb_value_reader *reader, struct rdb_cursor *curso
     uint64_t ttl = 0, deadline = UINT64_MAX;
     if (reader->rdb_type == RDB_TYPE_HASH_METADATA && !rdb_cursor_length(cursor, &ttl))
         return false;
-    if (!read_text(cursor, &reader->key, &field) || !read_text(cursor, &reader->text, &value))
+    if (!rdb_cursor_read_text(cursor, &reader->key, &field) ||
+        !rdb_cursor_read_text(cursor, &reader->text, &value))
         return false;
     if (reader->rdb_type == RDB_TYPE_HASH_2 && !rdb_cursor_little(cursor, 8, &deadline))
         return false;
@@ -314,19 +309,21 @@ bool rdb_value_reader_step(struct rdb_value_reader *reader, struct rdb_cursor *c
     ASSERT(reader->parts_left > 0);
     switch (reader->rdb_type) {
     case RDB_TYPE_LIST:
-        good = read_text(cursor, &reader->text, &text) && add_to_list(reader, cursor, text);
+        good =
+            rdb_cursor_read_text(cursor, &reader->text, &text) && add_to_list(reader, cursor, text);
         break;
     case RDB_TYPE_LIST_QUICKLIST:
     case RDB_TYPE_LIST_QUICKLIST_2:
         good = read_block(reader, cursor);
         break;
     case RDB_TYPE_SET:
-        good = read_text(cursor, &reader->text, &text) && add_to_set(reader, cursor, text);
+        good =
+            rdb_cursor_read_text(cursor, &reader->text, &text) && add_to_set(reader, cursor, text);
         break;
     case RDB_TYPE_ZSET:
     case RDB_TYPE_ZSET_2:
-        good = read_text(cursor, &reader->text, &text) && read_score(reader, cursor, &score) &&
-               add_to_zset(reader, cursor, text, score);
+        good = rdb_cursor_read_text(cursor, &reader->text, &text) &&
+               read_score(reader, cursor, &score) && add_to_zset(reader, cursor, text, score);
         break;
     case RDB_TYPE_STREAM_LISTPACKS:
     case RDB_TYPE_STREAM_LISTPACKS_2:
