@@ -186,18 +186,15 @@ uint64_t stream_references_trim(struct command_context *context, struct collecti
                                 const struct stream_common_trim *trim)
 {
     struct stream *value = stream->value;
-    struct stream_trim exact = trim->trim;
-    if (value->group_count == 0 || trim->references == KEEP_REFERENCES) {
-        uint64_t deleted = stream_trim(value, &trim->trim);
-        if (deleted > 0)
-            tell_trim(context, stream);
-        return deleted;
+    struct stream_trim how = trim->trim;
+    bool grouped = value->group_count > 0;
+    if (grouped && trim->references == ONLY_ACKNOWLEDGED)
+        return trim_acknowledged(context, stream, &how);
+    if (grouped && trim->references == DELETE_REFERENCES) {
+        how.approximate = false;
+        drop_references(context, stream, &how);
     }
-    if (trim->references == ONLY_ACKNOWLEDGED)
-        return trim_acknowledged(context, stream, &exact);
-    exact.approximate = false;
-    drop_references(context, stream, &exact);
-    uint64_t deleted = stream_trim(value, &exact);
+    uint64_t deleted = stream_trim(value, &how);
     if (deleted > 0)
         tell_trim(context, stream);
     return deleted;

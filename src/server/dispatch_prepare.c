@@ -1,17 +1,10 @@
 /* What is found out about commands before they run: look-ups and hashes, so that the misses of all
  * keys of a batch overlap, and those of the next batch with the reading of its connection. */
+#include "base/prefetch.h"
 #include "keyspace/keyspace.h"
 #include "server/dispatch_private.h"
 #include "server/server.h"
 #include "server/session/client.h"
-
-/* Names that differ do so at their ends, mostly. */
-static bool is_again(const struct key *last, struct slice name)
-{
-    return last->name.length == name.length && name.length > 0 &&
-           last->name.data[name.length - 1] == name.data[name.length - 1] &&
-           slice_equals(last->name, name);
-}
 
 /* Hashes of the keys of one command, at the indexes of the arguments. Returns how many keys there
  * are, 0 also when they are too many to prepare. `last`: the last single key, so that it is hashed
@@ -28,7 +21,7 @@ static size_t hash_keys(struct dispatch *dispatch, const struct command *command
         if (line->count <= index || positions_max == 0)
             return 0;
         struct slice name = line->arguments[index];
-        if (!is_again(last, name))
+        if (last->name.data == NULL || !slice_equals(last->name, name))
             *last = (struct key){name, keyspace_hash(keyspace, name)};
         hashes[index] = last->hash;
         positions[0].index = index;
@@ -116,6 +109,9 @@ static void find_collections(struct dispatch_batch *batch)
             continue;
         }
         look->fetch.value = database_peek(batch->database, &look->key, &look->kind);
+        if (look->kind != NULL && look->kind->fetch == NULL)
+            look->kind = NULL;
+        prefetch(look->fetch.value);
     }
 }
 
@@ -127,7 +123,7 @@ static bool fetch_step(struct dispatch_batch *batch)
         struct dispatch_look *look = &batch->looks[i];
         if (look->kind == NULL)
             continue;
-        if (look->kind->fetch == NULL || !look->kind->fetch(&look->fetch))
+        if (!look->kind->fetch(&look->fetch))
             look->kind = NULL;
         look->fetch.step++;
         more = more || look->kind != NULL;

@@ -464,12 +464,8 @@ static void walk_end(void *value, struct value_walk *walk)
 static bool fetch(struct value_fetch *fetch)
 {
     const struct hash *hash = fetch->value;
-    if (fetch->step == 0) {
-        prefetch(hash);
-        return true;
-    }
-    if (fetch->step > 1)
-        return packed_table_fetch(hash->table, fetch, fetch->step - 2);
+    if (fetch->step > 0)
+        return packed_table_fetch(hash->table, fetch, fetch->step - 1);
     prefetch(hash->table != NULL ? (const void *)hash->table : (const void *)hash->pack.bytes);
     return hash->table != NULL;
 }

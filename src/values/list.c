@@ -230,7 +230,8 @@ size_t list_value_blocks(const struct list_value *list)
 static bool head_is_large(const struct list_value *list, struct slice text)
 {
     const struct list_block *first = list->first;
-    return list->blocks > 1 && listpack_size(&first->pack) + element_room(text) > HEAD_SIZE_MAX;
+    return list->blocks > 1 && !first->is_plain &&
+           listpack_size(&first->pack) + element_room(text) > HEAD_SIZE_MAX;
 }
 
 static bool fit_together(const struct list_block *a, const struct list_block *b,
@@ -242,11 +243,11 @@ static bool fit_together(const struct list_block *a, const struct list_block *b,
            listpack_size(&a->pack) + listpack_size(&b->pack) <= size_limit(limits);
 }
 
+/* There are two at least. */
 static void join_first_blocks(struct list_value *list, const struct value_limits *limits)
 {
-    struct list_block *first = list->first;
-    struct list_block *second = first != NULL ? real_next(first) : NULL;
-    if (second == NULL || list->walk != NULL || !fit_together(first, second, limits) ||
+    struct list_block *first = list->first, *second = real_next(first);
+    if (list->walk != NULL || !fit_together(first, second, limits) ||
         !listpack_merge(&first->pack, &second->pack))
         return;
     first->count += second->count;
@@ -258,7 +259,7 @@ bool list_value_push(struct list_value *list, const struct value_limits *limits,
                      struct slice text)
 {
     struct list_block *block = end == LIST_HEAD ? list->first : list->last;
-    bool joins = end == LIST_HEAD && block != NULL && !block->is_plain && head_is_large(list, text);
+    bool joins = end == LIST_HEAD && head_is_large(list, text);
     if (!joins && has_room(block, limits, text)) {
         before_change(list, block);
         if (!(end == LIST_HEAD ? listpack_prepend(&block->pack, text)

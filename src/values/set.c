@@ -97,10 +97,12 @@ static bool fits_listpack(const struct set *set, const struct value_settings *se
                           struct slice member)
 {
     size_t longest = member.length, size = member.length;
-    if (set->pack.bytes != NULL)
+    if (set->pack.bytes != NULL) {
         size += listpack_size(&set->pack);
-    else if (longest_integer(&set->integers) > longest)
-        longest = longest_integer(&set->integers);
+    } else {
+        size_t integer = longest_integer(&set->integers);
+        longest = integer > longest ? integer : longest;
+    }
     return set_length(set) < settings->limits.set_entries_max &&
            longest <= settings->limits.set_value_max && size < LISTPACK_SIZE_MAX / 2;
 }
@@ -355,12 +357,8 @@ static void walk_end(void *value, struct value_walk *walk)
 static bool fetch(struct value_fetch *fetch)
 {
     const struct set *set = fetch->value;
-    if (fetch->step == 0) {
-        prefetch(set);
-        return true;
-    }
-    if (fetch->step > 1)
-        return packed_table_fetch(set->table, fetch, fetch->step - 2);
+    if (fetch->step > 0)
+        return packed_table_fetch(set->table, fetch, fetch->step - 1);
     if (set->table != NULL) {
         prefetch(set->table);
         return true;

@@ -1,6 +1,7 @@
 /* A look at a member of a collection, fetched from memory ahead of time: step by step, each step
- * asking for what the next one reads, so that the misses of many looks overlap. Reads only. All
- * steps are to be made before anything changes. */
+ * asking for what the next one reads, so that the misses of many looks overlap. The collection
+ * itself is fetched by the caller, before the first step. Reads only. All steps are to be made
+ * before anything changes. */
 #ifndef HOLDFAST_VALUES_VALUE_FETCH_H
 #define HOLDFAST_VALUES_VALUE_FETCH_H
 

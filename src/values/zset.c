@@ -523,12 +523,8 @@ static void walk_end(void *value, struct value_walk *walk)
 static bool fetch(struct value_fetch *fetch)
 {
     const struct zset *zset = fetch->value;
-    if (fetch->step == 0) {
-        prefetch(zset);
-        return true;
-    }
-    if (fetch->step > 1)
-        return packed_table_fetch(&zset->large->scores, fetch, fetch->step - 2);
+    if (fetch->step > 0)
+        return packed_table_fetch(&zset->large->scores, fetch, fetch->step - 1);
     prefetch(zset->large != NULL ? (const void *)zset->large : (const void *)zset->pack.bytes);
     return zset->large != NULL;
 }
