@@ -249,9 +249,9 @@ server-test: server-programs
 fault: fault-programs
 	@$(RUN) fault
 simulation: simulation-programs
-	@$(RUN) simulation
+	@$(RUN) --new-seeds simulation
 soak: simulation-programs
-	@$(RUN) --simulation-seconds $$(($(HOURS) * 3600)) simulation
+	@$(RUN) --simulation-seconds $$(($(HOURS) * 3600)) --new-seeds simulation
 client-test: all
 	@deps/install test
 	@$(RUN) clients
@@ -261,7 +261,7 @@ power: all
 	@$(RUN) power
 fuzz:
 	@$(MAKE) $(FUZZ) fuzz-programs
-	@$(RUN) fuzz
+	@$(RUN) --new-seeds fuzz
 asan:
 	@$(MAKE) $(ASAN) unit-programs server-programs fault-programs simulation-programs
 	@$(RUN) asan

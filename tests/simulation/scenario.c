@@ -282,11 +282,18 @@ static int run(struct scenario *scenario)
     return status;
 }
 
+/* It says so and ends when its disk failed. A full disk is waited out, but not by a start that has
+ * no file of the log to go on with: nobody was served yet, and the next start finds all of it. */
+static bool may_end_by_itself(const struct scenario *scenario)
+{
+    return world.off || scenario->has_fault || (scenario->was_full && !scenario->recovered);
+}
+
 static void live(struct scenario *scenario, bool is_last)
 {
     plan(scenario, is_last);
     int status = run(scenario);
-    if (status != EXIT_SUCCESS && !world.off && !scenario->has_fault)
+    if (status != EXIT_SUCCESS && !may_end_by_itself(scenario))
         fail(scenario, "the server ended by itself");
     bool was_off = world.off;
     end_process(scenario);

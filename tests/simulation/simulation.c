@@ -1,10 +1,10 @@
 /* The whole server in a simulated world, from seeds (RELIABILITY.md's row S).
  *
- *     build/simulation                      the controls, exact replay, then new seeds for
+ *     build/simulation                      the controls, exact replay, then seeds for
  *                                           --seconds (60), at least --seeds (200)
  *     build/simulation --seed N             that one, with a line of figures (and --verbose)
  *     build/simulation --seconds N          for so long
- *     build/simulation --first N            the first of the new seeds; else the time chooses
+ *     build/simulation --first N            the first of the seeds; else the time chooses
  *
  * A seed that fails is printed with what replays it. */
 #include <stdio.h>
@@ -93,7 +93,7 @@ static bool seeds_replay_exactly(void)
     return report(good, "a seed replays exactly");
 }
 
-static bool new_seeds(const struct options *options)
+static bool run_seeds(const struct options *options)
 {
     uint64_t count = 0, turns = 0, recoveries = 0, replies = 0;
     double begin = now(), end = begin + options->seconds;
@@ -118,7 +118,7 @@ static bool new_seeds(const struct options *options)
            (unsigned long long)options->first, (unsigned long long)(options->first + count - 1),
            (double)count / (now() - begin), (double)count / processor_seconds,
            (unsigned long long)recoveries, (unsigned long long)turns, (unsigned long long)replies);
-    return report(failures == 0, "new seeds keep every promise");
+    return report(failures == 0, "seeds keep every promise");
 }
 
 static int run_all(const struct options *options)
@@ -128,7 +128,7 @@ static int run_all(const struct options *options)
     good &= control_is_caught(CONTROL_DISK_LIES, "a disk that lies is caught");
     good &= control_is_caught(CONTROL_STALE_READ, "a stale read is caught");
     good &= seeds_replay_exactly();
-    good &= new_seeds(options);
+    good &= run_seeds(options);
     return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
