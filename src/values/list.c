@@ -7,7 +7,6 @@
 #include "values/value_walk.h"
 
 #define COUNTED_SIZE_MAX 8192 /* bytes of a block whose limit is a number of elements */
-#define HEAD_SIZE_MAX 1024    /* bytes of the first block while it grows at its front */
 #define WALK_BLOCKS_MIN 16
 #define STEP_BLOCKS 8
 #define FREE_BLOCKS 16 /* by one free_some */
@@ -17,6 +16,7 @@ struct list_block {
     struct listpack pack;               /* or the bytes of one large element */
     size_t plain_length;                /* of it */
     uint32_t count;                     /* elements */
+    uint16_t gap;                       /* bytes before `pack`: of the first block only */
     uint8_t epoch;                      /* of walks */
     bool is_plain;
     bool is_ghost;
@@ -43,7 +43,7 @@ static struct list_block *block_create(struct list_value *list, struct listpack 
 
 static void block_free(struct list_block *block)
 {
-    listpack_free(&block->pack);
+    memory_free(block->pack.bytes - block->gap);
     memory_free(block);
 }
 
@@ -101,10 +101,27 @@ static void before_change(struct list_value *list, struct list_block *block)
     block->epoch = list->epoch;
 }
 
+/* The listpack of `block`, which may be changed in any way. */
+static struct listpack *pack_to_change(struct list_value *list, struct list_block *block)
+{
+    before_change(list, block);
+    listpack_close_gap(&block->pack, &block->gap);
+    return &block->pack;
+}
+
+/* `count` elements from `at` on go; returns where the next one stands. */
+static size_t cut(struct list_value *list, struct list_block *block, size_t at, size_t count)
+{
+    before_change(list, block);
+    return listpack_cut(&block->pack, &block->gap, at, count);
+}
+
 /* Behind the real block `before`; NULL: at the front. */
 static void add_block(struct list_value *list, struct list_block *before, struct list_block *block)
 {
     if (before == NULL) {
+        if (list->first != NULL)
+            listpack_close_gap(&list->first->pack, &list->first->gap);
         chain_insert(list, NULL, block);
         list->first = block;
         if (list->last == NULL)
@@ -225,50 +242,25 @@ size_t list_value_blocks(const struct list_value *list)
 
 /* --- the ends --- */
 
-/* A push at the head moves all that stands in the first block. So that stays small while there are
- * others, and is joined with the second from time to time. */
-static bool head_is_large(const struct list_value *list, struct slice text)
+/* False: memory is out. */
+static bool push_into(struct list_value *list, const struct value_limits *limits, enum list_end end,
+                      struct list_block *block, struct slice text)
 {
-    const struct list_block *first = list->first;
-    return list->blocks > 1 && !first->is_plain &&
-           listpack_size(&first->pack) + element_room(text) > HEAD_SIZE_MAX;
-}
-
-static bool fit_together(const struct list_block *a, const struct list_block *b,
-                         const struct value_limits *limits)
-{
-    return !a->is_plain && !b->is_plain &&
-           (limits->list_size <= 0 ||
-            (uint64_t)a->count + b->count <= (uint64_t)limits->list_size) &&
-           listpack_size(&a->pack) + listpack_size(&b->pack) <= size_limit(limits);
-}
-
-/* There are two at least. */
-static void join_first_blocks(struct list_value *list, const struct value_limits *limits)
-{
-    struct list_block *first = list->first, *second = real_next(first);
-    if (list->walk != NULL || !fit_together(first, second, limits) ||
-        !listpack_merge(&first->pack, &second->pack))
-        return;
-    first->count += second->count;
-    second->count = 0; /* none of its elements goes with it */
-    drop_block(list, second);
+    if (end == LIST_TAIL)
+        return listpack_append(pack_to_change(list, block), text);
+    before_change(list, block);
+    return listpack_push_front(&block->pack, &block->gap, size_limit(limits), text);
 }
 
 bool list_value_push(struct list_value *list, const struct value_limits *limits, enum list_end end,
                      struct slice text)
 {
     struct list_block *block = end == LIST_HEAD ? list->first : list->last;
-    bool joins = end == LIST_HEAD && head_is_large(list, text);
-    if (!joins && has_room(block, limits, text)) {
-        before_change(list, block);
-        if (!(end == LIST_HEAD ? listpack_prepend(&block->pack, text)
-                               : listpack_append(&block->pack, text)))
+    if (has_room(block, limits, text)) {
+        if (!push_into(list, limits, end, block, text))
             return false;
         block->count++;
     } else {
-        if (joins)
-            join_first_blocks(list, limits);
         struct list_block *new = block_of(list, limits, text);
         if (new == NULL)
             return false;
@@ -363,8 +355,7 @@ static bool split_block(struct list_value *list, struct list_block *block, size_
             return false;
         }
     }
-    before_change(list, block);
-    (void)listpack_remove(&block->pack, from, count);
+    (void)cut(list, block, from, count);
     block->count -= (uint32_t)count;
     add_block(list, block, block_create(list, pack, count));
     return true;
@@ -374,8 +365,7 @@ static bool insert_into_block(struct list_cursor *cursor, struct slice text, boo
 {
     struct list_block *block = cursor->block;
     size_t at = behind ? listpack_next(&block->pack, cursor->at) : cursor->at;
-    before_change(cursor->list, block);
-    if (!listpack_insert(&block->pack, &at, text))
+    if (!listpack_insert(pack_to_change(cursor->list, block), &at, text))
         return false;
     block->count++;
     cursor->list->length++;
@@ -412,10 +402,8 @@ bool list_cursor_replace(struct list_cursor *cursor, const struct value_limits *
 {
     struct list_value *list = cursor->list;
     struct list_block *block = cursor->block;
-    if (!block->is_plain && !is_large(limits, text)) {
-        before_change(list, block);
-        return listpack_replace(&block->pack, &cursor->at, text);
-    }
+    if (!block->is_plain && !is_large(limits, text))
+        return listpack_replace(pack_to_change(list, block), &cursor->at, text);
     if (!list_cursor_insert(cursor, limits, text, true))
         return false;
     /* A block that was split still ends with the old one. */
@@ -434,8 +422,7 @@ bool list_cursor_remove(struct list_cursor *cursor, bool backward)
         return stand_at(cursor, other, backward);
     }
     size_t previous = listpack_previous(&block->pack, cursor->at);
-    before_change(list, block);
-    cursor->at = listpack_remove(&block->pack, cursor->at, 1);
+    cursor->at = cut(list, block, cursor->at, 1);
     block->count--;
     list->length--;
     if (backward)
@@ -460,8 +447,7 @@ void list_value_remove_range(struct list_value *list, size_t index, size_t count
         } else {
             size_t at = whole ? listpack_first(&block->pack) : cursor.at;
             size_t before = block->count;
-            before_change(list, block);
-            (void)listpack_remove(&block->pack, at, count);
+            (void)cut(list, block, at, count);
             block->count = (uint32_t)listpack_count(&block->pack);
             count -= before - block->count;
             list->length -= before - block->count;
@@ -528,7 +514,7 @@ static size_t memory(const void *value, size_t samples)
     size_t size = 0, looked_at = 0;
     const struct list_block *block = list->first;
     for (; block != NULL && (samples == 0 || looked_at < samples); block = real_next(block)) {
-        size += memory_usable_size(block) + memory_usable_size(block->pack.bytes);
+        size += memory_usable_size(block) + memory_usable_size(block->pack.bytes - block->gap);
         looked_at++;
     }
     size_t average = looked_at > 0 ? size / looked_at : 0;
@@ -635,6 +621,7 @@ void list_value_check(const struct list_value *list)
         ASSERT(is_plain ? block->count == 1
                         : listpack_is_valid(bytes) && listpack_count(&block->pack) == block->count);
         ASSERT(block->count > 0 && (real != NULL || block == list->first));
+        ASSERT(block->gap == 0 || block == list->first);
         real = block;
         length_found += block->count;
         blocks++;

@@ -23,6 +23,7 @@ enum {
 #define ENCODED_HEAD_MAX 9 /* bytes before a string's own, or all of an integer */
 #define BACK_MAX 5         /* bytes of a backward length */
 #define SHRINK_MIN 64      /* bytes: a block that wastes less stays where it is */
+#define GAP_SHARE 8        /* a new gap is one of so many parts of the block */
 
 /* --- the block --- */
 
@@ -411,12 +412,6 @@ bool listpack_append(struct listpack *pack, struct slice text)
     return listpack_insert(pack, &at, text);
 }
 
-bool listpack_prepend(struct listpack *pack, struct slice text)
-{
-    size_t at = listpack_first(pack);
-    return listpack_insert(pack, &at, text);
-}
-
 bool listpack_insert(struct listpack *pack, size_t *at, struct slice text)
 {
     struct encoded encoded;
@@ -462,7 +457,7 @@ static void shrink(struct listpack *pack)
         pack->bytes = bytes;
 }
 
-size_t listpack_remove(struct listpack *pack, size_t at, size_t count)
+static void remove_elements(struct listpack *pack, size_t at, size_t count)
 {
     size_t removed = 0, removed_count = 0;
     while (removed_count < count && pack->bytes[at + removed] != END_MARK) {
@@ -470,19 +465,72 @@ size_t listpack_remove(struct listpack *pack, size_t at, size_t count)
         removed_count++;
     }
     (void)splice(pack, at, removed, removed_count, NULL); /* cannot fail: nothing grows */
+}
+
+size_t listpack_remove(struct listpack *pack, size_t at, size_t count)
+{
+    remove_elements(pack, at, count);
     shrink(pack);
     return pack->bytes[at] == END_MARK ? LISTPACK_END : at;
 }
 
-bool listpack_merge(struct listpack *pack, const struct listpack *other)
+/* --- a gap in front --- */
+
+void listpack_close_gap(struct listpack *pack, uint16_t *gap)
 {
-    size_t size = listpack_size(pack), more = listpack_size(other) - LISTPACK_EMPTY_SIZE;
-    size_t count = stated_count(pack), more_count = stated_count(other);
-    if (!reserve(pack, size + more))
+    if (LIKELY(*gap == 0))
+        return;
+    unsigned char *block = pack->bytes - *gap;
+    memmove(block, pack->bytes, listpack_size(pack));
+    pack->bytes = block;
+    *gap = 0;
+    shrink(pack);
+}
+
+size_t listpack_cut(struct listpack *pack, uint16_t *gap, size_t at, size_t count)
+{
+    remove_elements(pack, at, count);
+    size_t usable = memory_usable_size(pack->bytes - *gap);
+    if (usable >= SHRINK_MIN && listpack_size(pack) < usable / 2)
+        listpack_close_gap(pack, gap);
+    return pack->bytes[at] == END_MARK ? LISTPACK_END : at;
+}
+
+/* Puts the listpack at the end of its block, or of a larger one if less than `room` bytes are free
+ * in that. What is free beyond the widest gap stays behind it. */
+static bool open_gap(struct listpack *pack, uint16_t *gap, size_t room, size_t size_max)
+{
+    size_t size = listpack_size(pack), wanted = size + room + size / GAP_SHARE;
+    unsigned char *block = pack->bytes - *gap, *target = block;
+    size_t usable = memory_usable_size(block);
+    if (usable - size < room) {
+        if (wanted > size_max)
+            wanted = size_max > size + room ? size_max : size + room;
+        target = memory_try_allocate(wanted);
+        if (target == NULL)
+            return false;
+        usable = memory_usable_size(target);
+    }
+    size_t free = usable - size < UINT16_MAX ? usable - size : UINT16_MAX;
+    memmove(target + free, pack->bytes, size);
+    if (target != block)
+        memory_free(block);
+    pack->bytes = target + free;
+    *gap = (uint16_t)free;
+    return true;
+}
+
+bool listpack_push_front(struct listpack *pack, uint16_t *gap, size_t size_max, struct slice text)
+{
+    struct encoded encoded;
+    encode(&encoded, text);
+    size_t size = listpack_size(pack), count = stated_count(pack), added = whole_size(&encoded);
+    if (UNLIKELY(*gap < added) && !open_gap(pack, gap, added, size_max))
         return false;
-    memcpy(pack->bytes + size - 1, other->bytes + HEAD_SIZE, more + 1); /* with the end mark */
-    bool known = count != COUNT_UNKNOWN && more_count != COUNT_UNKNOWN;
-    set_head(pack, size + more, known ? count + more_count : COUNT_UNKNOWN);
+    pack->bytes -= added;
+    *gap = (uint16_t)(*gap - added);
+    put(pack->bytes + HEAD_SIZE, &encoded);
+    set_head(pack, size + added, count == COUNT_UNKNOWN ? count : count + 1);
     return true;
 }
 

@@ -73,7 +73,6 @@ size_t listpack_find(const struct listpack *pack, size_t at, struct slice text, 
 /* --- changing: `at` as returned is where the element now stands --- */
 
 bool listpack_append(struct listpack *pack, struct slice text);
-bool listpack_prepend(struct listpack *pack, struct slice text);
 /* Before the element at *at (LISTPACK_END: at the end); *at is the new element then. */
 bool listpack_insert(struct listpack *pack, size_t *at, struct slice text);
 bool listpack_replace(struct listpack *pack, size_t *at, struct slice text);
@@ -84,8 +83,20 @@ bool listpack_replace_integer(struct listpack *pack, size_t *at, int64_t value);
 /* Removes `count` elements (at most all that follow); returns where the next one now stands. Gives
  * memory back when much is free. */
 size_t listpack_remove(struct listpack *pack, size_t at, size_t count);
-/* Appends all of `other`. */
-bool listpack_merge(struct listpack *pack, const struct listpack *other);
+
+/* --- a gap in front ---
+ *
+ * An owner that often prepends keeps `*gap` free bytes of the block before the listpack, 0 at
+ * first, so that a prepend moves nothing. While it is not 0, `bytes` is not where the block begins:
+ * but for these only functions that read may be called then. */
+
+/* Puts `text` before all others, amortised O(1): opens the gap, and widens it by an eighth of the
+ * block when it is used up, as long as that takes at most `size_max` bytes. */
+bool listpack_push_front(struct listpack *pack, uint16_t *gap, size_t size_max, struct slice text);
+/* As listpack_remove: the gap stays, unless most of the block is free. */
+size_t listpack_cut(struct listpack *pack, uint16_t *gap, size_t at, size_t count);
+/* Moves the listpack to where its block begins; then everything may be called. */
+void listpack_close_gap(struct listpack *pack, uint16_t *gap);
 
 /* Bytes that `text` would take as an element. */
 size_t listpack_element_size(struct slice text);

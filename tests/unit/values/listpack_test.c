@@ -15,6 +15,7 @@
 
 #define OPERATIONS 100000
 #define MODEL_MAX 120
+#define GAPPED_SIZE_MAX 1000 /* bytes */
 
 static struct slice bytes_of(const struct listpack *pack)
 {
@@ -44,10 +45,6 @@ static void an_empty_listpack_answers(void **state)
     assert_true(listpack_seek(&pack, 0) == LISTPACK_END);
     assert_true(listpack_seek(&pack, -1) == LISTPACK_END);
     assert_true(listpack_find(&pack, listpack_first(&pack), SLICE(""), 0) == LISTPACK_END);
-    struct listpack copy = listpack_copy(&pack);
-    assert_true(listpack_merge(&copy, &pack));
-    assert_int_equal(listpack_size(&copy), LISTPACK_EMPTY_SIZE);
-    listpack_free(&copy);
     listpack_free(&pack);
     assert_null(pack.bytes);
 }
@@ -58,7 +55,8 @@ static void bytes_are_as_redis_has_them(void **state)
     struct listpack pack = listpack_create(0);
     assert_true(listpack_append(&pack, SLICE("ab")));
     assert_true(listpack_append(&pack, SLICE("-1")));
-    assert_true(listpack_prepend(&pack, SLICE("1000")));
+    size_t at = listpack_first(&pack);
+    assert_true(listpack_insert(&pack, &at, SLICE("1000")));
     assert_memory_equal(pack.bytes,
                         "\21\0\0\0\3\0\xc3\xe8\2\x82"
                         "ab\3\xdf\xff\2\xff",
@@ -166,12 +164,11 @@ static void strings_change_form_at_64_and_4096_bytes(void **state)
 static void more_than_65534_elements_are_counted_one_by_one(void **state)
 {
     (void)state;
-    struct listpack pack = listpack_create(400000), few = listpack_create(0);
+    struct listpack pack = listpack_create(400000);
     for (int i = 0; i < 65534; i++)
         assert_true(listpack_append_integer(&pack, i));
     assert_memory_equal(pack.bytes + 4, "\xfe\xff", 2);
-    assert_true(listpack_append_integer(&few, 65534));
-    assert_true(listpack_merge(&pack, &few));
+    assert_true(listpack_append_integer(&pack, 65534));
     assert_memory_equal(pack.bytes + 4, "\xff\xff", 2);
     assert_int_equal(listpack_count(&pack), 65535);
     assert_true(listpack_append_integer(&pack, 65535));
@@ -183,10 +180,7 @@ static void more_than_65534_elements_are_counted_one_by_one(void **state)
     assert_true(listpack_seek(&pack, -65537) == LISTPACK_END);
     assert_true(listpack_remove(&pack, listpack_seek(&pack, 2), SIZE_MAX) == LISTPACK_END);
     assert_int_equal(listpack_count(&pack), 2);
-    assert_true(listpack_merge(&few, &pack));
-    assert_int_equal(listpack_count(&few), 3);
     listpack_free(&pack);
-    listpack_free(&few);
 }
 
 static void a_block_that_empties_gives_memory_back(void **state)
@@ -202,6 +196,50 @@ static void a_block_that_empties_gives_memory_back(void **state)
 }
 
 /* Bytes from elsewhere may have it so; Redis finds it, too. */
+static void what_comes_in_front_moves_little(void **state)
+{
+    (void)state;
+    struct listpack pack = listpack_create(0);
+    uint16_t gap = 0;
+    size_t moves = 0, bytes_moved = 0;
+    for (int i = 0; i < 2000; i++) {
+        const unsigned char *block = pack.bytes - gap;
+        size_t room = gap;
+        assert_true(listpack_push_front(&pack, &gap, SIZE_MAX, SLICE("element")));
+        bool moved = pack.bytes - gap != block || gap > room;
+        moves += moved;
+        bytes_moved += moved ? listpack_size(&pack) : 0;
+    }
+    assert_true(moves > 1);
+    assert_in_range(bytes_moved, 0, 10 * listpack_size(&pack));
+    assert_int_equal(listpack_count(&pack), 2000);
+    assert_true(listpack_is_valid(bytes_of(&pack)));
+    listpack_close_gap(&pack, &gap);
+    assert_int_equal(gap, 0);
+    assert_true(listpack_append(&pack, SLICE("last")));
+    assert_true(listpack_is_valid(bytes_of(&pack)));
+    listpack_free(&pack);
+}
+
+static void a_gap_takes_no_more_than_it_may(void **state)
+{
+    (void)state;
+    char bytes[100] = {0};
+    struct listpack pack = listpack_create(0);
+    uint16_t gap = 0;
+    while (listpack_size(&pack) + sizeof bytes + LISTPACK_OVERHEAD_MAX <= 4096) {
+        assert_true(listpack_push_front(&pack, &gap, 4096, slice_of(bytes, sizeof bytes)));
+        assert_in_range(listpack_size(&pack) + gap, 1, 4096);
+    }
+    /* Most of it goes: the rest takes no more than it needs. */
+    (void)listpack_cut(&pack, &gap, listpack_first(&pack), listpack_count(&pack) - 1);
+    assert_int_equal(listpack_count(&pack), 1);
+    assert_in_range(listpack_size(&pack) + gap, 1, 4 * sizeof bytes);
+    listpack_close_gap(&pack, &gap);
+    assert_in_range(listpack_memory(&pack), 1, 4 * sizeof bytes);
+    listpack_free(&pack);
+}
+
 static void a_number_that_is_kept_as_text_is_found(void **state)
 {
     (void)state;
@@ -298,6 +336,7 @@ static void a_corrupt_byte_is_refused_or_does_no_harm(void **state)
 
 struct fixture {
     struct listpack pack;
+    uint16_t gap;
     struct slice texts[MODEL_MAX]; /* exact copies */
     size_t count;
 };
@@ -344,14 +383,16 @@ static void insert(struct fixture *fixture)
     struct slice word = draw_word(text);
     size_t index = (size_t)draw(fixture->count + 1);
     size_t at = listpack_seek(&fixture->pack, (int64_t)index);
-    switch (draw(5)) {
+    if (draw(2) == 0) {
+        assert_true(listpack_push_front(&fixture->pack, &fixture->gap, GAPPED_SIZE_MAX, word));
+        model_put(fixture, 0, word);
+        return;
+    }
+    listpack_close_gap(&fixture->pack, &fixture->gap);
+    switch (draw(4)) {
     case 0:
         index = fixture->count;
         assert_true(listpack_append(&fixture->pack, word));
-        break;
-    case 1:
-        index = 0;
-        assert_true(listpack_prepend(&fixture->pack, word));
         break;
     case 2:
         word = slice_of(integer_text, number_format_int64(integer_text, integer));
@@ -377,6 +418,7 @@ static void replace(struct fixture *fixture, size_t index)
     int64_t integer = draw_integer();
     struct slice word = draw_word(text);
     size_t at = listpack_seek(&fixture->pack, (int64_t)index);
+    listpack_close_gap(&fixture->pack, &fixture->gap);
     if (draw(3) == 0) {
         word = slice_of(text, number_format_int64(text, integer));
         assert_true(listpack_replace_integer(&fixture->pack, &at, integer));
@@ -392,7 +434,10 @@ static void remove_some(struct fixture *fixture, size_t index)
 {
     size_t at = listpack_seek(&fixture->pack, (int64_t)index);
     size_t count = draw(8) == 0 ? (size_t)draw(40) : 1;
-    at = listpack_remove(&fixture->pack, at, count);
+    if (fixture->gap == 0 && draw(2) == 0)
+        at = listpack_remove(&fixture->pack, at, count);
+    else
+        at = listpack_cut(&fixture->pack, &fixture->gap, at, count);
     model_remove(fixture, index, count);
     assert_int_equal(at == LISTPACK_END, index == fixture->count);
     if (at != LISTPACK_END)
@@ -415,21 +460,6 @@ static void look(const struct fixture *fixture, size_t index)
     assert_true(listpack_seek(&fixture->pack, (int64_t)fixture->count) == LISTPACK_END);
 }
 
-/* A copy, cut in two and merged, is what it was. */
-static void copy_and_merge(struct fixture *fixture)
-{
-    struct listpack head = listpack_copy(&fixture->pack), tail = listpack_copy(&fixture->pack);
-    size_t half = (size_t)draw(fixture->count + 1);
-    if (half < fixture->count)
-        (void)listpack_remove(&head, listpack_seek(&head, (int64_t)half), SIZE_MAX);
-    if (half > 0)
-        (void)listpack_remove(&tail, listpack_first(&tail), half);
-    assert_true(listpack_merge(&head, &tail));
-    compare(fixture, &head);
-    listpack_free(&head);
-    listpack_free(&tail);
-}
-
 static void random_changes_leave_what_an_array_has(void **state)
 {
     (void)state;
@@ -447,13 +477,12 @@ static void random_changes_leave_what_an_array_has(void **state)
             replace(&fixture, index);
         else
             remove_some(&fixture, index);
-        if (draw(100) == 0)
-            copy_and_merge(&fixture);
         if (draw(20) == 0)
             compare(&fixture, &fixture.pack);
     }
     compare(&fixture, &fixture.pack);
     model_remove(&fixture, 0, fixture.count);
+    listpack_close_gap(&fixture.pack, &fixture.gap);
     listpack_free(&fixture.pack);
 }
 
@@ -467,6 +496,8 @@ int main(void)
         cmocka_unit_test(strings_change_form_at_64_and_4096_bytes),
         cmocka_unit_test(more_than_65534_elements_are_counted_one_by_one),
         cmocka_unit_test(a_block_that_empties_gives_memory_back),
+        cmocka_unit_test(what_comes_in_front_moves_little),
+        cmocka_unit_test(a_gap_takes_no_more_than_it_may),
         cmocka_unit_test(a_number_that_is_kept_as_text_is_found),
         cmocka_unit_test(every_truncation_is_refused),
         cmocka_unit_test(a_corrupt_byte_is_refused_or_does_no_harm),
