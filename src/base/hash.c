@@ -32,6 +32,18 @@ static inline uint64_t load_word(const unsigned char *bytes)
     return word;
 }
 
+/* The bytes behind the last whole word, as load_word has them, with zeroes behind. */
+static inline uint64_t load_rest(const unsigned char *bytes, size_t length)
+{
+    size_t rest = length & 7;
+    if (length >= 8 && rest > 0)
+        return load_word(bytes + length - 8) >> (8 * (8 - rest));
+    uint64_t word = 0;
+    for (size_t i = 0; i < rest; i++)
+        word |= (uint64_t)bytes[i] << (8 * i);
+    return word;
+}
+
 uint64_t hash_bytes(const struct hash_seed *seed, const void *data, size_t length)
 {
     uint64_t v[4] = {
@@ -48,9 +60,7 @@ uint64_t hash_bytes(const struct hash_seed *seed, const void *data, size_t lengt
         SIP_ROUND(v);
         v[0] ^= word;
     }
-    uint64_t last = (uint64_t)length << 56;
-    for (size_t i = 0; i < length - whole; i++)
-        last |= (uint64_t)bytes[whole + i] << (8 * i);
+    uint64_t last = (uint64_t)length << 56 | load_rest(bytes, length);
     v[3] ^= last;
     SIP_ROUND(v);
     v[0] ^= last;

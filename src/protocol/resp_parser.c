@@ -144,19 +144,28 @@ static enum resp_status fail_for_memory(struct resp_parser *parser)
     return fail(parser, "Protocol error: out of memory for arguments");
 }
 
+/* False: out of memory. */
+static bool add_chunk(struct resp_parser *parser, size_t count)
+{
+    size_t capacity = count > CHUNK_ARGUMENTS ? count : CHUNK_ARGUMENTS;
+    size_t size = sizeof(struct chunk) + capacity * sizeof(struct slice);
+    struct chunk *chunk = memory_try_allocate(size);
+    if (chunk == NULL)
+        return false;
+    *chunk = (struct chunk){.next = parser->chunks, .capacity = capacity};
+    parser->chunks = chunk;
+    parser->batch_memory += size;
+    return true;
+}
+
 /* NULL: out of memory. */
-static struct slice *batch_room(struct resp_parser *parser, size_t count)
+static inline struct slice *batch_room(struct resp_parser *parser, size_t count)
 {
     struct chunk *chunk = parser->chunks;
-    if (chunk == NULL || chunk->capacity - chunk->used < count) {
-        size_t capacity = count > CHUNK_ARGUMENTS ? count : CHUNK_ARGUMENTS;
-        size_t size = sizeof *chunk + capacity * sizeof(struct slice);
-        chunk = memory_try_allocate(size);
-        if (chunk == NULL)
+    if (UNLIKELY(chunk == NULL || chunk->capacity - chunk->used < count)) {
+        if (!add_chunk(parser, count))
             return NULL;
-        *chunk = (struct chunk){.next = parser->chunks, .capacity = capacity};
-        parser->chunks = chunk;
-        parser->batch_memory += size;
+        chunk = parser->chunks;
     }
     struct slice *room = chunk->arguments + chunk->used;
     chunk->used += count;
@@ -385,19 +394,9 @@ static enum resp_status read_step(struct resp_parser *parser, struct slice input
 
 /* --- the fast path: a command that is there as a whole --- */
 
-/* A sign and up to six digits; NULL if it is anything else, or not all there. */
-static inline const char *read_short_line(const char *at, const char *end, char sign,
-                                          size_t *number)
+/* More digits than one, at `at + 2`. */
+static const char *read_digits(const char *at, const char *end, size_t value, size_t *number)
 {
-    if (UNLIKELY(end - at < 4 || at[0] != sign || !is_digit(at[1])))
-        return NULL;
-    size_t value = (size_t)(at[1] - '0');
-    if (LIKELY(at[2] == '\r')) {
-        *number = value;
-        return at + 4;
-    }
-    if (value == 0)
-        return NULL;
     const char *last = end - at > WHOLE_LINE_MAX ? at + WHOLE_LINE_MAX : end - 1;
     for (at += 2; at < last && is_digit(*at); at++)
         value = value * 10 + (size_t)(*at - '0');
@@ -405,6 +404,26 @@ static inline const char *read_short_line(const char *at, const char *end, char 
         return NULL;
     *number = value;
     return at + 2;
+}
+
+/* A sign and up to six digits; NULL if it is anything else, or not all there. */
+static inline const char *read_short_line(const char *at, const char *end, char sign,
+                                          size_t *number)
+{
+    if (UNLIKELY(end - at < 5 || at[0] != sign || !is_digit(at[1])))
+        return NULL;
+    size_t value = (size_t)(at[1] - '0');
+    if (LIKELY(at[2] == '\r')) {
+        *number = value;
+        return at + 4;
+    }
+    if (UNLIKELY(value == 0))
+        return NULL;
+    if (LIKELY(is_digit(at[2]) && at[3] == '\r')) {
+        *number = value * 10 + (size_t)(at[2] - '0');
+        return at + 5;
+    }
+    return read_digits(at, end, value, number);
 }
 
 /* What nearly all input is: an array of bulk strings within the limits, all there. False: it is
