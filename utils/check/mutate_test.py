@@ -154,7 +154,8 @@ def after(root, body, signature="void x_run(int a)"):
 
 def test_what_is_not_code_stays(root):
     assert after(root, '    /* a < 1 && !b */\n    // a + 1\n#define X (1 + 2)\n'
-                       '    ASSERT(a < 1 &&\n           !b);\n    log_line(LOG_NOTICE, "1", a + 1);\n'
+                       '    ASSERT(a < 1 &&\n           !b);\n'
+                       '    log_line(LOG_NOTICE, "1", a + 1);\n'
                        '    char text[2 + 3];\n    static_assert(1 < 2, "");') == []
     assert after(root, '    f("a < 1 && x++", \' \');') == [";"]
 

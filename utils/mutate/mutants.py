@@ -2,7 +2,8 @@
 
 A source is read as text, in the format that `make check` holds it to: blanks around an operator of
 two sides, a function's braces in column 0. Comments, strings, preprocessor lines, assertions, log
-lines and sizes of local arrays are blanked out first: none of them is changed. A mutant keeps the number of lines.
+lines and sizes of local arrays are blanked out first: none of them is changed. A mutant keeps the
+number of lines.
 """
 
 import collections
@@ -33,9 +34,10 @@ RETURNED = (  # type of the function -> what each return may be replaced by
 )
 
 STATEMENT = re.compile(r"(?:(?<=[;{}):])|(?<=\belse)|(?<=\bdo))\s+(?=([\w*(][^;{}]*;))")
-KEYWORD = re.compile(r"(?:if|else|for|while|do|switch|case|default|break|continue|goto|return|struct|"
-                     r"enum|union|static|const|sizeof|typedef|extern)\b")
-DECLARATION = re.compile(r"[A-Za-z_]\w*(?: [A-Za-z_]\w*)*(?: | \*+|\* ?)[A-Za-z_]\w*\s*(?:[=;,\[]|$)")
+KEYWORD = re.compile(r"(?:if|else|for|while|do|switch|case|default|break|continue|goto|return|"
+                     r"struct|enum|union|static|const|sizeof|typedef|extern)\b")
+DECLARATION = re.compile(
+    r"[A-Za-z_]\w*(?: [A-Za-z_]\w*)*(?: | \*+|\* ?)[A-Za-z_]\w*\s*(?:[=;,\[]|$)")
 ASSIGNMENT = re.compile(r"\(?[\w*][^=]*?(?<![=!<>]) (?:[-+*/%&|^]|<<|>>)?= ")
 NEGATED = "(!{})"  # stands for the text that it replaces
 CALL = re.compile(r"(?:\(void\))?[A-Za-z_][\w>.\-]*\(.*\);", re.DOTALL)
@@ -88,7 +90,7 @@ def blank_untouched(code):
     return code
 
 
-# --- operators: each yields (begin, end, replacement) within a function's body ------------------------
+# --- operators: each yields (begin, end, replacement) within a function's body --------------------
 
 def swap_operators(body, _):
     for match in OPERATOR.finditer(body):
@@ -141,7 +143,7 @@ OPERATORS = (swap_operators, drop_nots, add_to_numbers, negate_conditions, remov
              replace_results)
 
 
-# --- the mutants of a source --------------------------------------------------------------------------
+# --- the mutants of a source ----------------------------------------------------------------------
 
 def one_line(text):
     return " ".join(text.split())

@@ -6,10 +6,10 @@
 Each mutant (mutants.py) is compiled as make would compile the source, and linked before the archive
 into one test program after the other, in the order of tests.tsv, until one fails, dies or outlives
 its limit: killed. Not counted is a mutant that does not compile, or whose object is that of the
-source or of another mutant. A survivor that survivors.tsv explains is not run. Nothing in the tree is
-written but DIR/mutate. The programs are built already, by gcc.
-First each program is run with the sources as they are, compiled for gcov: it must pass, and is tried
-on mutants of the functions that it ran only. One that forks is tried on all: its children may end
+source or of another mutant. A survivor that survivors.tsv explains is not run. Nothing in the tree
+is written but DIR/mutate. The programs are built already, by gcc.
+First each program is run with the sources as they are, compiled for gcov: it must pass, and is
+tried only on mutants of functions that it ran. One that forks is tried on all: its children may end
 without a count.
 The status is 1 if a survivor is not explained, or an explanation fits no mutant.
 """
@@ -45,6 +45,7 @@ SURVIVORS_FILE = "utils/mutate/survivors.tsv"
 MEMORY_MAX = 8 << 30  # bytes of address space of a program: a mutant may ask for all there is
 FILE_MAX = 1 << 30  # bytes of a file it may write
 PROGRESS_EVERY = 25  # mutants
+SLOWER_MAX = 5  # times what a program took without a mutant, if that is more than tests.tsv allows
 COMPILE_SECONDS = 120  # as good as never; a compiler that hangs ends the run
 
 
@@ -103,10 +104,11 @@ def choose_programs(build, paths):
             sys.exit(f"{path}: {TESTS_FILE} has no row for it")
         prefix = max(prefixes, key=len)
         if prefix not in groups:
-            found = [program for row in rows if row[0] == prefix
-                     for program in find_programs(build, *row[1:])]
-            groups[prefix] = list({(program.name, *program.arguments): program
-                                   for program in reversed(found)}.values())[::-1]
+            found = {}  # by name: two rows may name the same one, the first counts
+            for row in rows:
+                for program in find_programs(build, *row[1:]) if row[0] == prefix else ():
+                    found.setdefault(program.name, program)
+            groups[prefix] = list(found.values())
         own = os.path.basename(path)[:-len(".c")] + "_test"
         chosen[path] = sorted(groups[prefix],
                               key=lambda program: os.path.basename(program.name) != own)
@@ -266,8 +268,11 @@ class Run:
             counts = os.path.join(place.folder, "counts")
             shutil.rmtree(counts, ignore_errors=True)
             path = place.link(program, *objects.values(), "--coverage")
+            began = time.monotonic()
             if not place.passes(program, path, GCOV_PREFIX=counts):
                 return False
+            took = time.monotonic() - began
+            program.seconds = max(program.seconds, SLOWER_MAX * took)  # the machine may be busy
             if not program.forks and os.path.exists(counts):
                 program.reached = read_reached(counts, objects)
             return True
@@ -380,7 +385,8 @@ def main():
         if not path.endswith(".c") or not os.path.exists(path):
             sys.exit(f"{path}: not a C source")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MAX, MEMORY_MAX))
+    if not os.environ.get("SANITIZE"):  # a watched program takes address space without end
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MAX, MEMORY_MAX))
     resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_MAX, FILE_MAX))
     _, files_max = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (files_max, files_max))
