@@ -67,7 +67,7 @@ int main(void)
 """
 FILES = {"Makefile": MAKEFILE, "src/tiny/tiny.c": SOURCE,
          "tests/unit/tiny/tiny_test.c": TEST % "false",
-         "utils/mutate/tests.tsv": "src/tiny/\ttests/unit/tiny/*_test\t2\n"}
+         "utils/mutate/tests.tsv": "src/tiny/\ttests/unit/tiny/*_test\t5\n"}
 BLIND = {"tests/unit/tiny/tiny_test.c": TEST % "true"}
 
 
