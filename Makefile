@@ -99,7 +99,7 @@ SIMULATION_PARTS := $(patsubst %.c,$(BUILD)/objects/%.o,$(call find_sources,test
 # --- building --------------------------------------------------------------------------------------
 
 .PHONY: all help run deps deps-test check unit server-test fault client-test difference simulation \
-        power soak fuzz asan tsan valgrind coverage test bench bench-smoke instructions install clean \
+        power soak fuzz asan tsan valgrind coverage mutate test bench bench-smoke instructions install clean \
         format show-flags watch-nothing
 .DEFAULT_GOAL := all
 
@@ -191,6 +191,7 @@ help:
 	@echo 'make fuzz                every fuzz target for FUZZ_SECONDS=60 seconds'
 	@echo 'make asan|tsan|valgrind  unit and server tests in a watched build'
 	@echo 'make coverage            lines and branches that unit, server and fault tests run, by file'
+	@echo "make mutate FILES='src/persist/*.c'  plants faults: which does no test notice? SAMPLE=n SEED=n: some"
 	@echo 'make bench               figures beside redis-server; make bench-smoke: some, in a minute'
 	@echo 'make instructions        instruction counts of the hot path beside those on file'
 	@echo 'make install PREFIX=/usr/local DESTDIR='
@@ -277,6 +278,11 @@ coverage:
 	@find $(BUILD)/coverage -name '*.gcda' -delete
 	@tests/run --build $(BUILD)/coverage --jobs $(JOBS) unit server fault; status=$$?; \
 	    utils/coverage/report.py $(BUILD)/coverage && exit $$status
+
+mutate: all unit-programs server-programs fault-programs simulation-programs
+	@test -n "$(FILES)" || { echo "make mutate FILES='src/persist/*.c' [SAMPLE=n] [SEED=n]"; exit 1; }
+	@utils/mutate/mutate.py --build $(BUILD) --jobs $(JOBS) $(if $(SAMPLE),--sample $(SAMPLE)) \
+	    $(if $(SEED),--seed $(SEED)) $(FILES)
 
 TEST_SUITES := check unit server fault simulation clients difference power fuzz asan
 test: FUZZ_SECONDS := 45
