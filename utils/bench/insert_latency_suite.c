@@ -22,14 +22,16 @@
 
 #define KEY_OFFSET 18 /* bytes into a SET */
 #define KEYS_MAX 20000000
+#define IDLE_STEPS 200 /* of arithmetic between two readings of the clock */
 #define INSERT_US_MAX 1000
 #define SLOWLOG_THRESHOLD_US "300"
 
 struct outcome {
     int64_t wall_max_ns, wall_p9999_ns, wall_p50_ns;
     int64_t cpu_max_ns, cpu_p9999_ns;
-    int64_t wall_over, cpu_over; /* inserts above INSERT_US_MAX */
-    int64_t preempted;           /* times something else took the core */
+    int64_t wall_over, cpu_over;    /* inserts above INSERT_US_MAX */
+    int64_t preempted;              /* times something else took the core */
+    int64_t idle_max_ns, idle_over; /* of the same length without inserts, CPU time */
     size_t table_peak_bytes, table_bytes, table_step_bytes;
 };
 
@@ -77,13 +79,29 @@ static void note_table(struct keyspace *keyspace, size_t *before, struct outcome
     *before = now;
 }
 
+/* What the machine does to a program that does nearly nothing, for as long as the inserts took. */
+static void measure_idle(int64_t length_ns, struct outcome *outcome)
+{
+    uint64_t bits = 1;
+    int64_t begin = cpu_ns(), before = begin;
+    while (before - begin < length_ns) {
+        for (int i = 0; i < IDLE_STEPS; i++)
+            bits = load_scatter(bits);
+        int64_t now = cpu_ns();
+        if (now - before > outcome->idle_max_ns)
+            outcome->idle_max_ns = now - before;
+        outcome->idle_over += now - before > INSERT_US_MAX * 1000;
+        before = now + (bits == 0);
+    }
+}
+
 static void measure_inserts(size_t count, struct outcome *outcome)
 {
     struct keyspace_hooks hooks = {.context = NULL};
     struct keyspace *keyspace = keyspace_create(1, &(struct hash_seed){20, 26}, &hooks);
     struct histogram *wall = histogram_create(), *cpu = histogram_create();
     size_t table_bytes = 0;
-    int64_t preempted = preemptions(), cpu_begin = cpu_ns();
+    int64_t preempted = preemptions(), begin = cpu_ns(), cpu_begin = begin;
     for (size_t i = 0; i < count; i++) {
         int64_t wall_begin = bench_monotonic_ns();
         insert(keyspace, i);
@@ -97,6 +115,7 @@ static void measure_inserts(size_t count, struct outcome *outcome)
         cpu_begin = cpu_ns();
     }
     outcome->preempted = preemptions() - preempted;
+    measure_idle(cpu_ns() - begin, outcome);
     outcome->wall_max_ns = (int64_t)wall->maximum;
     outcome->wall_p9999_ns = (int64_t)histogram_percentile(wall, 99.99);
     outcome->wall_p50_ns = (int64_t)histogram_percentile(wall, 50);
@@ -133,6 +152,8 @@ static void add_outcome(const struct rows *rows, const struct outcome *outcome, 
     report_add_value(rows->wall_p50, SIDE_HOLDFAST, (double)outcome->wall_p50_ns / 1000);
     report_add_value(rows->cpu_max, SIDE_HOLDFAST, (double)outcome->cpu_max_ns / 1000);
     report_add_value(rows->cpu_p9999, SIDE_HOLDFAST, (double)outcome->cpu_p9999_ns / 1000);
+    report_add_value(rows->cpu_max, SIDE_FLOOR, (double)outcome->idle_max_ns / 1000);
+    report_add_value(rows->cpu_over, SIDE_FLOOR, (double)outcome->idle_over);
     report_add_value(rows->wall_over, SIDE_HOLDFAST, (double)outcome->wall_over);
     report_add_value(rows->cpu_over, SIDE_HOLDFAST, (double)outcome->cpu_over);
     report_add_value(rows->preempted, SIDE_HOLDFAST, (double)outcome->preempted);
@@ -226,6 +247,9 @@ static void run(const struct bench *bench, struct report *report)
                     "%zu keys of 16 bytes with values of 32. CPU time holds the reading of "
                     "a clock, about 0.3 us.",
                     count);
+    report_add_note(report,
+                    "Floor: a loop of arithmetic of the same length, what the machine itself "
+                    "takes away at once.");
     report_add_note(report, "Wall time above CPU time is the machine's: another process had the "
                             "core.");
 }
