@@ -120,6 +120,10 @@ static size_t back_size(size_t length)
 
 static void put_back(unsigned char *at, size_t length, size_t size)
 {
+    if (LIKELY(size == 1)) {
+        at[0] = (unsigned char)length;
+        return;
+    }
     for (size_t i = size; i > 0; i--) {
         at[i - 1] = (unsigned char)((length & 127) | (i > 1 ? 128 : 0));
         length >>= 7;
@@ -250,10 +254,19 @@ bool listpack_equals(const struct listpack *pack, size_t at, struct slice text)
     return slice_equals(listpack_text(pack, at, scratch), text);
 }
 
+/* Nearly all text that is no number is told by its first byte. */
+static bool is_integer(struct slice text, int64_t *value)
+{
+    if (text.length == 0 || text.length >= NUMBER_INTEGER_TEXT_MAX)
+        return false;
+    char first = text.data[0];
+    return ((first >= '0' && first <= '9') || first == '-') && number_parse_int64(text, value);
+}
+
 size_t listpack_find(const struct listpack *pack, size_t at, struct slice text, size_t skip)
 {
     int64_t integer = 0;
-    bool is_integer = text.length < NUMBER_INTEGER_TEXT_MAX && number_parse_int64(text, &integer);
+    bool wants_integer = is_integer(text, &integer);
     size_t skipping = 0;
     for (; at != LISTPACK_END; at = listpack_next(pack, at)) {
         if (skipping > 0) {
@@ -262,7 +275,7 @@ size_t listpack_find(const struct listpack *pack, size_t at, struct slice text, 
         }
         struct listpack_element element = listpack_get(pack, at);
         /* Bytes from elsewhere may hold an integer as text. */
-        if (element.is_integer ? is_integer && element.integer == integer
+        if (element.is_integer ? wants_integer && element.integer == integer
                                : slice_equals(element.text, text))
             return at;
         skipping = skip;
@@ -305,7 +318,7 @@ static void encode_integer(struct encoded *out, int64_t value)
 static void encode(struct encoded *out, struct slice text)
 {
     int64_t value;
-    if (text.length < NUMBER_INTEGER_TEXT_MAX && number_parse_int64(text, &value)) {
+    if (is_integer(text, &value)) {
         encode_integer(out, value);
         return;
     }
@@ -334,7 +347,10 @@ static size_t whole_size(const struct encoded *encoded)
 static void put(unsigned char *at, const struct encoded *encoded)
 {
     size_t size = encoded->head_size + encoded->text.length;
-    memcpy(at, encoded->head, encoded->head_size);
+    if (LIKELY(encoded->head_size == 1))
+        at[0] = encoded->head[0];
+    else
+        memcpy(at, encoded->head, encoded->head_size);
     if (encoded->text.length > 0)
         memcpy(at + encoded->head_size, encoded->text.data, encoded->text.length);
     put_back(at + size, size, back_size(size));
