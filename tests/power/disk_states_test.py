@@ -8,7 +8,7 @@ writes or by sectors. Each is recovered and loaded, and must hold all that was a
                         states: about so many on each; seconds: record after record for so long
                         POWER_SEED chooses which
 
-test-options: timeout=300, alone, soak
+test-options: timeout=600, alone, soak
 """
 import argparse
 import collections
