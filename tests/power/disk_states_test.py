@@ -35,6 +35,7 @@ LOG_MB = 2048  # sparse
 STATES = {"ext4": 150, "xfs": 30, "btrfs": 30}  # by default; of a record, with --seconds
 CONTROL_STATES = 30
 ANSWERS_MIN = 200
+SAID_MIN = ANSWERS_MIN + 100  # lines of a guest that had so many, and what it says before
 CHECKERS = 2
 KINDS = ("prefix", "writes", "sectors")
 NAMES = ("P1 each state that a power cut may leave on a disk holds all that was answered",
@@ -57,6 +58,8 @@ class Record:
         try:
             guest.wait_until("up")
             time.sleep(LOAD_SECONDS)
+            while len(guest.said()) < SAID_MIN and not guest.has_ended():  # a busy machine
+                time.sleep(0.1)
         finally:
             guest.cut()
         self.faults = [line for line in guest.said() if line.startswith("fault")]
