@@ -89,6 +89,9 @@ SERVER_TESTS    := $(patsubst %.c,$(BUILD)/%,$(call find_sources,tests/server,*_
 SERVER_SUPPORT  := $(patsubst %.c,$(BUILD)/objects/%.o,$(wildcard tests/server/support/*.c))
 FAULT_TESTS     := $(patsubst %.c,$(BUILD)/%,$(call find_sources,tests/fault,*_test.c))
 FAULT_SUPPORT   := $(patsubst %.c,$(BUILD)/objects/%.o,$(wildcard tests/fault/support/*.c))
+# Preloaded by the guest of tests/power: tests/power/whole_registers.so of tests/power/support/.
+POWER_PRELOADS  := $(patsubst tests/power/support/%.c,$(BUILD)/tests/power/%.so,\
+                              $(wildcard tests/power/support/*.c))
 FUZZ_TESTS      := $(patsubst %.c,$(BUILD)/%,$(call find_sources,tests/fuzz,*_fuzz.c))
 
 # The whole server in a world of its own: tests/simulation/system/x.c instead of src/system/x.c. The
@@ -106,12 +109,13 @@ SIMULATION_PARTS := $(patsubst %.c,$(BUILD)/objects/%.o,$(call find_sources,test
 all: $(ARCHIVE) $(SERVER) $(UTILS)
 
 # Programs of tests; used by the targets below and by their sanitized builds.
-.PHONY: unit-programs server-programs fault-programs fuzz-programs simulation-programs
+.PHONY: unit-programs server-programs fault-programs fuzz-programs simulation-programs power-programs
 unit-programs: $(UNIT_TESTS)
 server-programs: $(SERVER) $(SERVER_TESTS)
 fault-programs: $(SERVER) $(FAULT_TESTS)
 fuzz-programs: $(FUZZ_TESTS)
 simulation-programs: $(SIMULATION)
+power-programs: $(SERVER) $(POWER_PRELOADS)
 
 # A file that changes only when its content does: what depends on it is then built anew.
 define remember
@@ -173,6 +177,10 @@ $(FUZZ_TESTS): $(BUILD)/%: $(BUILD)/objects/%.o $(ARCHIVE)
 	$(link)
 $(SIMULATION): $(SIMULATION_PARTS) $(ARCHIVE)
 	$(link)
+$(POWER_PRELOADS): $(BUILD)/tests/power/%.so: tests/power/support/%.c $(BUILD)/flags.stamp
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE) -shared -fPIC -o $@ $<
 
 .SECONDARY:
 -include $(shell find $(BUILD)/objects -name '*.d' 2>/dev/null)
@@ -187,7 +195,7 @@ help:
 	@echo 'make format              formats the sources'
 	@echo 'make unit                unit tests;    also: server-test, fault, client-test, difference, power'
 	@echo 'make simulation          the server in a simulated world, new seeds for SIMULATION_SECONDS=60 seconds'
-	@echo 'make soak HOURS=1        the same for hours'
+	@echo 'make soak HOURS=1        simulation, difference, fuzz and power look for what is new, for hours'
 	@echo 'make fuzz                every fuzz target for FUZZ_SECONDS=60 seconds'
 	@echo 'make asan|tsan|valgrind  unit and server tests in a watched build'
 	@echo 'make coverage            lines and branches that unit, server and fault tests run, by file'
@@ -251,15 +259,18 @@ fault: fault-programs
 	@$(RUN) fault
 simulation: simulation-programs
 	@$(RUN) --new-seeds simulation
-soak: simulation-programs
-	@$(RUN) --simulation-seconds $$(($(HOURS) * 3600)) --new-seeds simulation
 client-test: all
 	@deps/install test
 	@$(RUN) clients
 difference: all
 	@$(RUN) difference
-power: all
+power: power-programs
 	@$(RUN) power
+# HOURS may be a fraction.
+soak: deps-test
+	@$(MAKE) simulation-programs power-programs
+	@$(MAKE) $(FUZZ) fuzz-programs
+	@$(RUN) --hours $(HOURS) simulation difference fuzz power
 fuzz:
 	@$(MAKE) $(FUZZ) fuzz-programs
 	@$(RUN) --new-seeds fuzz
@@ -287,7 +298,7 @@ mutate: all unit-programs server-programs fault-programs simulation-programs
 TEST_SUITES := check unit server fault simulation clients difference power fuzz asan
 test: FUZZ_SECONDS := 45
 test: deps-test
-	@$(MAKE) all unit-programs server-programs fault-programs simulation-programs
+	@$(MAKE) all unit-programs server-programs fault-programs simulation-programs power-programs
 	@$(MAKE) $(ASAN) unit-programs server-programs fault-programs simulation-programs
 	@$(MAKE) $(FUZZ) fuzz-programs
 	@$(RUN) $(TEST_SUITES)

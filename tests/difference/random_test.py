@@ -2,11 +2,14 @@
 """Sends the same random commands to redis-server 7.0 and to Holdfast and compares every reply.
 
     random_test.py [--commands N] [--seed N] [--protocol 2|3|both] [--mix general|collections]
-                   [--without COMMAND ...]
+                   [--without COMMAND ...] [--seconds N]
 
 Several connections take turns, each with a pipeline of its own; so transactions, WATCH, messages,
 notifications and tracking meet. A difference that explained.tsv does not name is a failure: it is
-printed with the seed, both replies and the last commands on the same keys."""
+printed with the seed, both replies and the last commands on the same keys.
+
+test-options: soak
+"""
 
 import argparse
 import collections
@@ -37,6 +40,7 @@ DIFFERENCES_SHOWN = 20
 DIFFERENCES_MAX = 400  # then it is better to stop and mend
 SERVER_CONFIG = ["--enable-debug-command", "yes", "--slowlog-log-slower-than", "-1"]
 
+SOAK_COMMANDS = 50_000  # of a mix and a protocol, with --seconds
 DEFAULT_SEED = 2  # CI is not decided by chance; --seed 0 looks for what is new
 
 
@@ -256,9 +260,33 @@ def run_protocol(protocol, mix, options):
     passed = not differences and not trouble
     print(f"{'ok' if passed else 'not ok'} - {sentence}", flush=True)
     if not passed:
-        print(f"  again: tests/difference/random_test.py --seed {options.seed} "
-              f"--protocol {protocol} --mix {mix} --commands {options.commands}")
-    return passed
+        options.again.append(f"  again: tests/difference/random_test.py --seed {options.seed} "
+                             f"--protocol {protocol} --mix {mix} --commands {options.commands}")
+        print(options.again[-1])
+
+
+def run_seed(seed, options):
+    """In all mixes and protocols that were asked for."""
+    options.seed = seed
+    print(f"  seed {seed}", flush=True)
+    protocols = (2, 3) if options.protocol == "both" else (int(options.protocol),)
+    mixes = MIXES if options.mix == "all" else (options.mix,)
+    for mix in mixes:
+        for protocol in protocols:
+            run_protocol(protocol, mix, options)
+
+
+def new_seed():
+    return random.SystemRandom().randrange(1, 10 ** 9)
+
+
+def run_new_seeds(options):
+    end, seeds = time.monotonic() + options.seconds, 0
+    while time.monotonic() < end:
+        run_seed(new_seed(), options)
+        seeds += 1
+    print(f"# seeds by chance: {seeds}, {options.commands} commands of each mix and protocol")
+    print("\n".join(options.again))  # where the end of a long output shows it
 
 
 def main():
@@ -272,19 +300,21 @@ def main():
     parser.add_argument("--mix", choices=(*MIXES, "all"), default="all")
     parser.add_argument("--without", nargs="*", default=(), help="commands that are left out")
     parser.add_argument("--server", help="the server under test, else $HOLDFAST_SERVER")
+    parser.add_argument("--seconds", type=float,
+                        help="new seeds for so long")
     parser.add_argument("--flip", type=int, default=-1, help="falsify one reply from this batch on")
     options = parser.parse_args()
     if reason := why_not():
         print(f"skip - random commands get the replies of redis-server 7.0: {reason}")
         return 0
-    if options.seed == 0:
-        options.seed = random.SystemRandom().randrange(1, 10 ** 9)
-    print(f"  seed {options.seed}", flush=True)
-    protocols = (2, 3) if options.protocol == "both" else (int(options.protocol),)
-    options.commands //= len(protocols)
-    mixes = MIXES if options.mix == "all" else (options.mix,)
-    results = [run_protocol(protocol, mix, options) for mix in mixes for protocol in protocols]
-    return 0 if all(results) else 1
+    options.again = []  # what shows the differences that were found
+    if options.seconds:
+        options.commands = SOAK_COMMANDS
+        run_new_seeds(options)
+    else:
+        options.commands //= 2 if options.protocol == "both" else 1
+        run_seed(options.seed or new_seed(), options)
+    return 1 if options.again else 0
 
 
 if __name__ == "__main__":

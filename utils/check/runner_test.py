@@ -12,11 +12,11 @@ from testing import run_tests, write_tree
 RUNNER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tests", "run")
 
 
-def run(root, scripts, *arguments):
-    """Runs the scripts as tests of clients: (exit status, last line, whole report)."""
-    write_tree(root, {f"tests/clients/{name}_test.sh": text for name, text in scripts.items()})
+def run(root, scripts, *arguments, suite="clients"):
+    """Runs the scripts as tests of a suite: (exit status, last line, whole report)."""
+    write_tree(root, {f"tests/{suite}/{name}_test.sh": text for name, text in scripts.items()})
     shutil.copy(RUNNER, os.path.join(root, "tests/run"))
-    result = subprocess.run([os.path.join(root, "tests/run"), *arguments, "clients"],
+    result = subprocess.run([os.path.join(root, "tests/run"), *arguments, suite],
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                             check=False)
     return result.returncode, result.stdout.splitlines()[-1], result.stdout
@@ -74,6 +74,19 @@ def test_a_program_that_hangs_is_killed_with_what_it_started(root):
     assert (status, last) == (1, "1 passed, 1 failed") and "longer than 1 s" in report, report
     assert time.monotonic() - began < 30
     assert_is_gone(os.path.join(root, "child"))
+
+
+def test_a_soak_runs_what_takes_seconds_and_tells_it_how_many(root):
+    soaks = "# test-options: soak\necho \"# cuts $*\"; echo 'ok - one'"
+    status, last, report = run(root, {"a": soaks, "b": soaks, "c": "echo 'ok - two'"},
+                               "--hours", "0.1", suite="power")
+    assert (status, last) == (0, "2 passed, 0 failed"), report
+    assert report.count("cuts --seconds 63\n") == 2, report  # of 0.35 x 360
+
+
+def test_a_soak_is_of_suites_that_take_seconds(root):
+    status, _, report = run(root, {"a": "echo 'ok - one'"}, "--hours", "1")
+    assert status == 2 and "with the suites" in report, report
 
 
 def test_what_a_program_leaves_running_is_killed(root):

@@ -4,7 +4,8 @@ import os
 import shutil
 import tempfile
 
-from guest import CannotBoot, find_kernel, find_tool
+from disk import FILE_SYSTEMS, why_not
+from guest import CannotBoot, find_kernel
 from holdfast import Server
 from writers import Writer, check_all
 
@@ -48,24 +49,17 @@ def base_of_log(data):
 
 
 def check_disk(disk, writers):
-    """Loads what a recovered disk has into a server here: faults, and the base of its log."""
+    """Recovers a disk and loads what it has into a server here: faults, the base of its log."""
     server = Server("--appendonly", "yes")
     data = os.path.join(server.folder, "data")
     server.config += ["--dir", data]
-    disk.copy_out(server.folder)
+    faults = disk.recover(server.folder)
     base = base_of_log(data)
     try:
         with server:
-            return check_all(server.port, writers), base
+            return faults + check_all(server.port, writers), base
     except RuntimeError as error:
-        return [str(error)], base
-
-
-def why_not_here():
-    if not find_kernel():
-        return "there is no linux.uml (package user-mode-linux), nor does HOLDFAST_UML name one"
-    missing = [tool for tool in ("mkfs.ext4", "e2fsck", "debugfs") if not find_tool(tool)]
-    return f"no {', '.join(missing)} (package e2fsprogs)" if missing else None
+        return faults + [str(error)], base
 
 
 def report(name, good, why=""):
@@ -73,16 +67,31 @@ def report(name, good, why=""):
           flush=True)
 
 
-def run_in_folder(names, run):
-    """Calls run(folder); where no guest can be had, the tests of these names are skipped."""
-    reason = why_not_here()
-    folder = tempfile.mkdtemp(prefix="power-", dir=os.environ.get("TMPDIR"))
-    try:
-        if not reason:
-            run(folder)
-    except CannotBoot as error:
-        reason = error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    for name in names if reason else []:
-        print(f"skip - {name}: {reason}")
+def add_options(parser):
+    parser.add_argument("--file-system", dest="kinds", nargs="+", choices=FILE_SYSTEMS,
+                        default=list(FILE_SYSTEMS))
+    parser.add_argument("--seconds", type=float,
+                        help="go on for so long, an equal part on each file system")
+
+
+def why_not_here(kind):
+    if not find_kernel():
+        return "there is no linux.uml (package user-mode-linux), nor does HOLDFAST_UML name one"
+    return why_not(kind)
+
+
+def run_on_each(kinds, names, run):
+    """Calls run(folder, kind) for each file system; where no guest can have it, the tests of these
+    names are skipped."""
+    for kind in kinds:
+        reason = why_not_here(kind)
+        folder = tempfile.mkdtemp(prefix="power-", dir=os.environ.get("TMPDIR"))
+        try:
+            if not reason:
+                run(folder, kind)
+        except CannotBoot as error:
+            reason = error
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        for name in names if reason else []:
+            print(f"skip - {name} ({kind}): {reason}")

@@ -65,14 +65,14 @@ def apply(file, writes):
         file.write(data)
 
 
-def some_of(writes, chance, tears):
-    """A random part of a group; with `tears` some are there by sectors only."""
+def some_of(writes, chance, torn_bytes):
+    """A random part of a group; with `torn_bytes` some are there only by parts of that size."""
     share = chance.random()
     for offset, data in writes:
         if chance.random() < share:
-            if tears and chance.random() < 0.5:
-                for at in range(0, len(data), SECTOR_BYTES):
+            if torn_bytes and chance.random() < 0.5:
+                for at in range(0, len(data), torn_bytes):
                     if chance.random() < 0.5:
-                        yield offset + at, data[at:at + SECTOR_BYTES]
+                        yield offset + at, data[at:at + torn_bytes]
             else:
                 yield offset, data
