@@ -83,6 +83,8 @@ struct connection {
     struct chain output;      /* not sent yet */
     int64_t created_ms;       /* wall time */
     int64_t last_interaction_ms; /* wall time of the last bytes in or out */
+    size_t queued_input; /* bytes of commands the server keeps to run them later: they count as
+                            input */
     enum connection_close_reason close_reason;
     int close_errno;
     bool is_unix, is_loopback;
@@ -148,6 +150,9 @@ static inline bool connection_may_run(const struct connection *connection)
  * Input is still read, a little (CONNECTION_PAUSED_INPUT_MAX), so that a hang-up is seen. For
  * blocked clients and CLIENT PAUSE. */
 void connection_pause(struct connection *connection);
+/* While it is paused and has read all it may: has the peer left behind what was not read? Nothing
+ * tells by itself; a system call. */
+bool connection_is_left_unread(const struct connection *connection);
 /* Goes on in the next turn, with the commands that `run` left. */
 void connection_resume(struct connection *connection);
 

@@ -21,7 +21,7 @@
 #include "system/event_loop.h"
 
 #define INPUT_SHOWN_MAX 128 /* bytes of broken input in a log line */
-#define IDLE_CHECK_MS 1000  /* between looks for clients idle for too long */
+#define IDLE_CHECK_MS 1000  /* between looks for clients idle for too long, or gone */
 
 struct sessions {
     struct server *server;
@@ -327,15 +327,27 @@ static void close_idle(struct sessions *sessions, int64_t now_ms)
     }
 }
 
+/* Who waits inside a command and has sent much behind it is not read, and goes unheard. */
+static void close_left(struct sessions *sessions)
+{
+    LIST_FOR_EACH (node, sessions_list(sessions)) {
+        struct client *client = sessions_client_at(node);
+        if ((client->flags & CLIENT_BLOCKED) && connection_is_left_unread(client->connection))
+            client_close(client);
+    }
+}
+
 void sessions_tick(struct sessions *sessions, int64_t now_ms)
 {
     (void)sessions_paused(sessions, NULL);
     uint64_t limit = client_memory_limit(sessions);
     if (limit > 0)
         evict_clients(sessions, limit);
-    if (sessions->server->settings->admission.idle_timeout_s > 0 &&
-        now_ms - sessions->idle_checked_ms >= IDLE_CHECK_MS) {
-        sessions->idle_checked_ms = now_ms;
+    if (now_ms - sessions->idle_checked_ms < IDLE_CHECK_MS)
+        return;
+    sessions->idle_checked_ms = now_ms;
+    if (sessions->server->settings->admission.idle_timeout_s > 0)
         close_idle(sessions, now_ms);
-    }
+    if (sessions->statistics.blocked > 0)
+        close_left(sessions);
 }
