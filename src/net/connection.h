@@ -41,7 +41,8 @@ struct network;
  * counts for all of them at once. 0 is "no limit" but in `protocol`. */
 struct connection_limits {
     struct resp_limits protocol;
-    size_t query_buffer_max; /* bytes of input not run yet: client-query-buffer-limit */
+    size_t query_buffer_max; /* bytes of input not run yet, MULTI's queue too:
+                                client-query-buffer-limit */
     size_t output_hard_max;  /* bytes of output not sent yet: closed at once when exceeded; below
                                 CHAIN_BLOCK_SIZE: what the turn's end could not send */
     size_t output_soft_max;  /* closed when exceeded for output_soft_ms without a break */
