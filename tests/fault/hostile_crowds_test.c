@@ -16,10 +16,10 @@
 
 #define CROWD_MAX 10000
 #define SPARE_DESCRIPTORS 200
-#define ROUNDS 15
+#define ROUNDS 11
 #define ROUND_REQUESTS 200
 #define BLOCK_REQUESTS 20 /* to one server, then as many to the other */
-#define CPU_US_MAX 1000   /* of the server, from a request to its reply, at the 99th percentile */
+#define CPU_US_MAX 4000   /* of the server, from a request to its reply, at the 99th percentile */
 #define IDLE_BYTES_MAX 5120
 #define END_US 60000000
 
