@@ -50,20 +50,10 @@ static void crowd_close(int count)
         break_off(crowd[i]);
 }
 
-static void wait_for(struct conversation *watcher, const char *field, int64_t value)
-{
-    int64_t end_us = wire_now_us() + END_US, found;
-    while ((found = wire_info(watcher, field)) != value) {
-        if (wire_now_us() > end_us)
-            fail_msg("%s is %ld, expected %ld", field, (long)found, (long)value);
-        usleep(2000);
-    }
-}
-
 /* Only those of the fixture are connected, and the memory is as it was. */
 static void assert_gone(struct conversation *watcher, int64_t memory_before)
 {
-    wait_for(watcher, "connected_clients", FIXTURE_CLIENTS);
+    wire_wait_for(watcher, "connected_clients", FIXTURE_CLIENTS);
     int64_t end_us = wire_now_us() + END_US; /* much output is freed by and by */
     while (wire_info(watcher, "used_memory") - memory_before > LEFT_MAX && wire_now_us() < end_us)
         usleep(2000);
@@ -144,7 +134,7 @@ static void a_queue_of_MULTI_counts_as_input(void **state)
     assert_says(clients[0], "+OK", "CONFIG SET client-query-buffer-limit 4mb");
     int64_t most = queue_without_end(state, QUEUERS);
     assert_true(figure_within("bytes queued by 10 with a limit of 4 MiB", most, limit));
-    wait_for(clients[0], "client_query_buffer_limit_disconnections", closed + QUEUERS);
+    wire_wait_for(clients[0], "client_query_buffer_limit_disconnections", closed + QUEUERS);
     crowd_close(QUEUERS);
     assert_gone(clients[0], before);
 
@@ -259,7 +249,7 @@ static void who_never_reads_is_held_to_the_output_limit(void **state)
     assert_says(clients[0], "+OK", "CONFIG SET client-output-buffer-limit 'normal 4mb 0 0'");
     int64_t most = ask_and_never_read(state, SILENT);
     assert_true(figure_within("bytes for 40 that never read, limit 4 MiB", most, limit));
-    wait_for(clients[0], "client_output_buffer_limit_disconnections", closed + SILENT);
+    wire_wait_for(clients[0], "client_output_buffer_limit_disconnections", closed + SILENT);
     assert_gone(clients[0], before);
     crowd_close(SILENT);
 
@@ -309,7 +299,7 @@ static void who_listens_and_never_reads_is_held_to_the_output_limit(void **state
     set_output_limits(clients[0], "1mb 0 0");
     int64_t most = listen_and_never_read(state);
     assert_true(figure_within("bytes for 12 that listen and never read, limit 1 MiB", most, limit));
-    wait_for(clients[0], "client_output_buffer_limit_disconnections", closed + LISTENERS);
+    wire_wait_for(clients[0], "client_output_buffer_limit_disconnections", closed + LISTENERS);
     crowd_close(LISTENERS);
     assert_gone(clients[0], before);
 
@@ -359,7 +349,7 @@ static void who_waits_and_goes_away_is_let_go(void **state)
     crowd_connect(state, WAITERS);
     for (int i = 0; i < WAITERS; i++)
         wire_say(crowd[i], i % 2 == 0 ? "BLPOP list 0\r\n" : "WAIT 1 0\r\n");
-    wait_for(clients[0], "blocked_clients", WAITERS);
+    wire_wait_for(clients[0], "blocked_clients", WAITERS);
     for (int i = 0; i < WAITERS; i++)
         if (i % 4 >= 2)
             (void)wire_send_some(crowd[i], filler, BEHIND);

@@ -6,7 +6,6 @@
  *
  * test-options: alone */
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,7 +14,6 @@
 #include "support/wire.h"
 
 #define CROWD_MAX 10000
-#define SPARE_DESCRIPTORS 200
 #define ROUNDS 11
 #define ROUND_REQUESTS 200
 #define BLOCK_REQUESTS 20 /* to one server, then as many to the other */
@@ -118,30 +116,11 @@ static bool others_are_served(struct stage *stage, const char *what, int rounds)
 
 /* --- a crowd --- */
 
-/* Room for the crowd: one descriptor each here and in the server, which inherits the limit. */
-static bool raise_limits(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max < CROWD_MAX + SPARE_DESCRIPTORS)
-        return false;
-    limit.rlim_cur = limit.rlim_max;
-    return setrlimit(RLIMIT_NOFILE, &limit) == 0;
-}
-
-static void wait_until(struct conversation *watcher, const char *field, int64_t value)
-{
-    int64_t end_us = wire_now_us() + END_US;
-    while (wire_info(watcher, field) != value) {
-        assert_true(wire_now_us() < end_us);
-        usleep(10000);
-    }
-}
-
 static void gather(struct stage *stage, int count)
 {
     while (crowd_count < count)
         crowd[crowd_count++] = wire_connect(stage->abused.process.port);
-    wait_until(stage->abused.watcher, "connected_clients", count + 2);
+    wire_wait_for(stage->abused.watcher, "connected_clients", count + 2);
 }
 
 /* A byte of a command that will not end from each of the crowd, spread over a second. */
@@ -354,7 +333,7 @@ static void the_control_is_caught_one_that_keeps_the_server_busy(void **state)
 
 int main(void)
 {
-    if (!raise_limits()) {
+    if (!wire_raise_descriptors(CROWD_MAX)) {
         puts("skip - fault/hostile_crowds: this machine does not allow a process 10,200 "
              "descriptors");
         return 0;
