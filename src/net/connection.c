@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "net/connection_private.h"
 #include "system/clock.h"
+#include "system/socket.h"
 
 /* --- life --- */
 
@@ -104,14 +105,18 @@ void connection_close_after_reply(struct connection *connection)
 
 /* --- what the socket is watched for --- */
 
+static bool has_read_enough(const struct connection *connection)
+{
+    return (connection->stop & (CONNECTION_STOP_PAUSED | CONNECTION_STOP_GATED)) &&
+           connection->input.length + connection->big_filled >= CONNECTION_PAUSED_INPUT_MAX;
+}
+
 void connection_update_interest(struct connection *connection)
 {
     if (connection_is_closing(connection))
         return;
-    bool full = (connection->stop & (CONNECTION_STOP_PAUSED | CONNECTION_STOP_GATED)) &&
-                connection->input.length + connection->big_filled >= CONNECTION_PAUSED_INPUT_MAX;
-    bool reads = !connection->reading_paused && !connection->peer_ended && !full &&
-                 !connection_closes_after_reply(connection);
+    bool reads = !connection->reading_paused && !connection->peer_ended &&
+                 !has_read_enough(connection) && !connection_closes_after_reply(connection);
     unsigned interest = (reads ? EVENT_READABLE : EVENT_NONE) |
                         (connection->wants_write ? EVENT_WRITABLE : EVENT_NONE);
     event_io_set(&connection->io, interest);
@@ -129,6 +134,12 @@ void connection_pause(struct connection *connection)
 {
     connection->stop |= CONNECTION_STOP_PAUSED;
     connection_update_interest(connection);
+}
+
+bool connection_is_left_unread(const struct connection *connection)
+{
+    return (connection->stop & CONNECTION_STOP_PAUSED) && has_read_enough(connection) &&
+           socket_peer_has_left(connection->socket);
 }
 
 void connection_resume(struct connection *connection)

@@ -41,7 +41,8 @@ struct network;
  * counts for all of them at once. 0 is "no limit" but in `protocol`. */
 struct connection_limits {
     struct resp_limits protocol;
-    size_t query_buffer_max; /* bytes of input not run yet: client-query-buffer-limit */
+    size_t query_buffer_max; /* bytes of input not run yet, MULTI's queue too:
+                                client-query-buffer-limit */
     size_t output_hard_max;  /* bytes of output not sent yet: closed at once when exceeded; below
                                 CHAIN_BLOCK_SIZE: what the turn's end could not send */
     size_t output_soft_max;  /* closed when exceeded for output_soft_ms without a break */
@@ -83,6 +84,8 @@ struct connection {
     struct chain output;      /* not sent yet */
     int64_t created_ms;       /* wall time */
     int64_t last_interaction_ms; /* wall time of the last bytes in or out */
+    size_t queued_input; /* bytes of commands the server keeps to run them later: they count as
+                            input */
     enum connection_close_reason close_reason;
     int close_errno;
     bool is_unix, is_loopback;
@@ -148,6 +151,9 @@ static inline bool connection_may_run(const struct connection *connection)
  * Input is still read, a little (CONNECTION_PAUSED_INPUT_MAX), so that a hang-up is seen. For
  * blocked clients and CLIENT PAUSE. */
 void connection_pause(struct connection *connection);
+/* While it is paused and has read all it may: has the peer left behind what was not read? Nothing
+ * tells by itself; a system call. */
+bool connection_is_left_unread(const struct connection *connection);
 /* Goes on in the next turn, with the commands that `run` left. */
 void connection_resume(struct connection *connection);
 

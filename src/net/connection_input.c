@@ -256,6 +256,7 @@ static void check_input_limit(struct connection *connection)
     size_t held = connection->input.length + connection->big_filled;
     if (held > network->statistics.query_buffer_peak)
         network->statistics.query_buffer_peak = held;
+    held += connection->queued_input;
     size_t limit = connection->limits->query_buffer_max;
     if (limit == 0 || held <= limit || connection_is_closing(connection))
         return;

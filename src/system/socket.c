@@ -262,6 +262,12 @@ bool socket_wait(int socket, bool for_writing, int timeout_ms)
     return poll(&watched, 1, timeout_ms) > 0;
 }
 
+bool socket_peer_has_left(int socket)
+{
+    struct pollfd watched = {.fd = socket, .events = POLLRDHUP};
+    return poll(&watched, 1, 0) > 0;
+}
+
 /* --- accepting --- */
 
 enum error socket_accept(int listener, int *out, struct socket_peer *peer)

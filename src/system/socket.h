@@ -59,6 +59,8 @@ WARN_UNUSED enum error socket_connect_tcp(const char *host, int port, int *out);
 bool socket_is_connected(int socket);
 /* True: it can be read from (written to), or has failed. False: not within this time. */
 bool socket_wait(int socket, bool for_writing, int timeout_ms);
+/* The peer has ended its side or is gone, even if bytes that came before are not read yet. */
+bool socket_peer_has_left(int socket);
 
 /* --- bytes --- */
 

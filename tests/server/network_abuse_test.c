@@ -1,6 +1,5 @@
 /* Crowds, slow writers and half-closed sockets are normal life. test-options: alone */
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -9,7 +8,6 @@
 
 #define CROWD_MAX 10000
 #define CROWD_WATCHED 500 /* in a watched build, which is slow and takes descriptors of its own */
-#define SPARE_DESCRIPTORS 200
 #define PINGS_MEANWHILE 200
 #define IDLE_BYTES_MAX 4096 /* of the server's memory, for an idle connection */
 
@@ -29,30 +27,11 @@ static void expect_service(int client)
     }
 }
 
-/* Room for the crowd: one descriptor each here and in the server, which inherits the limit. */
-static bool raise_limits(int count)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max < (rlim_t)count + SPARE_DESCRIPTORS)
-        return false;
-    limit.rlim_cur = limit.rlim_max;
-    return setrlimit(RLIMIT_NOFILE, &limit) == 0;
-}
-
-static void wait_for_clients(struct conversation *watcher, int count)
-{
-    int64_t end_us = wire_now_us() + 60000000;
-    while (wire_info(watcher, "connected_clients") != count) {
-        assert_true(wire_now_us() < end_us);
-        usleep(10000);
-    }
-}
-
 static void ten_thousand_idle_clients_cost_little_and_hinder_nobody(void **state)
 {
     (void)state;
     int count = crowd_size();
-    if (!raise_limits(count)) {
+    if (!wire_raise_descriptors(count)) {
         puts("skip: this machine does not allow a process 10,200 descriptors (ulimit -Hn)");
         skip();
     }
@@ -64,7 +43,7 @@ static void ten_thousand_idle_clients_cost_little_and_hinder_nobody(void **state
     int64_t before = wire_info(watcher, "used_memory");
     for (int i = 0; i < count; i++)
         crowd[i] = wire_connect(process.port);
-    wait_for_clients(watcher, count + 2);
+    wire_wait_for(watcher, "connected_clients", count + 2);
     expect_service(client);
     assert_in_range((wire_info(watcher, "used_memory") - before) / count, 0, IDLE_BYTES_MAX);
 
@@ -75,7 +54,7 @@ static void ten_thousand_idle_clients_cost_little_and_hinder_nobody(void **state
     assert_in_range((wire_info(watcher, "used_memory") - before) / count, 0, IDLE_BYTES_MAX + 1024);
     for (int i = 0; i < count; i++)
         close(crowd[i]);
-    wait_for_clients(watcher, 2);
+    wire_wait_for(watcher, "connected_clients", 2);
     close(client);
     conversation_end(watcher);
     assert_int_equal(server_process_stop(&process), 0);

@@ -12,7 +12,6 @@
 #include "server/observe/redaction.h"
 #include "server/server.h"
 #include "server/session/client.h"
-#include "server/session/sessions.h"
 
 void monitor_feed(struct server *server, const struct observation *observation, int64_t time_us)
 {
@@ -28,23 +27,16 @@ void monitor_feed(struct server *server, const struct observation *observation, 
         config_file_quote(hidden ? REDACTION_TEXT : observation->arguments[i], &line);
     }
     buffer_add_string(&line, "\r\n");
-    const struct list *clients = sessions_list(server->sessions);
-    LIST_FOR_EACH (node, clients) {
-        struct client *client = sessions_client_at(node);
-        if (client->flags & CLIENT_MONITOR)
-            client_push_bytes(client, buffer_slice(&line));
-    }
+    LIST_FOR_EACH (node, observe_monitors(server->observe))
+        client_push_bytes(LIST_ENTRY(node, struct client, monitor_link), buffer_slice(&line));
     buffer_deinit(&line);
 }
 
 static void command_monitor(struct command_context *context)
 {
     struct client *client = client_of(context);
-    if (!(client->flags & CLIENT_MONITOR)) {
-        client->flags |= CLIENT_MONITOR;
-        sessions_statistics(client->server->sessions)->monitors++;
-        observe_apply(client->server->observe);
-    }
+    if (!(client->flags & CLIENT_MONITOR))
+        observe_monitor_begins(client->server->observe, client);
     resp_writer_ok(context->reply);
 }
 

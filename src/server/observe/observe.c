@@ -20,6 +20,7 @@ struct observe {
     struct observe_limits limits;
     struct command_log *command_log;
     struct latency *latency;
+    struct list monitors; /* clients in MONITOR mode: others are not looked at for them */
 };
 
 struct observe *observe_create(struct server *server, struct observe_settings *settings)
@@ -29,6 +30,7 @@ struct observe *observe_create(struct server *server, struct observe_settings *s
     observe->settings = settings;
     observe->command_log = command_log_create();
     observe->latency = latency_create();
+    list_init(&observe->monitors);
     observe_apply(observe);
     return observe;
 }
@@ -48,6 +50,11 @@ struct command_log *observe_command_log(struct observe *observe)
 struct latency *observe_latency_events(struct observe *observe)
 {
     return observe->latency;
+}
+
+const struct list *observe_monitors(const struct observe *observe)
+{
+    return &observe->monitors;
 }
 
 /* A limit of a setting in nanoseconds; one that no command reaches where there is none. */
@@ -119,9 +126,18 @@ void observe_latency(struct observe *observe, const char *event, int64_t duratio
                     duration_nsec / 1000000);
 }
 
+void observe_monitor_begins(struct observe *observe, struct client *client)
+{
+    client->flags |= CLIENT_MONITOR;
+    list_add_last(&observe->monitors, &client->monitor_link);
+    sessions_statistics(client->server->sessions)->monitors++;
+    observe_apply(observe);
+}
+
 void observe_monitor_ends(struct observe *observe, struct client *client)
 {
     client->flags &= ~(unsigned)CLIENT_MONITOR;
+    list_remove(&client->monitor_link);
     sessions_statistics(client->server->sessions)->monitors--;
     observe_apply(observe);
 }

@@ -73,6 +73,14 @@ void effects_begin_command(struct effects *effects, struct client *client,
     effects->message_gate = writes ? group : connection_last_gate(client->connection);
 }
 
+/* The others of this turn wait, too: hundreds of large values may have come in it. The end of the
+ * turn lets writers go on where there is room again. */
+static void hold_writers_if_full(const struct effects *effects)
+{
+    if (UNLIKELY(log_writer_backlog(effects->log) > LOG_BACKLOG_MAX))
+        dispatch_obstacles(effects->server->dispatch)->hold_writers = true;
+}
+
 /* What the reply of a command that changed nothing waits for. */
 static uint64_t gate_of_reading(const struct effects *effects,
                                 const struct command_context *context)
@@ -93,6 +101,7 @@ void effects_end_command(struct effects *effects, struct client *client,
         if (!context->effect_replaced)
             log_writer_append(effects->log, database_index(context->database), context->arguments,
                               context->count);
+        hold_writers_if_full(effects);
         effects->transaction_wrote = true;
         client->log_offset = log_writer_offset(effects->log);
         gate = log_writer_group(effects->log);

@@ -69,6 +69,8 @@ struct client {
     struct migration *migration;         /* while MIGRATE waits */
     uint64_t log_offset;                 /* end of its last write in the log */
 
+    struct list monitor_link; /* observe: while CLIENT_MONITOR */
+
     /* transactions */
     struct transaction *transaction; /* NULL: not in MULTI */
     struct list watches;             /* of struct watch: keys this client watches */

@@ -20,8 +20,9 @@
 #include "system/clock.h"
 #include "system/event_loop.h"
 
+#define SIZE_CLASSES 64     /* of clients' memory, by powers of two */
 #define INPUT_SHOWN_MAX 128 /* bytes of broken input in a log line */
-#define IDLE_CHECK_MS 1000  /* between looks for clients idle for too long */
+#define IDLE_CHECK_MS 1000  /* between looks for clients idle for too long, or gone */
 
 struct sessions {
     struct server *server;
@@ -82,6 +83,7 @@ static void opened(void *context, struct connection *connection)
     if (connection->is_unix)
         client->flags |= CLIENT_UNIX_SOCKET;
     list_init(&client->watches);
+    list_init(&client->monitor_link);
     chain_init(&client->deferred, connection->output.pool);
     connection->session = client;
     admission_set_limits(sessions->server->admission, client);
@@ -286,29 +288,51 @@ static uint64_t client_memory_limit(const struct sessions *sessions)
     return memory_max / 100 * (uint64_t)settings->client_memory_percent_max;
 }
 
-/* Closes the largest clients until all together fit in maxmemory-clients. */
+static int size_class(size_t memory)
+{
+    return 63 - __builtin_clzll((unsigned long long)memory | 1);
+}
+
+static bool may_be_evicted(const struct client *client)
+{
+    return !(client->flags & (CLIENT_NO_EVICT | CLIENT_MONITOR));
+}
+
+static void evict(struct sessions *sessions, struct client *client, size_t memory)
+{
+    log_line(LOG_NOTICE, "client id=%llu addr=%s closed for maxmemory-clients: it held %zu bytes",
+             (unsigned long long)client->id, client_address(client), memory);
+    sessions->statistics.evicted++;
+    client_close(client);
+}
+
+/* Closes the largest clients until all together fit in maxmemory-clients. Two looks at each,
+ * however many must go: which is the largest is told to a power of two, and those that differ by
+ * less go in the order in which they came. */
 static void evict_clients(struct sessions *sessions, uint64_t limit)
 {
-    for (;;) {
-        uint64_t sum = 0;
-        size_t largest = 0;
-        struct client *victim = NULL;
-        LIST_FOR_EACH (node, sessions_list(sessions)) {
-            struct client *client = sessions_client_at(node);
-            size_t memory = client_memory(client);
-            sum += memory;
-            if (memory > largest && !(client->flags & (CLIENT_NO_EVICT | CLIENT_MONITOR))) {
-                largest = memory;
-                victim = client;
-            }
-        }
-        if (sum <= limit || victim == NULL)
-            return;
-        log_line(LOG_NOTICE,
-                 "client id=%llu addr=%s closed for maxmemory-clients: it held %zu bytes",
-                 (unsigned long long)victim->id, client_address(victim), largest);
-        sessions->statistics.evicted++;
-        client_close(victim);
+    uint64_t left = 0, of_class[SIZE_CLASSES] = {0};
+    LIST_FOR_EACH (node, sessions_list(sessions)) {
+        struct client *client = sessions_client_at(node);
+        size_t memory = client_memory(client);
+        left += memory;
+        if (may_be_evicted(client))
+            of_class[size_class(memory)] += memory;
+    }
+    if (left <= limit)
+        return;
+    int last = SIZE_CLASSES - 1; /* classes above it go as a whole, and some of it */
+    for (; last > 0 && left - of_class[last] > limit; last--)
+        left -= of_class[last];
+    LIST_FOR_EACH (node, sessions_list(sessions)) {
+        struct client *client = sessions_client_at(node);
+        size_t memory = client_memory(client);
+        int class = size_class(memory);
+        if (!may_be_evicted(client) || class < last || (class == last && left <= limit))
+            continue;
+        if (class == last)
+            left -= memory < left ? memory : left;
+        evict(sessions, client, memory);
     }
 }
 
@@ -327,15 +351,27 @@ static void close_idle(struct sessions *sessions, int64_t now_ms)
     }
 }
 
+/* Who waits inside a command and has sent much behind it is not read, and goes unheard. */
+static void close_left(struct sessions *sessions)
+{
+    LIST_FOR_EACH (node, sessions_list(sessions)) {
+        struct client *client = sessions_client_at(node);
+        if ((client->flags & CLIENT_BLOCKED) && connection_is_left_unread(client->connection))
+            client_close(client);
+    }
+}
+
 void sessions_tick(struct sessions *sessions, int64_t now_ms)
 {
     (void)sessions_paused(sessions, NULL);
     uint64_t limit = client_memory_limit(sessions);
     if (limit > 0)
         evict_clients(sessions, limit);
-    if (sessions->server->settings->admission.idle_timeout_s > 0 &&
-        now_ms - sessions->idle_checked_ms >= IDLE_CHECK_MS) {
-        sessions->idle_checked_ms = now_ms;
+    if (now_ms - sessions->idle_checked_ms < IDLE_CHECK_MS)
+        return;
+    sessions->idle_checked_ms = now_ms;
+    if (sessions->server->settings->admission.idle_timeout_s > 0)
         close_idle(sessions, now_ms);
-    }
+    if (sessions->statistics.blocked > 0)
+        close_left(sessions);
 }

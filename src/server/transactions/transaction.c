@@ -6,6 +6,7 @@
 #include "base/assertion.h"
 #include "base/memory.h"
 #include "commands/command.h"
+#include "net/connection.h"
 #include "server/dispatch.h"
 #include "server/persistence/effects.h"
 #include "server/server.h"
@@ -80,6 +81,7 @@ bool transaction_queue(struct client *client, struct dispatch_entry *entry,
         return false;
     transaction->commands[transaction->count++] = queued;
     transaction->memory += queued->size;
+    client->connection->queued_input = transaction_memory(client);
     transaction->flags |= entry->command->flags;
     return true;
 }
@@ -97,6 +99,7 @@ void transaction_discard(struct client *client)
     if (client->transaction != NULL)
         destroy(client->transaction);
     client->transaction = NULL;
+    client->connection->queued_input = 0;
     client->flags &= ~(unsigned)(CLIENT_IN_MULTI | CLIENT_DIRTY_WATCH | CLIENT_DIRTY_QUEUE);
 }
 
@@ -121,6 +124,7 @@ void transaction_run(struct client *client)
 {
     struct transaction *transaction = client->transaction;
     client->transaction = NULL;
+    client->connection->queued_input = 0;
     client->flags &= ~(unsigned)CLIENT_IN_MULTI;
     client->flags |= CLIENT_IN_EXEC;
     resp_writer_array(client->reply, transaction->count);

@@ -5,28 +5,66 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "server/config/configuration.h"
 #include "server/dispatch.h"
 #include "support/server_process.h"
 
-static int held_sync(void *context, int file)
+/* With the lock: until it would be over if it had begun at `begin`. */
+static bool wait_for_delay(struct held_disk *held, const struct timespec *begin)
 {
-    struct held_disk *held = context;
+    struct timespec end = *begin, now;
+    end.tv_sec += held->delay_us / 1000000;
+    end.tv_nsec += held->delay_us % 1000000 * 1000;
+    if (end.tv_nsec >= 1000000000) {
+        end.tv_nsec -= 1000000000;
+        end.tv_sec++;
+    }
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (now.tv_sec > end.tv_sec || (now.tv_sec == end.tv_sec && now.tv_nsec >= end.tv_nsec))
+        return false;
+    (void)pthread_cond_timedwait(&held->changed, &held->lock, &end);
+    return true;
+}
+
+void held_disk_take_a_sync(struct held_disk *held)
+{
+    struct timespec begin;
+    clock_gettime(CLOCK_REALTIME, &begin);
     pthread_mutex_lock(&held->lock);
+    held->syncing = true;
     while (held->held) {
         held->waiting = true;
         pthread_cond_broadcast(&held->changed);
         pthread_cond_wait(&held->changed, &held->lock);
     }
     held->waiting = false;
+    while (wait_for_delay(held, &begin))
+        ;
+    held->syncing = false;
+    held->syncs++;
+    pthread_mutex_unlock(&held->lock);
+}
+
+static int held_sync(void *context, int file)
+{
+    struct held_disk *held = context;
+    held_disk_take_a_sync(held);
+    pthread_mutex_lock(&held->lock);
     int error = held->sync_error;
     pthread_mutex_unlock(&held->lock);
     if (error == 0)
         return disk_real()->operations->sync(NULL, file);
     errno = error;
     return -1;
+}
+
+static int held_sync_directory(void *context, const char *path)
+{
+    held_disk_take_a_sync(context);
+    return disk_real()->operations->sync_directory(NULL, path);
 }
 
 static ssize_t held_write(void *context, int file, const struct iovec *vectors, int count,
@@ -49,6 +87,7 @@ static const struct disk_operations *operations(void)
     if (mixed.open == NULL) {
         mixed = *disk_real()->operations;
         mixed.sync = held_sync;
+        mixed.sync_directory = held_sync_directory;
         mixed.write = held_write;
     }
     return &mixed;
@@ -74,6 +113,23 @@ void held_disk_release(struct held_disk *held)
     held->held = false;
     pthread_cond_broadcast(&held->changed);
     pthread_mutex_unlock(&held->lock);
+}
+
+void held_disk_slow_down(struct held_disk *held, int64_t delay_us)
+{
+    pthread_mutex_lock(&held->lock);
+    held->delay_us = delay_us;
+    pthread_cond_broadcast(&held->changed);
+    pthread_mutex_unlock(&held->lock);
+}
+
+uint64_t held_disk_syncs(struct held_disk *held, bool *syncing)
+{
+    pthread_mutex_lock(&held->lock);
+    uint64_t syncs = held->syncs;
+    *syncing = held->syncing;
+    pthread_mutex_unlock(&held->lock);
+    return syncs;
 }
 
 void held_disk_wait_for_sync(struct held_disk *held)

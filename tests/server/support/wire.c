@@ -6,14 +6,26 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 #define WAIT_MS 20000
+#define INFO_WAIT_US 60000000
+#define SPARE_DESCRIPTORS 200
 
 /* --- connecting --- */
+
+bool wire_raise_descriptors(int count)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max < (rlim_t)count + SPARE_DESCRIPTORS)
+        return false;
+    limit.rlim_cur = limit.rlim_max;
+    return setrlimit(RLIMIT_NOFILE, &limit) == 0;
+}
 
 static int connected(int family, const void *at, socklen_t size)
 {
@@ -141,6 +153,16 @@ int64_t wire_info(struct conversation *client, const char *field)
     if (found == NULL)
         fail_msg("INFO has no field %s", field);
     return strtoll(found + strlen(line), NULL, 10);
+}
+
+void wire_wait_for(struct conversation *client, const char *field, int64_t value)
+{
+    int64_t end_us = wire_now_us() + INFO_WAIT_US, found;
+    while ((found = wire_info(client, field)) != value) {
+        if (wire_now_us() > end_us)
+            fail_msg("%s is %ld, expected %ld", field, (long)found, (long)value);
+        usleep(2000);
+    }
 }
 
 int64_t wire_now_us(void)

@@ -9,6 +9,9 @@
 
 #include "support/conversation.h"
 
+/* Room for `count` connections: a descriptor each here and in a server started from now on, which
+ * inherits the limit. False: this machine does not allow it. */
+bool wire_raise_descriptors(int count);
 int wire_connect(int port);
 /* To a numeric IPv4 or IPv6 address; -1 if nobody listens there. */
 int wire_connect_to(const char *address, int port);
@@ -30,6 +33,8 @@ bool wire_skip(int socket, size_t length);
 
 /* A field of INFO that is a number. */
 int64_t wire_info(struct conversation *client, const char *field);
+/* Returns once it is `value`; within a minute, or the test fails. */
+void wire_wait_for(struct conversation *client, const char *field, int64_t value);
 int64_t wire_now_us(void);
 
 #endif

@@ -151,6 +151,11 @@ bool socket_wait(int socket, bool for_writing, int timeout_ms)
     return false;
 }
 
+bool socket_peer_has_left(int number)
+{
+    return at(number)->client_left;
+}
+
 ssize_t socket_receive_vectors(int number, struct iovec *vectors, int count)
 {
     struct socket *socket = at(number);
