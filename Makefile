@@ -68,6 +68,7 @@ LINK    = $(CC) $(OPTIMISE) -g $(SANITIZER_FLAGS) $(CFLAGS) -rdynamic $(LDFLAGS)
 
 # --- what there is ---------------------------------------------------------------------------------
 
+comma := ,
 find_sources = $(sort $(shell find $(1) -name '$(2)' 2>/dev/null))
 
 SOURCES       := $(call find_sources,src,*.c)
@@ -134,7 +135,7 @@ $(BUILD)/objects/%.o: %.c $(BUILD)/flags.stamp
 INCLUDES = -Isrc
 $(BUILD)/objects/tests/unit/%: INCLUDES += -Itests/unit
 $(BUILD)/objects/tests/server/%: INCLUDES += -Itests/server
-$(BUILD)/objects/tests/fault/%: INCLUDES += -Itests/fault -Itests/server
+$(BUILD)/objects/tests/fault/%: INCLUDES += -Itests/fault -Itests/server -Itests/unit
 $(BUILD)/objects/tests/fuzz/%: INCLUDES += -Itests/fuzz
 $(BUILD)/objects/tests/simulation/%: INCLUDES += -Itests/simulation
 $(BUILD)/objects/utils/%: INCLUDES += -Iutils
@@ -152,8 +153,11 @@ endef
 $(SERVER_TESTS) $(FAULT_TESTS) $(SIMULATION): OWN_LIBRARIES += -lhiredis
 $(UNIT_TESTS) $(SERVER_TESTS) $(FAULT_TESTS): OWN_LIBRARIES += -lcmocka
 $(FUZZ_TESTS): OWN_LIBRARIES += -fsanitize=fuzzer
-# tests/unit/support/failing_memory.h
-$(UNIT_TESTS): OWN_LIBRARIES += -Wl,--wrap=memory_try_allocate -Wl,--wrap=memory_try_resize
+# tests/unit/support/failing_memory.h; $(FAILING_MEMORY) is linked into fault tests, too.
+FAILING_MEMORY := $(BUILD)/objects/tests/unit/support/failing_memory.o
+$(UNIT_TESTS) $(FAULT_TESTS): OWN_LIBRARIES += $(addprefix -Wl$(comma)--wrap=, \
+    memory_try_allocate memory_try_resize buffer_add buffer_add_string buffer_add_format \
+    log_writer_append log_writer_end_transaction pending_list_set)
 
 $(BUILD)/holdfast-server: $(BUILD)/objects/src/main.o $(ARCHIVE)
 	$(link)
@@ -171,7 +175,8 @@ $(UNIT_TESTS): $(BUILD)/%: $(BUILD)/objects/%.o $(UNIT_SUPPORT) $(ARCHIVE)
 	$(link)
 $(SERVER_TESTS): $(BUILD)/%: $(BUILD)/objects/%.o $(SERVER_SUPPORT) $(ARCHIVE)
 	$(link)
-$(FAULT_TESTS): $(BUILD)/%: $(BUILD)/objects/%.o $(FAULT_SUPPORT) $(SERVER_SUPPORT) $(ARCHIVE)
+$(FAULT_TESTS): $(BUILD)/%: $(BUILD)/objects/%.o $(FAULT_SUPPORT) $(SERVER_SUPPORT) \
+                            $(FAILING_MEMORY) $(ARCHIVE)
 	$(link)
 $(FUZZ_TESTS): $(BUILD)/%: $(BUILD)/objects/%.o $(ARCHIVE)
 	$(link)

@@ -233,14 +233,8 @@ static void store_result(struct command_context *context, const struct operands 
     }
     bit_array_combine(result, operands->longest, operation, operands->strings, operands->count);
     bool is_new = database_find(context->database, &key) == NULL;
-    char *bytes;
-    (void)database_delete(context->database, &key);
-    bool stored =
-        database_resize_string(context->database, &key, NULL, operands->longest, &bytes) != NULL;
-    if (stored)
-        memcpy(bytes, result, operands->longest);
-    memory_free(result);
-    if (!stored) {
+    if (database_set_raw_block(context->database, &key, result, operands->longest) == NULL) {
+        memory_free(result);
         command_reply_out_of_memory(context);
         return;
     }

@@ -94,6 +94,13 @@ void command_reply_out_of_memory(struct command_context *context)
     resp_writer_error(context->reply, "OOM out of memory for a value of this size");
 }
 
+void command_stopped_at(struct command_context *context, size_t end)
+{
+    if (command_wants_effect(context))
+        command_effect(context, context->database, context->arguments, end);
+    command_reply_out_of_memory(context);
+}
+
 void command_reply_no_such_key(struct command_context *context)
 {
     resp_writer_error(context->reply, "ERR no such key");

@@ -155,8 +155,28 @@ static bool collect(struct command_context *context, struct sort *sort)
 
 /* --- other keys --- */
 
+/* Room for the longest name that patterns and elements make. False: answered. */
+static bool reserve_name(struct command_context *context, const struct sort *sort,
+                         struct buffer *name)
+{
+    size_t pattern_max = sort->by.length, element_max = 0;
+    for (size_t i = 0; i < sort->get_count; i++) {
+        size_t length = context->arguments[sort->gets[i]].length;
+        pattern_max = length > pattern_max ? length : pattern_max;
+    }
+    for (size_t i = 0; i < sort->count; i++) {
+        size_t length = sort->elements[i].text.length;
+        element_max = length > element_max ? length : element_max;
+    }
+    if (buffer_reserve(name, pattern_max + element_max) == OK)
+        return true;
+    command_reply_out_of_memory(context);
+    return false;
+}
+
 /* What a pattern means for an element: `weight_*`, or a field of a hash `object_*->field`, or `#`.
- * False: there is no such thing. `scratch` is for numbers, `name` for the key's name. */
+ * False: there is no such thing. `scratch` is for numbers, `name` for the key's name: it has room
+ * (reserve_name). */
 static bool look_up(struct command_context *context, struct slice pattern, struct slice element,
                     struct buffer *name, char *scratch, struct slice *out)
 {
@@ -176,10 +196,9 @@ static bool look_up(struct command_context *context, struct slice pattern, struc
             break;
         }
     buffer_clear(name);
-    if (buffer_append(name, pattern.data, (size_t)(star - pattern.data)) != OK ||
-        buffer_append(name, element.data, element.length) != OK ||
-        buffer_append(name, behind.data, behind.length) != OK)
-        return false;
+    buffer_add(name, pattern.data, (size_t)(star - pattern.data));
+    buffer_add(name, element.data, element.length);
+    buffer_add(name, behind.data, behind.length);
     struct key key = {buffer_slice(name), keyspace_hash(context->keyspace, buffer_slice(name))};
     struct entry *entry = database_read(context->database, &key, !context->no_touch);
     if (entry == NULL)
@@ -207,16 +226,16 @@ static bool parse_score(struct slice text, double *score)
 }
 
 /* Fills in what is compared. False: answered. */
-static bool weigh(struct command_context *context, struct sort *sort, struct buffer *weights)
+static bool weigh(struct command_context *context, struct sort *sort, struct buffer *name,
+                  struct buffer *weights)
 {
-    struct buffer name = {NULL, 0, 0};
     bool good = true;
     for (size_t i = 0; i < sort->count && good; i++) {
         struct sort_element *element = &sort->elements[i];
         char scratch[NUMBER_INTEGER_TEXT_MAX];
         struct slice weight = element->text;
         bool there = sort->by.data == NULL ||
-                     look_up(context, sort->by, element->text, &name, scratch, &weight);
+                     look_up(context, sort->by, element->text, name, scratch, &weight);
         if (sort->alpha) {
             /* Positions, plus one so that 0 is none, until all are there. */
             element->weight = slice_of(NULL, 0);
@@ -237,7 +256,6 @@ static bool weigh(struct command_context *context, struct sort *sort, struct buf
         if (sort->elements[i].weight.data != NULL)
             sort->elements[i].weight.data =
                 weights->data + (uintptr_t)sort->elements[i].weight.data - 1;
-    buffer_deinit(&name);
     return good;
 }
 
@@ -357,7 +375,8 @@ static void run(struct command_context *context, bool may_store)
     struct buffer weights = {NULL, 0, 0};
     struct output output = {0, 0, {NULL, 0, 0}};
     if (parse(context, may_store, sort) && collect(context, sort) &&
-        (sort->by_nothing || weigh(context, sort, &weights))) {
+        reserve_name(context, sort, &output.name) &&
+        (sort->by_nothing || weigh(context, sort, &output.name, &weights))) {
         if (!sort->by_nothing && sort->count > 1)
             qsort_r(sort->elements, sort->count, sizeof *sort->elements, compare, sort);
         find_range(sort, &output);

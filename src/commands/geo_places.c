@@ -39,7 +39,8 @@ static void geoadd(struct command_context *context)
     }
     if (!zset_common_open(context, &zset))
         return;
-    for (size_t i = first; i < context->count; i += 3) {
+    size_t i;
+    for (i = first; i < context->count; i += 3) {
         struct geohash_place place;
         double old;
         (void)geo_common_place(context, i, &place);
@@ -49,10 +50,17 @@ static void geoadd(struct command_context *context)
         enum zset_result result =
             zset_set(zset.value, collection_settings(context), context->arguments[i + 2],
                      (double)geohash_encode(place));
+        if (result == ZSET_OUT_OF_MEMORY)
+            break;
         added += result == ZSET_ADDED;
         updated += result == ZSET_CHANGED;
     }
-    resp_writer_integer(context->reply, added + (ch ? updated : 0));
+    if (i == context->count)
+        resp_writer_integer(context->reply, added + (ch ? updated : 0));
+    else if (added + updated > 0)
+        command_stopped_at(context, i);
+    else
+        command_reply_out_of_memory(context);
     if (added + updated > 0)
         collection_changed(context, &zset, EVENT_ZSET, "zadd");
     else

@@ -15,6 +15,12 @@ bool hash_common_open(struct command_context *context, struct collection *hash)
     return false;
 }
 
+void hash_common_give_up(struct command_context *context, struct collection *hash)
+{
+    (void)collection_drop_if_empty(context, hash);
+    command_reply_out_of_memory(context);
+}
+
 void hash_common_changed(struct command_context *context, struct collection *hash,
                          const char *event)
 {

@@ -24,4 +24,7 @@ void hash_common_effect_remove(struct command_context *context, const struct col
 void hash_common_effect_persist(struct command_context *context, const struct collection *hash,
                                 struct slice field);
 
+/* Memory is out, and nothing was changed: replies, and takes away a hash that was made for it. */
+void hash_common_give_up(struct command_context *context, struct collection *hash);
+
 #endif

@@ -5,7 +5,14 @@
 #include "commands/tables.h"
 
 /* What HEXPIRE and its like answer for a field. */
-enum outcome { NO_FIELD = -2, NO_DEADLINE = -1, NOT_MET = 0, WAS_SET = 1, WAS_DELETED = 2 };
+enum outcome {
+    NO_MEMORY = -3,
+    NO_FIELD = -2,
+    NO_DEADLINE = -1,
+    NOT_MET = 0,
+    WAS_SET = 1,
+    WAS_DELETED = 2
+};
 
 enum condition { ALWAYS, IF_NONE, IF_ANY, IF_GREATER, IF_LESS };
 
@@ -85,6 +92,13 @@ static void tell(struct command_context *context, struct collection *hash,
     }
 }
 
+/* Memory ran out with the reply begun: it becomes an error. What was done stays, and is logged. */
+static void take_back_reply(struct command_context *context, size_t before)
+{
+    chain_truncate(context->reply->out, before);
+    command_reply_out_of_memory(context);
+}
+
 static enum outcome set_deadline(struct command_context *context, struct collection *hash,
                                  struct slice field, enum condition condition, int64_t deadline_ms,
                                  struct outcome_counts *counts)
@@ -100,7 +114,7 @@ static enum outcome set_deadline(struct command_context *context, struct collect
         return WAS_DELETED;
     }
     if (!hash_set_deadline(hash->value, collection_settings(context), field, deadline_ms))
-        return NOT_MET; /* memory is out: it stays as it is */
+        return NO_MEMORY;
     hash_common_effect_deadline(context, hash, field, deadline_ms);
     counts->set++;
     return WAS_SET;
@@ -137,13 +151,18 @@ static void expire_fields(struct command_context *context, int64_t base_ms, int6
         !collection_open(context, 1, TYPE_HASH, &hash))
         return;
     struct outcome_counts counts = {0, 0};
+    size_t before = context->reply->out->length;
     resp_writer_array(context->reply, fields.count);
     if (hash.entry != NULL)
         collection_changing(&hash);
-    for (size_t i = 0; i < fields.count; i++)
-        resp_writer_integer(context->reply,
-                            set_deadline(context, &hash, field_at(context, &fields, i), condition,
-                                         deadline_ms, &counts));
+    enum outcome outcome = NO_FIELD;
+    for (size_t i = 0; i < fields.count && outcome != NO_MEMORY; i++) {
+        outcome = set_deadline(context, &hash, field_at(context, &fields, i), condition,
+                               deadline_ms, &counts);
+        resp_writer_integer(context->reply, outcome);
+    }
+    if (outcome == NO_MEMORY)
+        take_back_reply(context, before);
     tell(context, &hash, &counts, "hexpire");
 }
 
@@ -327,17 +346,21 @@ static void hgetex(struct command_context *context)
         !collection_open(context, 1, TYPE_HASH, &hash))
         return;
     struct outcome_counts counts = {0, 0};
+    size_t before = context->reply->out->length;
+    enum outcome outcome = NO_FIELD;
     resp_writer_array(context->reply, fields.count);
     if (hash.entry != NULL && options.expiry != EXPIRY_NONE)
         collection_changing(&hash);
-    for (size_t i = 0; i < fields.count; i++) {
+    for (size_t i = 0; i < fields.count && outcome != NO_MEMORY; i++) {
         struct slice field = field_at(context, &fields, i);
         reply_value(context, &hash, field);
         if (options.expiry == EXPIRY_AT)
-            (void)set_deadline(context, &hash, field, ALWAYS, options.deadline_ms, &counts);
+            outcome = set_deadline(context, &hash, field, ALWAYS, options.deadline_ms, &counts);
         else if (options.expiry == EXPIRY_PERSIST && has_field(&hash, field))
             persisted += persist_field(context, &hash, field);
     }
+    if (outcome == NO_MEMORY)
+        take_back_reply(context, before);
     if (persisted > 0)
         hash_common_changed(context, &hash, "hpersist");
     tell(context, &hash, &counts, "hexpire");
@@ -355,20 +378,21 @@ static bool presence_holds(const struct command_context *context, const struct c
     return true;
 }
 
+/* False: memory is out. `done` then tells whether the value was set nevertheless. */
 static bool set_field(struct command_context *context, struct collection *hash,
                       const struct options *options, struct slice field, struct slice value,
-                      struct outcome_counts *counts)
+                      struct outcome_counts *counts, bool *done)
 {
     if (hash_set(hash->value, collection_settings(context), field, value,
                  options->expiry == EXPIRY_KEEP) == HASH_OUT_OF_MEMORY)
         return false;
+    *done = true;
     int64_t kept_ms = hash_deadline_ms(hash->value, field);
     hash_common_effect_set(context, hash, field, value);
     if (kept_ms != HASH_NO_DEADLINE) /* HSET clears it */
         hash_common_effect_deadline(context, hash, field, kept_ms);
-    if (options->expiry == EXPIRY_AT)
-        (void)set_deadline(context, hash, field, ALWAYS, options->deadline_ms, counts);
-    return true;
+    return options->expiry != EXPIRY_AT ||
+           set_deadline(context, hash, field, ALWAYS, options->deadline_ms, counts) != NO_MEMORY;
 }
 
 static void hsetex(struct command_context *context)
@@ -387,11 +411,15 @@ static void hsetex(struct command_context *context)
     if (!hash_common_open(context, &hash))
         return;
     struct outcome_counts counts = {0, 0};
-    bool good = true;
+    bool good = true, done = false;
     for (size_t i = 0; i < fields.count && good; i++) {
         size_t index = fields.first + 2 * i;
         good = set_field(context, &hash, &options, context->arguments[index],
-                         context->arguments[index + 1], &counts);
+                         context->arguments[index + 1], &counts, &done);
+    }
+    if (!done) {
+        hash_common_give_up(context, &hash);
+        return;
     }
     if (good)
         resp_writer_integer(context->reply, 1);

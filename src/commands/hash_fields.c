@@ -9,20 +9,26 @@
 
 /* --- writing --- */
 
-/* Sets the pairs from argument `first` on. False: memory is out, which has been answered. */
-static bool set_pairs(struct command_context *context, struct collection *hash, size_t first,
-                      int64_t *added)
+/* Sets the pairs behind the key, and tells. False: memory is out, which has been answered; what was
+ * set until then stays. */
+static bool set_pairs(struct command_context *context, struct collection *hash, int64_t *added)
 {
-    for (size_t i = first; i + 1 < context->count; i += 2) {
+    size_t i;
+    for (i = 2; i + 1 < context->count; i += 2) {
         enum hash_result result = hash_set(hash->value, collection_settings(context),
                                            context->arguments[i], context->arguments[i + 1], false);
-        if (result == HASH_OUT_OF_MEMORY) {
-            command_reply_out_of_memory(context);
-            return false;
-        }
+        if (result == HASH_OUT_OF_MEMORY)
+            break;
         *added += result == HASH_ADDED;
     }
-    return true;
+    if (i == 2) {
+        hash_common_give_up(context, hash);
+        return false;
+    }
+    hash_common_changed(context, hash, "hset");
+    if (i < context->count)
+        command_stopped_at(context, i);
+    return i == context->count;
 }
 
 static void set_fields(struct command_context *context, bool replies_count)
@@ -35,9 +41,7 @@ static void set_fields(struct command_context *context, bool replies_count)
     }
     if (!collection_open(context, 1, TYPE_HASH, &hash) || !hash_common_open(context, &hash))
         return;
-    bool good = set_pairs(context, &hash, 2, &added);
-    hash_common_changed(context, &hash, "hset");
-    if (!good)
+    if (!set_pairs(context, &hash, &added))
         return;
     if (replies_count)
         resp_writer_integer(context->reply, added);
@@ -67,10 +71,8 @@ static void hsetnx(struct command_context *context)
         resp_writer_integer(context->reply, 0);
         return;
     }
-    if (!hash_common_open(context, &hash) || !set_pairs(context, &hash, 2, &added))
-        return;
-    hash_common_changed(context, &hash, "hset");
-    resp_writer_integer(context->reply, 1);
+    if (hash_common_open(context, &hash) && set_pairs(context, &hash, &added))
+        resp_writer_integer(context->reply, 1);
 }
 
 static void hdel(struct command_context *context)
@@ -115,7 +117,7 @@ static void hincrby(struct command_context *context)
     struct slice text = slice_of(scratch, number_format_int64(scratch, value));
     if (hash_set(hash.value, collection_settings(context), context->arguments[2], text, true) ==
         HASH_OUT_OF_MEMORY) {
-        command_reply_out_of_memory(context);
+        hash_common_give_up(context, &hash);
         return;
     }
     resp_writer_integer(context->reply, value);
@@ -153,7 +155,7 @@ static void hincrbyfloat(struct command_context *context)
     struct slice text = slice_of(scratch, number_format_long_double(scratch, value));
     if (hash_set(hash.value, collection_settings(context), context->arguments[2], text, true) ==
         HASH_OUT_OF_MEMORY) {
-        command_reply_out_of_memory(context);
+        hash_common_give_up(context, &hash);
         return;
     }
     resp_writer_bulk(context->reply, text);

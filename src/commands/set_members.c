@@ -1,5 +1,4 @@
 /* Members of one set. */
-#include "base/buffer.h"
 #include "base/number.h"
 #include "commands/collection.h"
 #include "commands/collection_scan.h"
@@ -26,21 +25,24 @@ static void sadd(struct command_context *context)
     if (!collection_open(context, 1, TYPE_SET, &set) || !open_or_create(context, &set))
         return;
     int64_t added = 0;
-    bool good = true;
-    for (size_t i = 2; i < context->count && good; i++) {
-        enum set_result result =
-            set_add(set.value, collection_settings(context), context->arguments[i]);
-        good = result != SET_OUT_OF_MEMORY;
+    enum set_result result = SET_THERE;
+    size_t end;
+    for (end = 2; end < context->count; end++) {
+        result = set_add(set.value, collection_settings(context), context->arguments[end]);
+        if (result == SET_OUT_OF_MEMORY)
+            break;
         added += result == SET_ADDED;
     }
     if (added > 0)
         collection_changed(context, &set, EVENT_SET, "sadd");
     else
         (void)collection_drop_if_empty(context, &set);
-    if (good)
+    if (result != SET_OUT_OF_MEMORY)
         resp_writer_integer(context->reply, added);
+    else if (added > 0)
+        command_stopped_at(context, end);
     else
-        command_reply_out_of_memory(context); /* what was added stays: the log has it, too */
+        command_reply_out_of_memory(context);
 }
 
 static void srem(struct command_context *context)
@@ -63,6 +65,28 @@ static void srem(struct command_context *context)
     resp_writer_integer(context->reply, removed);
 }
 
+/* Adds to a set that is made if there is none, and tells nobody. After SET_OUT_OF_MEMORY all is as
+ * before. */
+static enum set_result add_to_target(struct command_context *context, struct collection *to,
+                                     struct slice member)
+{
+    if (to->entry != NULL) {
+        collection_changing(to);
+        return set_add(to->value, collection_settings(context), member);
+    }
+    struct set *value = set_create();
+    enum set_result result = set_add(value, collection_settings(context), member);
+    if (result != SET_OUT_OF_MEMORY) {
+        to->value = value;
+        to->entry =
+            database_set_collection(to->database, &to->key, TYPE_SET, value, ENTRY_NO_DEADLINE);
+    }
+    if (to->entry != NULL)
+        return result;
+    set_destroy(value);
+    return SET_OUT_OF_MEMORY;
+}
+
 static void smove(struct command_context *context)
 {
     struct collection from, to;
@@ -80,18 +104,20 @@ static void smove(struct command_context *context)
         resp_writer_integer(context->reply, there);
         return;
     }
+    /* First what needs memory. */
+    bool is_new = to.entry == NULL;
+    enum set_result result = add_to_target(context, &to, member);
+    if (result == SET_OUT_OF_MEMORY) {
+        command_reply_out_of_memory(context);
+        return;
+    }
     collection_changing(&from);
     (void)set_remove(from.value, member);
     command_event(context, from.database, from.key.name, EVENT_SET, "srem");
     (void)collection_drop_if_empty(context, &from);
     command_touched(context, from.database, from.key.name);
-    if (!collection_open(context, 2, TYPE_SET, &to) || !open_or_create(context, &to))
-        return;
-    enum set_result result = set_add(to.value, collection_settings(context), member);
-    if (result == SET_OUT_OF_MEMORY) {
-        command_reply_out_of_memory(context);
-        return;
-    }
+    if (is_new)
+        command_created(context, to.database, to.key.name);
     command_touched(context, to.database, to.key.name);
     context->changes++;
     if (result == SET_ADDED)
@@ -127,32 +153,26 @@ static void smismember(struct command_context *context)
 
 /* --- SPOP --- */
 
-/* One chosen evenly, as a copy in `out`. */
-static bool choose(struct command_context *context, const struct set *set, struct buffer *out)
+/* One chosen evenly goes out and into the log, then out of the set: no copy of it is needed, for
+ * which there might be no memory. */
+static void pop(struct command_context *context, struct collection *set)
 {
     char scratch[NUMBER_INTEGER_TEXT_MAX];
     struct slice member;
-    while (!set_pick(set, context->services->random(context), scratch, &member))
+    while (!set_pick(set->value, context->services->random(context), scratch, &member))
         ;
-    buffer_clear(out);
-    return buffer_append(out, member.data, member.length) == OK;
+    struct slice words[] = {SLICE("SREM"), set->key.name, member};
+    resp_writer_bulk(context->reply, member);
+    command_effect(context, set->database, words, 3);
+    (void)set_remove(set->value, member);
 }
 
 static void spop_one(struct command_context *context, struct collection *set)
 {
-    struct buffer member = {NULL, 0, 0};
-    if (!choose(context, set->value, &member)) {
-        command_reply_out_of_memory(context);
-        return;
-    }
     collection_changing(set);
-    (void)set_remove(set->value, buffer_slice(&member));
-    struct slice words[] = {SLICE("SREM"), set->key.name, buffer_slice(&member)};
-    command_effect(context, set->database, words, 3);
+    pop(context, set);
     collection_changed(context, set, EVENT_SET, "spop");
-    resp_writer_bulk(context->reply, buffer_slice(&member));
     (void)collection_drop_if_empty(context, set);
-    buffer_deinit(&member);
 }
 
 /* All of it: what is left to log is the end of the key. */
@@ -171,20 +191,10 @@ static void spop_all(struct command_context *context, struct collection *set)
 
 static void spop_many(struct command_context *context, struct collection *set, size_t count)
 {
-    struct buffer member = {NULL, 0, 0};
     collection_changing(set);
     resp_writer_set(context->reply, count);
-    for (size_t i = 0; i < count; i++) {
-        if (!choose(context, set->value, &member)) {
-            resp_writer_null(context->reply);
-            continue;
-        }
-        (void)set_remove(set->value, buffer_slice(&member));
-        resp_writer_bulk(context->reply, buffer_slice(&member));
-        struct slice words[] = {SLICE("SREM"), set->key.name, buffer_slice(&member)};
-        command_effect(context, set->database, words, 3);
-    }
-    buffer_deinit(&member);
+    for (size_t i = 0; i < count; i++)
+        pop(context, set);
     collection_changed(context, set, EVENT_SET, "spop");
 }
 

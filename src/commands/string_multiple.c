@@ -31,6 +31,46 @@ static void tell_pairs(struct command_context *context, size_t first, size_t end
     context->arguments[first - 1] = saved;
 }
 
+static void tell_pair(struct command_context *context, const struct string_options *options,
+                      size_t index, bool created)
+{
+    struct slice name = context->arguments[index];
+    if (created)
+        command_created(context, context->database, name);
+    command_changed(context, context->database, name, EVENT_STRING, "set");
+    if (string_options_have_time(options))
+        command_event(context, context->database, name, EVENT_GENERIC, "expire");
+    if (string_options_rule(options) != DEADLINE_CLEAR)
+        string_options_effect(context, options, name, context->arguments[index + 1]);
+}
+
+/* None of the keys was there: all pairs or none. False: memory is out, which has been answered. */
+static bool set_new_pairs(struct command_context *context, size_t first, size_t end,
+                          const struct string_options *options)
+{
+    struct database *database = context->database;
+    enum deadline_rule rule = string_options_rule(options);
+    size_t i, done;
+    for (i = first; i < end; i += 2) {
+        struct key key = command_key(context, i);
+        if (string_set_value(context, &key, database_find(database, &key), i + 1, rule,
+                             options->deadline_ms) == NULL)
+            break;
+    }
+    for (done = first; done < i; done += 2) {
+        struct key key = command_key(context, done);
+        if (i < end)
+            (void)database_delete(database, &key);
+        else
+            tell_pair(context, options, done, true);
+    }
+    if (i < end)
+        command_reply_out_of_memory(context);
+    else if (rule == DEADLINE_CLEAR)
+        tell_pairs(context, first, end);
+    return i == end;
+}
+
 /* Sets the pairs from argument `first` to before `end`. When memory runs out on the way it replies
  * so and returns false: the pairs that are set stay, and their effect is logged as such. */
 static bool set_pairs(struct command_context *context, size_t first, size_t end,
@@ -45,13 +85,7 @@ static bool set_pairs(struct command_context *context, size_t first, size_t end,
         bool created = entry == NULL;
         if (string_set_value(context, &key, entry, i + 1, rule, options->deadline_ms) == NULL)
             break;
-        if (created)
-            command_created(context, database, key.name);
-        command_changed(context, database, key.name, EVENT_STRING, "set");
-        if (string_options_have_time(options))
-            command_event(context, database, key.name, EVENT_GENERIC, "expire");
-        if (rule != DEADLINE_CLEAR)
-            string_options_effect(context, options, key.name, context->arguments[i + 1]);
+        tell_pair(context, options, i, created);
     }
     if (rule == DEADLINE_CLEAR)
         tell_pairs(context, first, i);
@@ -87,7 +121,8 @@ static void set_pairs_if(struct command_context *context, size_t first, size_t e
 {
     if (!all_hold(context, first, end, options->condition))
         resp_writer_integer(context->reply, 0);
-    else if (set_pairs(context, first, end, options))
+    else if (options->condition == STRING_ABSENT ? set_new_pairs(context, first, end, options)
+                                                 : set_pairs(context, first, end, options))
         resp_writer_integer(context->reply, 1);
 }
 

@@ -89,9 +89,10 @@ struct additions {
     int64_t added, updated;
     enum add_outcome last;
     double score;
+    size_t end; /* the argument at which it ended */
 };
 
-/* Adds all pairs. False: it ended with an error, which has been answered. */
+/* Adds all pairs. False: it ended with `last` being an error. */
 static bool add_all(struct command_context *context, struct collection *zset, unsigned options,
                     size_t first, struct additions *additions)
 {
@@ -103,13 +104,9 @@ static bool add_all(struct command_context *context, struct collection *zset, un
         additions->score = score;
         additions->added += additions->last == ADD_ADDED;
         additions->updated += additions->last == ADD_UPDATED;
-        if (additions->last == ADD_NAN)
-            resp_writer_error(context->reply, "ERR resulting score is not a number (NaN)");
-        else if (additions->last == ADD_OUT_OF_MEMORY)
-            command_reply_out_of_memory(context);
-        else
-            continue;
-        return false;
+        additions->end = i;
+        if (additions->last == ADD_NAN || additions->last == ADD_OUT_OF_MEMORY)
+            return false;
     }
     return true;
 }
@@ -129,7 +126,7 @@ static void reply_additions(struct command_context *context, unsigned options,
 static void add_pairs(struct command_context *context, unsigned options, size_t first)
 {
     struct collection zset;
-    struct additions additions = {0, 0, ADD_NOTHING, 0};
+    struct additions additions = {0, 0, ADD_NOTHING, 0, first};
     if (!options_are_valid(context, options, context->count - first))
         return;
     for (size_t i = first; i < context->count; i += 2) {
@@ -146,9 +143,16 @@ static void add_pairs(struct command_context *context, unsigned options, size_t 
     if (!zset_common_open(context, &zset))
         return;
     bool good = add_all(context, &zset, options, first, &additions);
+    bool changed = additions.added + additions.updated > 0;
     if (good)
         reply_additions(context, options, &additions);
-    if (additions.added + additions.updated > 0)
+    else if (additions.last == ADD_NAN)
+        resp_writer_error(context->reply, "ERR resulting score is not a number (NaN)");
+    else if (changed)
+        command_stopped_at(context, additions.end);
+    else
+        command_reply_out_of_memory(context);
+    if (changed)
         collection_changed(context, &zset, EVENT_ZSET, (options & ADD_INCR) ? "zincr" : "zadd");
     else
         (void)collection_drop_if_empty(context, &zset);

@@ -388,6 +388,20 @@ struct entry *database_set_string_block(struct database *database, const struct 
     return database_replace_string_block(database, key, old, block, length, rule, deadline_ms);
 }
 
+struct entry *database_set_raw_block(struct database *database, const struct key *key, char *block,
+                                     size_t length)
+{
+    struct entry *old = database_find(database, key);
+    if (length > ENTRY_EMBEDDED_MAX)
+        return database_replace_string_block(database, key, old, block, length, DEADLINE_CLEAR, 0);
+    struct entry *entry = prepare(database, key, old, length, ENTRY_NO_DEADLINE);
+    if (entry == NULL)
+        return NULL;
+    entry_set_embedded(entry, slice_of(block, length), ENCODING_RAW);
+    memory_free(block);
+    return settle(database, key, old, entry);
+}
+
 struct entry *database_set_integer(struct database *database, const struct key *key,
                                    struct entry *entry, int64_t value)
 {

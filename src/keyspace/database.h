@@ -56,6 +56,9 @@ struct entry *database_set_string(struct database *database, const struct key *k
 struct entry *database_set_string_block(struct database *database, const struct key *key,
                                         char *block, size_t length, enum deadline_rule rule,
                                         int64_t deadline_ms);
+/* The same of any length, never kept as a number, and without a deadline: what is made of bits. */
+struct entry *database_set_raw_block(struct database *database, const struct key *key, char *block,
+                                     size_t length);
 /* Both for a caller that has looked already. `entry`: what database_find said, may be NULL. */
 struct entry *database_replace_string(struct database *database, const struct key *key,
                                       struct entry *entry, struct slice value,

@@ -5,6 +5,8 @@
 #include "base/number.h"
 #include "persist/rdb_format.h"
 
+const char rdb_cursor_out_of_memory[] = "out of memory";
+
 bool rdb_cursor_fail(struct rdb_cursor *cursor, const char *why)
 {
     cursor->state = RDB_CURSOR_BAD;
@@ -163,7 +165,7 @@ bool rdb_cursor_text(struct rdb_cursor *cursor, const struct rdb_string *string,
         string->form == RDB_STRING_NUMBER ? NUMBER_INTEGER_TEXT_MAX : (size_t)string->length;
     buffer_clear(scratch);
     if (buffer_reserve(scratch, room + 1) != OK)
-        return rdb_cursor_fail(cursor, "out of memory");
+        return rdb_cursor_fail(cursor, rdb_cursor_out_of_memory);
     if (string->form == RDB_STRING_NUMBER)
         scratch->length = number_format_int64(scratch->data, string->number);
     else

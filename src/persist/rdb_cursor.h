@@ -52,4 +52,7 @@ bool rdb_cursor_read_text(struct rdb_cursor *cursor, struct buffer *scratch, str
 
 bool rdb_cursor_fail(struct rdb_cursor *cursor, const char *why); /* false */
 
+/* The `why` of a cursor that found no memory: nothing is wrong with the bytes. */
+extern const char rdb_cursor_out_of_memory[];
+
 #endif

@@ -77,7 +77,7 @@ static bool read_message(struct rdb_cursor *cursor, struct buffer scratch[2],
         return false;
     return stream_producers_record(producers, producer, message, stream_id_read((const char *)id),
                                    INT64_MIN) ||
-           rdb_cursor_fail(cursor, "out of memory");
+           rdb_cursor_fail(cursor, rdb_cursor_out_of_memory);
 }
 
 static bool read_messages(struct rdb_cursor *cursor, struct buffer scratch[2],

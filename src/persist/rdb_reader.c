@@ -166,7 +166,7 @@ static bool begin_collection(struct rdb_reader *reader, struct rdb_cursor *curso
         struct slice name = pending->key.name;
         buffer_clear(&pending->key_text);
         if (buffer_append(&pending->key_text, name.data, name.length) != OK)
-            return rdb_cursor_fail(cursor, "out of memory");
+            return rdb_cursor_fail(cursor, rdb_cursor_out_of_memory);
         pending->key.name = buffer_slice(&pending->key_text);
     }
     reader->deadline_ms = ENTRY_NO_DEADLINE;
@@ -466,8 +466,29 @@ struct payload {
     bool is_text;
 };
 
-static bool read_payload(struct payload *payload, struct slice bytes, uint64_t length_max,
-                         const struct value_settings *settings)
+static bool read_with(struct rdb_cursor *cursor, struct payload *payload,
+                      const struct value_settings *settings)
+{
+    struct rdb_string string;
+    unsigned char type;
+    if (!rdb_cursor_byte(cursor, &type))
+        return false;
+    payload->is_text = type == RDB_TYPE_STRING;
+    if (payload->is_text)
+        return rdb_cursor_string(cursor, &string) && cursor->at == cursor->length &&
+               rdb_cursor_text(cursor, &string, &payload->scratch, &payload->text);
+    if (!rdb_value_reader_knows(type) ||
+        !rdb_value_reader_begin(&payload->value, cursor, type, settings))
+        return false;
+    while (payload->value.parts_left > 0)
+        if (!rdb_value_reader_step(&payload->value, cursor))
+            return false;
+    return cursor->at == cursor->length;
+}
+
+/* ERROR_SYNTAX: the bytes are no value. */
+static enum error read_payload(struct payload *payload, struct slice bytes, uint64_t length_max,
+                               const struct value_settings *settings)
 {
     ASSERT(bytes.length >= DUMP_FOOTER);
     struct rdb_cursor cursor = {
@@ -475,22 +496,10 @@ static bool read_payload(struct payload *payload, struct slice bytes, uint64_t l
         .length = bytes.length - DUMP_FOOTER,
         .string_length_max = length_max,
     };
-    struct rdb_string string;
-    unsigned char type;
     *payload = (struct payload){.is_text = false};
-    if (!rdb_cursor_byte(&cursor, &type))
-        return false;
-    payload->is_text = type == RDB_TYPE_STRING;
-    if (payload->is_text)
-        return rdb_cursor_string(&cursor, &string) && cursor.at == cursor.length &&
-               rdb_cursor_text(&cursor, &string, &payload->scratch, &payload->text);
-    if (!rdb_value_reader_knows(type) ||
-        !rdb_value_reader_begin(&payload->value, &cursor, type, settings))
-        return false;
-    while (payload->value.parts_left > 0)
-        if (!rdb_value_reader_step(&payload->value, &cursor))
-            return false;
-    return cursor.at == cursor.length;
+    if (read_with(&cursor, payload, settings))
+        return OK;
+    return cursor.why == rdb_cursor_out_of_memory ? ERROR_OUT_OF_MEMORY : ERROR_SYNTAX;
 }
 
 static void deinit_payload(struct payload *payload)
@@ -503,13 +512,14 @@ enum error rdb_reader_restore(struct database *database, const struct key *key,
                               struct slice payload, int64_t deadline_ms, uint64_t length_max)
 {
     struct payload read;
-    enum error error = ERROR_SYNTAX;
     const struct value_settings *settings = keyspace_value_settings(database_keyspace(database));
+    enum error error = read_payload(&read, payload, length_max, settings);
     void *value;
-    if (!read_payload(&read, payload, length_max, settings)) {
+    if (error != OK) {
         deinit_payload(&read);
         return error;
     }
+    error = ERROR_SYNTAX;
     if (read.is_text) {
         error = database_set_string(database, key, read.text, DEADLINE_SET, deadline_ms) != NULL
                     ? OK
@@ -525,17 +535,18 @@ enum error rdb_reader_restore(struct database *database, const struct key *key,
     return error;
 }
 
-bool rdb_reader_is_value(struct slice payload, uint64_t length_max,
-                         const struct value_settings *settings)
+enum error rdb_reader_check_value(struct slice payload, uint64_t length_max,
+                                  const struct value_settings *settings)
 {
     struct payload read;
-    bool good = read_payload(&read, payload, length_max, settings);
-    if (good && !read.is_text) {
+    enum error error = read_payload(&read, payload, length_max, settings);
+    if (error == OK && !read.is_text) {
         void *value = rdb_value_reader_take(&read.value);
-        good = value != NULL;
-        if (good)
+        if (value != NULL)
             value_free(read.value.type, value);
+        else
+            error = ERROR_SYNTAX;
     }
     deinit_payload(&read);
-    return good;
+    return error;
 }

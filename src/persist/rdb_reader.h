@@ -53,11 +53,11 @@ const char *rdb_reader_error(const struct rdb_reader *reader);
 
 /* RESTORE: checks version and checksum of DUMP's payload. */
 bool rdb_reader_payload_is_valid(struct slice payload);
-/* True if a valid payload holds a value that this version can make. */
-bool rdb_reader_is_value(struct slice payload, uint64_t length_max,
-                         const struct value_settings *settings);
+/* Whether a valid payload holds a value that this version can make. ERROR_SYNTAX: it does not. */
+WARN_UNUSED enum error rdb_reader_check_value(struct slice payload, uint64_t length_max,
+                                              const struct value_settings *settings);
 /* Makes `key` (whatever it was before) of a valid payload with this deadline. ERROR_SYNTAX: the
- * payload's value is bad, nothing has changed. */
+ * payload's value is bad; ERROR_OUT_OF_MEMORY: it may be good. Nothing has changed then. */
 WARN_UNUSED enum error rdb_reader_restore(struct database *database, const struct key *key,
                                           struct slice payload, int64_t deadline_ms,
                                           uint64_t length_max);

@@ -16,7 +16,7 @@ bool rdb_stream_read_block(struct stream *stream, struct rdb_cursor *cursor, str
         return rdb_cursor_fail(cursor, "a stream's block is damaged");
     struct listpack block = listpack_of(text);
     if (block.bytes == NULL)
-        return rdb_cursor_fail(cursor, "out of memory");
+        return rdb_cursor_fail(cursor, rdb_cursor_out_of_memory);
     if (stream_block_is_valid(&block, id) && stream_add_block(stream, id, block)) {
         stream->length += stream_block_count(&block);
         return true;

@@ -15,7 +15,6 @@
 
 #define SCORE_TEXT_SPECIAL 253 /* 253: NaN, 254: inf, 255: -inf; less: bytes of text */
 
-static const char out_of_memory[] = "out of memory";
 static const char not_packed[] = "a packed value is damaged";
 static const char twice[] = "an element stands there twice";
 
@@ -70,7 +69,7 @@ static bool add_to_list(struct rdb_value_reader *reader, struct rdb_cursor *curs
                         struct slice text)
 {
     return list_value_push(reader->value, &reader->settings->limits, LIST_TAIL, text) ||
-           rdb_cursor_fail(cursor, out_of_memory);
+           rdb_cursor_fail(cursor, rdb_cursor_out_of_memory);
 }
 
 static bool add_to_set(struct rdb_value_reader *reader, struct rdb_cursor *cursor,
@@ -78,7 +77,7 @@ static bool add_to_set(struct rdb_value_reader *reader, struct rdb_cursor *curso
 {
     enum set_result result = set_add(reader->value, reader->settings, member);
     return result == SET_ADDED ||
-           rdb_cursor_fail(cursor, result == SET_THERE ? twice : out_of_memory);
+           rdb_cursor_fail(cursor, result == SET_THERE ? twice : rdb_cursor_out_of_memory);
 }
 
 static bool add_to_zset(struct rdb_value_reader *reader, struct rdb_cursor *cursor,
@@ -88,7 +87,7 @@ static bool add_to_zset(struct rdb_value_reader *reader, struct rdb_cursor *curs
         return rdb_cursor_fail(cursor, "a score that is no number");
     enum zset_result result = zset_set(reader->value, reader->settings, member, score);
     return result == ZSET_ADDED ||
-           rdb_cursor_fail(cursor, result == ZSET_OUT_OF_MEMORY ? out_of_memory : twice);
+           rdb_cursor_fail(cursor, result == ZSET_OUT_OF_MEMORY ? rdb_cursor_out_of_memory : twice);
 }
 
 static bool add_to_hash(struct rdb_value_reader *reader, struct rdb_cursor *cursor,
@@ -96,13 +95,13 @@ static bool add_to_hash(struct rdb_value_reader *reader, struct rdb_cursor *curs
 {
     enum hash_result result = hash_set(reader->value, reader->settings, field, value, false);
     if (result != HASH_ADDED)
-        return rdb_cursor_fail(cursor, result == HASH_CHANGED ? twice : out_of_memory);
+        return rdb_cursor_fail(cursor, result == HASH_CHANGED ? twice : rdb_cursor_out_of_memory);
     if (deadline_ms == HASH_NO_DEADLINE)
         return true;
     if (deadline_ms < 0 || deadline_ms >= HASH_DEADLINE_MAX)
         return rdb_cursor_fail(cursor, "a deadline out of range");
     return hash_set_deadline(reader->value, reader->settings, field, deadline_ms) ||
-           rdb_cursor_fail(cursor, out_of_memory);
+           rdb_cursor_fail(cursor, rdb_cursor_out_of_memory);
 }
 
 /* --- packed values --- */
@@ -125,7 +124,7 @@ static bool add_ziplist(struct rdb_value_reader *reader, struct rdb_cursor *curs
         }
         buffer_clear(&reader->key);
         if (buffer_append(&reader->key, text.data, text.length) != OK)
-            return rdb_cursor_fail(cursor, out_of_memory);
+            return rdb_cursor_fail(cursor, rdb_cursor_out_of_memory);
         if (ziplist_next(&at, &text) != ZIPLIST_ELEMENT)
             return rdb_cursor_fail(cursor, not_packed);
         if (reader->type == TYPE_HASH) {
@@ -186,7 +185,7 @@ static bool read_listpack(struct rdb_value_reader *reader, struct rdb_cursor *cu
         return rdb_cursor_fail(cursor, not_packed);
     struct listpack pack = listpack_of(bytes);
     if (pack.bytes == NULL)
-        return rdb_cursor_fail(cursor, out_of_memory);
+        return rdb_cursor_fail(cursor, rdb_cursor_out_of_memory);
     bool good = true;
     if (listpack_count(&pack) == 0 || reader->rdb_type == RDB_TYPE_HASH_LISTPACK_EX) {
         if (reader->rdb_type == RDB_TYPE_HASH_LISTPACK_EX) {
@@ -213,7 +212,7 @@ static bool read_packed(struct rdb_value_reader *reader, struct rdb_cursor *curs
             return rdb_cursor_fail(cursor, not_packed);
         integers = intset_of(bytes);
         if (integers.bytes == NULL)
-            return rdb_cursor_fail(cursor, out_of_memory);
+            return rdb_cursor_fail(cursor, rdb_cursor_out_of_memory);
         reader->value = set_of_intset(integers, reader->settings);
         return true;
     case RDB_TYPE_LIST_ZIPLIST:
@@ -245,12 +244,12 @@ static bool read_block(struct rdb_value_reader *reader, struct rdb_cursor *curso
         return add_ziplist(reader, cursor, bytes);
     if (container == RDB_BLOCK_PLAIN)
         return list_value_append_plain(reader->value, bytes) ||
-               rdb_cursor_fail(cursor, out_of_memory);
+               rdb_cursor_fail(cursor, rdb_cursor_out_of_memory);
     if (container != RDB_BLOCK_PACKED || !listpack_is_valid(bytes))
         return rdb_cursor_fail(cursor, not_packed);
     struct listpack pack = listpack_of(bytes);
     if (pack.bytes == NULL)
-        return rdb_cursor_fail(cursor, out_of_memory);
+        return rdb_cursor_fail(cursor, rdb_cursor_out_of_memory);
     if (listpack_count(&pack) == 0)
         listpack_free(&pack);
     else

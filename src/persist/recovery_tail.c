@@ -91,11 +91,22 @@ bool recovery_tail_is_plain(struct recovery *recovery, bool *plain)
     return true;
 }
 
+/* Filler, or what ends it: the last byte of the file, if filler stands before it. `before`: the
+ * byte before the window. */
+static bool is_filler(struct slice window, size_t at, char before, bool last)
+{
+    if (window.data[at] == LOG_FILLER)
+        return true;
+    char previous = at > 0 ? window.data[at - 1] : before;
+    return last && window.data[at] == LOG_FILLER_END && previous == LOG_FILLER;
+}
+
 bool recovery_tail_length(struct recovery *recovery, uint64_t *length)
 {
     struct buffer window = {0};
     uint64_t start = recovery_position(recovery);
     size_t got = 1;
+    char before = '\0';
     bool good = buffer_reserve(&window, RECOVERY_READ_SIZE) == OK;
     *length = 0;
     if (!good)
@@ -106,12 +117,13 @@ bool recovery_tail_length(struct recovery *recovery, uint64_t *length)
             (void)recovery_refuse(recovery, "cannot be read: %s", strerror(errno));
         for (size_t i = got; good && i > 0; i--) {
             bool last = at + i == recovery->file_size;
-            if (window.data[i - 1] != LOG_FILLER &&
-                !(last && window.data[i - 1] == LOG_FILLER_END)) {
+            if (!is_filler(slice_of(window.data, got), i - 1, before, last)) {
                 *length = at + i - start;
                 break;
             }
         }
+        if (good && got > 0)
+            before = window.data[got - 1];
     }
     buffer_deinit(&window);
     return good;

@@ -46,11 +46,23 @@ static bool ends_word(char c)
     return is_blank(c) && c != '\v' && c != '\f';
 }
 
+static bool is_quote(char c)
+{
+    return c == '"' || c == '\'';
+}
+
 /* Reads a word that began with `quote`, from behind it. Returns where it goes on, or -1 when the
  * quotes are unbalanced: they do not close, or something stands right behind the closing one. */
 static ptrdiff_t read_quoted(struct slice line, size_t at, char quote, struct buffer *word)
 {
     while (at < line.length) {
+        size_t plain = at;
+        while (plain < line.length && line.data[plain] != quote && line.data[plain] != '\\')
+            plain++;
+        buffer_add(word, line.data + at, plain - at);
+        at = plain;
+        if (at == line.length)
+            break;
         char c = line.data[at++];
         char next = at < line.length ? line.data[at] : '\0';
         if (c == quote) {
@@ -77,12 +89,12 @@ static ptrdiff_t read_quoted(struct slice line, size_t at, char quote, struct bu
  */
 static ptrdiff_t read_word(struct slice line, size_t at, struct buffer *word)
 {
-    while (at < line.length && !ends_word(line.data[at])) {
-        char c = line.data[at++];
-        if (c == '"' || c == '\'')
-            return read_quoted(line, at, c, word);
-        buffer_add(word, &c, 1);
-    }
+    size_t start = at;
+    while (at < line.length && !ends_word(line.data[at]) && !is_quote(line.data[at]))
+        at++;
+    buffer_add(word, line.data + start, at - start);
+    if (at < line.length && is_quote(line.data[at]))
+        return read_quoted(line, at + 1, line.data[at], word);
     return (ptrdiff_t)at;
 }
 

@@ -219,15 +219,20 @@ int64_t hash_deadline_ms(const struct hash *hash, struct slice field)
     return (int64_t)deadline_ms;
 }
 
+static void drop_deadlines_if_empty(struct hash *hash)
+{
+    if (zset_length(hash->deadlines->fields) > 0)
+        return;
+    zset_destroy(hash->deadlines->fields);
+    hash->deadlines->fields = NULL;
+}
+
 static void clear_deadline(struct hash *hash, struct slice field)
 {
     if (!has_deadlines(hash))
         return;
     (void)zset_remove(hash->deadlines->fields, field);
-    if (zset_length(hash->deadlines->fields) == 0) {
-        zset_destroy(hash->deadlines->fields);
-        hash->deadlines->fields = NULL;
-    }
+    drop_deadlines_if_empty(hash);
 }
 
 static struct deadlines *deadlines_of(struct hash *hash)
@@ -255,7 +260,10 @@ bool hash_set_deadline(struct hash *hash, const struct value_settings *settings,
     struct deadlines *deadlines = deadlines_of(hash);
     if (deadlines->fields == NULL)
         deadlines->fields = zset_create();
-    return zset_set(deadlines->fields, settings, field, (double)deadline_ms) != ZSET_OUT_OF_MEMORY;
+    if (zset_set(deadlines->fields, settings, field, (double)deadline_ms) != ZSET_OUT_OF_MEMORY)
+        return true;
+    drop_deadlines_if_empty(hash);
+    return false;
 }
 
 size_t hash_count_with_deadline(const struct hash *hash)

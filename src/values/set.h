@@ -37,6 +37,7 @@ bool set_has(const struct set *set, struct slice member);
 enum set_result { SET_ADDED, SET_THERE, SET_OUT_OF_MEMORY };
 enum set_result set_add(struct set *set, const struct value_settings *settings,
                         struct slice member);
+/* `member` may be the set's own bytes. */
 bool set_remove(struct set *set, struct slice member);
 
 /* All members. All zero is the start; the set must not change between two calls. */

@@ -423,8 +423,14 @@ enum zset_result zset_set(struct zset *zset, const struct value_settings *settin
     double old = pack_score(&zset->pack, listpack_next(&zset->pack, at));
     if (old == score)
         return ZSET_SAME;
+    /* The new pair first: it is what may find no memory. */
+    size_t size = listpack_size(&zset->pack);
+    if (!pack_insert(zset, member, score))
+        return ZSET_OUT_OF_MEMORY;
+    if (score < old)
+        at += listpack_size(&zset->pack) - size;
     (void)listpack_remove(&zset->pack, at, 2);
-    return pack_insert(zset, member, score) ? ZSET_CHANGED : ZSET_OUT_OF_MEMORY;
+    return ZSET_CHANGED;
 }
 
 bool zset_remove(struct zset *zset, struct slice member)

@@ -18,7 +18,7 @@ static struct entry *restore(struct database *database, const struct key *key, s
 {
     ASSERT(rdb_reader_payload_is_valid(payload));
     const struct value_settings *settings = keyspace_value_settings(database_keyspace(database));
-    bool good = rdb_reader_is_value(payload, STRING_MAX, settings);
+    bool good = rdb_reader_check_value(payload, STRING_MAX, settings) == OK;
     enum error error = rdb_reader_restore(database, key, payload, ENTRY_NO_DEADLINE, STRING_MAX);
     ASSERT(good == (error == OK));
     return database_find(database, key);

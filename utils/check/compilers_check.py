@@ -11,7 +11,8 @@ from source import main
 
 COMPILERS = ("gcc", "clang")
 INCLUDES = {"tests/unit": ["tests/unit"], "tests/server": ["tests/server"],
-            "tests/fault": ["tests/fault", "tests/server"], "tests/fuzz": ["tests/fuzz"],
+            "tests/fault": ["tests/fault", "tests/server", "tests/unit"],
+            "tests/fuzz": ["tests/fuzz"],
             "tests/simulation": ["tests/simulation"], "utils": ["utils"]}
 
 

@@ -119,14 +119,20 @@ static void log_restore(struct command_context *context, int64_t deadline_ms)
         command_effect(context, context->database, words, sizeof words / sizeof words[0]);
 }
 
+static void reply_bad_payload(struct command_context *context, enum error error)
+{
+    if (error == ERROR_OUT_OF_MEMORY)
+        command_reply_out_of_memory(context);
+    else
+        resp_writer_error(context->reply, "ERR Bad data format");
+}
+
 static void restore_key(struct command_context *context, const struct key *key, int64_t deadline_ms)
 {
     enum error error = rdb_reader_restore(context->database, key, context->arguments[3],
                                           deadline_ms, command_string_size_max(context));
-    if (error == ERROR_OUT_OF_MEMORY) {
-        command_reply_out_of_memory(context);
-    } else if (error != OK) {
-        resp_writer_error(context->reply, "ERR Bad data format");
+    if (error != OK) {
+        reply_bad_payload(context, error);
     } else {
         log_restore(context, deadline_ms);
         command_changed(context, context->database, key->name, EVENT_GENERIC, "restore");
@@ -146,9 +152,11 @@ static void command_restore(struct command_context *context)
         return;
     }
     /* Expired before it is there: only what it would have replaced goes. */
-    if (!rdb_reader_is_value(context->arguments[3], command_string_size_max(context),
-                             keyspace_value_settings(context->keyspace))) {
-        resp_writer_error(context->reply, "ERR Bad data format");
+    enum error error =
+        rdb_reader_check_value(context->arguments[3], command_string_size_max(context),
+                               keyspace_value_settings(context->keyspace));
+    if (error != OK) {
+        reply_bad_payload(context, error);
         return;
     }
     if (database_delete(context->database, &key)) {

@@ -163,13 +163,9 @@ static void *run(void *context)
     return NULL;
 }
 
-void held_server_start(struct held_server *out, struct held_disk *held, const char *folder)
-{
-    held_server_start_with(out, held, folder, NULL);
-}
-
-void held_server_start_with(struct held_server *out, struct held_disk *held, const char *folder,
-                            const struct command *commands)
+/* `commands` NULL, `databases` 0: as usual. */
+static void start(struct held_server *out, struct held_disk *held, const char *folder,
+                  const struct command *commands, int databases)
 {
     *out = (struct held_server){.held = held};
     const char *parent = getenv("TMPDIR");
@@ -189,6 +185,8 @@ void held_server_start_with(struct held_server *out, struct held_disk *held, con
     out->settings.persistence.disk = &held->disk;
     out->settings.persistence.gates_off = getenv(HELD_SERVER_WITHOUT_GATES) != NULL;
     out->settings.persistence.save_point_count = 0;
+    if (databases > 0)
+        out->settings.lifecycle.databases = databases;
     if (server_create(&out->settings, out->configuration, false, &out->server) != OK) {
         fprintf(stderr, "the server could not be made\n");
         exit(1);
@@ -198,6 +196,23 @@ void held_server_start_with(struct held_server *out, struct held_disk *held, con
         dispatch_register(out->server->dispatch, commands);
     out->port = out->settings.admission.port;
     pthread_create(&out->thread, NULL, run, out);
+}
+
+void held_server_start(struct held_server *out, struct held_disk *held, const char *folder)
+{
+    start(out, held, folder, NULL, 0);
+}
+
+void held_server_start_with(struct held_server *out, struct held_disk *held, const char *folder,
+                            const struct command *commands)
+{
+    start(out, held, folder, commands, 0);
+}
+
+void held_server_start_wide(struct held_server *out, struct held_disk *held, const char *folder,
+                            int databases)
+{
+    start(out, held, folder, NULL, databases);
 }
 
 int held_server_wait(struct held_server *held)

@@ -57,6 +57,9 @@ void held_server_start(struct held_server *out, struct held_disk *held, const ch
 /* The same with a table of commands of the test's own. */
 void held_server_start_with(struct held_server *out, struct held_disk *held, const char *folder,
                             const struct command *commands);
+/* The same with so many databases. */
+void held_server_start_wide(struct held_server *out, struct held_disk *held, const char *folder,
+                            int databases);
 /* Waits for its end (SHUTDOWN, or a failure) and frees it; the folder stays. Returns its status. */
 int held_server_wait(struct held_server *held);
 void held_server_remove_folder(const struct held_server *held);

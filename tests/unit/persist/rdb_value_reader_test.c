@@ -401,9 +401,12 @@ static void a_restored_payload_is_all_used(void **state)
     assert_false(rdb_reader_payload_is_valid(SLICE("\000\001a\132\000\0\0\0\0\0\0\0\0")));
     assert_false(rdb_reader_payload_is_valid(SLICE("\000\001a\012\000\1\0\0\0\0\0\0\0")));
     const struct value_settings *settings = keyspace_value_settings(keyspace);
-    assert_true(rdb_reader_is_value(SLICE("\000\001a\012\000\0\0\0\0\0\0\0\0"), 9, settings));
-    assert_true(rdb_reader_is_value(SLICE("\001\001\001a\012\000\0\0\0\0\0\0\0\0"), 9, settings));
-    assert_false(rdb_reader_is_value(SLICE("\001\000\012\000\0\0\0\0\0\0\0\0"), 9, settings));
+    assert_int_equal(
+        rdb_reader_check_value(SLICE("\000\001a\012\000\0\0\0\0\0\0\0\0"), 9, settings), OK);
+    assert_int_equal(
+        rdb_reader_check_value(SLICE("\001\001\001a\012\000\0\0\0\0\0\0\0\0"), 9, settings), OK);
+    assert_int_equal(rdb_reader_check_value(SLICE("\001\000\012\000\0\0\0\0\0\0\0\0"), 9, settings),
+                     ERROR_SYNTAX);
     keyspace_destroy(keyspace);
 }
 
