@@ -5,6 +5,7 @@
 
 #include "base/assertion.h"
 #include "base/log.h"
+#include "operator.h"
 #include "simulated_socket.h"
 #include "world.h"
 
@@ -36,7 +37,7 @@ void client_hang_up(struct client *client)
 
 /* --- sending --- */
 
-static void send_one(struct client *client, struct buffer *bytes, const struct sent *sent)
+void client_send(struct client *client, struct buffer *bytes, const struct sent *sent)
 {
     ASSERT(client->sent_count < CLIENT_PIPELINE_MAX);
     log_line(LOG_DEBUG, "%d sends %.*s", client->socket, (int)bytes->length, bytes->data);
@@ -47,7 +48,7 @@ static void send_one(struct client *client, struct buffer *bytes, const struct s
     buffer_clear(bytes);
 }
 
-static uint64_t next_number(struct client *client)
+uint64_t client_next_number(struct client *client)
 {
     return ++client->shared->numbers;
 }
@@ -59,13 +60,15 @@ static uint64_t key_bit(const char *name)
 
 static void send_random(struct client *client, struct buffer *bytes)
 {
-    struct command_line line =
-        client->kind == CLIENT_BLOCKS && world_chance(2) ? commands_random_blocking(bytes)
-        : client->shared->large && world_chance(8) ? commands_large(bytes, next_number(client))
-                                                   : commands_random(bytes, next_number(client), 0);
-    send_one(client, bytes,
-             &(struct sent){
-                 .effect = line.effect, .keys = line.keys, .waits_for_sync = line.waits_for_sync});
+    struct command_line line = client->kind == CLIENT_BLOCKS && world_chance(2)
+                                   ? commands_random_blocking(bytes)
+                               : client->shared->large && world_chance(8)
+                                   ? commands_large(bytes, client_next_number(client))
+                                   : commands_random(bytes, client_next_number(client), 0);
+    client_send(client, bytes,
+                &(struct sent){.effect = line.effect,
+                               .keys = line.keys,
+                               .waits_for_sync = line.waits_for_sync});
 }
 
 /* SELECT 1, a command, sometimes FLUSHDB, SELECT 0. */
@@ -73,15 +76,15 @@ static void send_to_other_database(struct client *client, struct buffer *bytes)
 {
     struct sent none = {.effect = EFFECT_NONE};
     commands_add(bytes, "SELECT 1");
-    send_one(client, bytes, &none);
+    client_send(client, bytes, &none);
     if (world_chance(8)) {
         commands_add(bytes, "FLUSHDB %s", world_chance(2) ? "ASYNC" : "SYNC");
-        send_one(client, bytes, &none);
+        client_send(client, bytes, &none);
     }
-    struct command_line line = commands_random(bytes, next_number(client), 1);
-    send_one(client, bytes, &(struct sent){.effect = line.effect, .keys = line.keys});
+    struct command_line line = commands_random(bytes, client_next_number(client), 1);
+    client_send(client, bytes, &(struct sent){.effect = line.effect, .keys = line.keys});
     commands_add(bytes, "SELECT 0");
-    send_one(client, bytes, &none);
+    client_send(client, bytes, &none);
 }
 
 /* MULTI, some commands, EXEC: the last reply stands for all. */
@@ -90,19 +93,19 @@ static void send_transaction(struct client *client, struct buffer *bytes)
     struct sent none = {.effect = EFFECT_NONE}, exec = {.effect = EFFECT_READS};
     size_t count = 1 + (size_t)world_below(TRANSACTION_MAX);
     commands_add(bytes, "MULTI");
-    send_one(client, bytes, &none);
+    client_send(client, bytes, &none);
     for (size_t i = 0; i < count; i++) {
-        struct command_line line = commands_random(bytes, next_number(client), 0);
+        struct command_line line = commands_random(bytes, client_next_number(client), 0);
         exec.keys |= line.effect == EFFECT_NONE ? 0 : line.keys;
         if (line.effect == EFFECT_WRITES)
             exec.effect = EFFECT_MAY_WRITE; /* of its replies one is for sure no error */
-        send_one(client, bytes, &none);
+        client_send(client, bytes, &none);
     }
     if (exec.effect == EFFECT_MAY_WRITE && count > 1)
         exec.effect = EFFECT_READS;
     bool discards = world_chance(10);
     commands_add(bytes, discards ? "DISCARD" : "EXEC");
-    send_one(client, bytes, discards ? &none : &exec);
+    client_send(client, bytes, discards ? &none : &exec);
 }
 
 /* The lines of a transaction that makes a claim. */
@@ -111,15 +114,15 @@ static void send_claimed(struct client *client, struct buffer *bytes, const char
 {
     struct sent none = {.effect = EFFECT_NONE};
     commands_add(bytes, "MULTI");
-    send_one(client, bytes, &none);
+    client_send(client, bytes, &none);
     commands_add(bytes, "%s", first);
-    send_one(client, bytes, &none);
+    client_send(client, bytes, &none);
     if (second != NULL) {
         commands_add(bytes, "%s", second);
-        send_one(client, bytes, &none);
+        client_send(client, bytes, &none);
     }
     commands_add(bytes, "EXEC");
-    send_one(client, bytes, exec);
+    client_send(client, bytes, exec);
 }
 
 static void send_pair(struct client *client, struct buffer *bytes, struct sent *sent)
@@ -170,7 +173,7 @@ static void send_simple_claim(struct client *client, struct buffer *bytes, struc
     else
         snprintf(line, sizeof line, "%s", lines[claim].line);
     commands_add(bytes, "%s", line);
-    send_one(client, bytes, sent);
+    client_send(client, bytes, sent);
 }
 
 static void send_claim(struct client *client, struct buffer *bytes)
@@ -181,7 +184,7 @@ static void send_claim(struct client *client, struct buffer *bytes)
         CLAIM_PUT,   CLAIM_TAKE, CLAIM_TAKE_WAITING};
     struct sent sent = {.call = {.claim = claims[world_below(sizeof claims / sizeof claims[0])]}};
     sent.call.reg = (int)world_below(CLAIMS_REGISTERS);
-    sent.call.value = (int64_t)next_number(client);
+    sent.call.value = (int64_t)client_next_number(client);
     if (!claims_call(client->shared->claims, &sent.call))
         return;
     if (sent.call.claim == CLAIM_PAIR || sent.call.claim == CLAIM_ANNOUNCE)
@@ -198,7 +201,7 @@ static void send_watched(struct client *client, struct buffer *bytes)
         return;
     if (client->watched < 0) {
         commands_add(bytes, "WATCH w");
-        send_one(client, bytes, &(struct sent){.effect = EFFECT_NONE});
+        client_send(client, bytes, &(struct sent){.effect = EFFECT_NONE});
         (void)claims_call(client->shared->claims, &sent.call);
         send_simple_claim(client, bytes, &sent);
         return;
@@ -230,13 +233,15 @@ bool client_act(struct client *client)
     size_t before = client->sent_count;
     if (client->kind == CLIENT_SUBSCRIBES && !client->subscribed) {
         commands_add(&bytes, "SUBSCRIBE news __keyspace@0__:q");
-        send_one(client, &bytes, &(struct sent){.effect = EFFECT_NONE});
+        client_send(client, &bytes, &(struct sent){.effect = EFFECT_NONE});
         client->subscribed = true;
         client->sent_count = 0; /* its replies are like messages */
     }
     size_t batch = client->kind == CLIENT_SUBSCRIBES ? 0 : 1 + (size_t)world_below(BATCH_MAX);
     for (; batch > 0 && client->sent_count + TRANSACTION_MAX + 2 < CLIENT_PIPELINE_MAX; batch--) {
-        if (client->kind == CLIENT_CLAIMS)
+        if (client->kind == CLIENT_OPERATES && client->shared->switches)
+            operator_send(client, &bytes);
+        else if (client->kind == CLIENT_CLAIMS)
             send_claim(client, &bytes);
         else if (client->kind == CLIENT_WATCHES)
             send_watched(client, &bytes);
@@ -297,6 +302,30 @@ static uint64_t turn_needed(const struct client *client, const struct sent *sent
     return history_last_change(client->shared->history, sent->keys, sent->turn - 1);
 }
 
+static void raise_to(uint64_t *floor, uint64_t turn)
+{
+    if (turn > *floor)
+        *floor = turn;
+}
+
+/* The client believes what it is told, as far as a promise stands behind it. */
+static void rely(struct client *client, const struct sent *sent, const redisReply *reply)
+{
+    struct clients *shared = client->shared;
+    uint64_t turn = turn_needed(client, sent, reply);
+    bool has_written = wrote(sent, reply);
+    if (sent->turn > client->promise.durable_since)
+        raise_to(&shared->needed, turn);
+    if (has_written && sent->turn > client->promise.logged_since)
+        raise_to(&shared->logged, turn);
+    if (has_written)
+        raise_to(&client->last_write, turn);
+    if (sent->waits_for_sync && reply->type == REDIS_REPLY_ARRAY && reply->element[0]->integer > 0)
+        raise_to(&shared->needed, client->last_write);
+    if (sent->saves && reply->type == REDIS_REPLY_STATUS && sent->turn > 0)
+        raise_to(&shared->saved, sent->turn - 1);
+}
+
 static void hear_reply(struct client *client, const redisReply *reply)
 {
     struct clients *shared = client->shared;
@@ -311,36 +340,38 @@ static void hear_reply(struct client *client, const redisReply *reply)
     shared->errors += reply->type == REDIS_REPLY_ERROR;
     log_line(LOG_DEBUG, "%d hears type %d, %lld %s", client->socket, reply->type, reply->integer,
              reply->str != NULL ? reply->str : "");
-    uint64_t needed = turn_needed(client, &sent, reply);
-    if (needed > shared->needed)
-        shared->needed = needed;
-    if (needed > client->last_write && wrote(&sent, reply))
-        client->last_write = needed;
-    if (sent.waits_for_sync && reply->type == REDIS_REPLY_ARRAY && reply->element[0]->integer > 0 &&
-        client->last_write > shared->synced)
-        shared->synced = client->last_write;
+    rely(client, &sent, reply);
     claims_return(shared->claims, &sent.call, reply);
     if (sent.call.claim == CLAIM_WATCHED_READ && client->kind == CLIENT_WATCHES &&
         reply->type != REDIS_REPLY_ERROR)
         client->watched = reply->type == REDIS_REPLY_STRING ? strtoll(reply->str, NULL, 10) : 0;
 }
 
-bool client_hear(struct client *client)
+static void hear_bytes(struct client *client, struct slice bytes)
 {
-    struct buffer bytes = {0};
-    if (client->socket < 0)
-        return false;
-    bool open = simulated_socket_read(client->socket, &bytes);
-    bool heard = bytes.length > 0;
-    if (heard)
+    if (bytes.length > 0)
         redisReaderFeed(client->reader, bytes.data, bytes.length);
-    buffer_deinit(&bytes);
     void *reply = NULL;
     while (redisReaderGetReply(client->reader, &reply) == REDIS_OK && reply != NULL) {
         hear_reply(client, reply);
         freeReplyObject(reply);
     }
     ASSERT(client->reader->err == 0);
+}
+
+bool client_hear(struct client *client)
+{
+    bool open, more, heard = false;
+    if (client->socket < 0)
+        return false;
+    do {
+        struct buffer bytes = {0};
+        open = simulated_socket_read(client->socket, &bytes, &client->promise);
+        more = bytes.length > 0;
+        heard = heard || more;
+        hear_bytes(client, buffer_slice(&bytes));
+        buffer_deinit(&bytes);
+    } while (more);
     if (!open) {
         client_hang_up(client);
         return true;

@@ -25,8 +25,8 @@ struct template
     enum effect effect;
 };
 
-/* $x: a key of this letter, $*: any; # a number of its own, % a small number, @ a field, & some
- * milliseconds, ~ a long value. */
+/* $x: a key of this letter, $*: any; # a number of its own, ^ one given out lately, % a small
+ * number, @ a field, & some milliseconds, ~ a long value. */
 static const struct template templates[] = {
     {"SET $s #", EFFECT_WRITES},
     {"SET $s # PX &", EFFECT_WRITES},
@@ -82,13 +82,25 @@ static const struct template templates[] = {
     {"ZRANGESTORE $z $z 0 2", EFFECT_READS},
     {"ZUNIONSTORE $z 2 $z $z", EFFECT_READS},
     {"ZRANGE $z 0 -1 WITHSCORES", EFFECT_READS},
-    {"XADD $x * @ #", EFFECT_WRITES},
+    {"XADD $x 1-# @ #", EFFECT_MAY_WRITE},
+    {"XADD $x 1-# @ #", EFFECT_MAY_WRITE},
     {"XADD $x MAXLEN 5 * @ # b ~", EFFECT_WRITES},
     {"XTRIM $x MAXLEN %", EFFECT_MAY_WRITE},
     {"XGROUP CREATE $x g 0 MKSTREAM", EFFECT_READS},
     {"XGROUP CREATECONSUMER $x g c%", EFFECT_MAY_WRITE},
     {"XREADGROUP GROUP g c% COUNT 2 STREAMS $x >", EFFECT_READS},
-    {"XSETID $x 9999999999999-#", EFFECT_READS},
+    {"XREADGROUP GROUP g c% COUNT 2 NOACK STREAMS $x >", EFFECT_READS},
+    {"XREADGROUP GROUP g c% STREAMS $x 0", EFFECT_READS},
+    {"XACK $x g 1-^ 1-^ 1-^ 1-^", EFFECT_MAY_WRITE},
+    {"XAUTOCLAIM $x g c% % 0 COUNT 2", EFFECT_READS},
+    {"XCLAIM $x g c% 0 1-^ 1-^ 1-^ RETRYCOUNT %", EFFECT_READS},
+    {"XCLAIM $x g c% 0 1-^ IDLE & JUSTID FORCE", EFFECT_READS},
+    {"XGROUP SETID $x g 1-^ ENTRIESREAD %", EFFECT_READS},
+    {"XGROUP DELCONSUMER $x g c%", EFFECT_READS},
+    {"XGROUP DESTROY $x g", EFFECT_MAY_WRITE},
+    {"XDEL $x 1-^ 1-^ 1-^", EFFECT_MAY_WRITE},
+    {"XPENDING $x g", EFFECT_READS},
+    {"XSETID $x 1-# ENTRIESADDED #", EFFECT_READS},
     {"XRANGE $x - +", EFFECT_READS},
     {"PFADD $p # %", EFFECT_MAY_WRITE},
     {"PFCOUNT $p", EFFECT_READS},
@@ -152,6 +164,9 @@ static int expand(char character, char *out, size_t size, uint64_t number)
     switch (character) {
     case '#':
         return snprintf(out, size, "%llu", (unsigned long long)number);
+    case '^':
+        return snprintf(out, size, "%llu",
+                        (unsigned long long)(number - world_below(number < 40 ? number + 1 : 40)));
     case '%':
         return snprintf(out, size, "%d", (int)world_below(6));
     case '@':

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "world.h"
+
 /* Ways to break a promise: the checks must notice. */
 enum scenario_control {
     CONTROL_NONE,
@@ -19,6 +21,7 @@ struct scenario_result {
     char why[600];
     uint64_t trace; /* the same for the same seed */
     uint64_t lives, turns, steps, replies, errors, recoveries;
+    uint64_t met[WORLD_MEETINGS];
 };
 
 void scenario_run(uint64_t seed, enum scenario_control control, struct scenario_result *result);

@@ -43,6 +43,34 @@ void world_trace_number(const char *what, uint64_t number)
     world_trace(what, &number, sizeof number);
 }
 
+void world_meet(enum world_meeting what)
+{
+    world.met[what]++;
+}
+
+const char *world_meeting_name(enum world_meeting what)
+{
+    static const char *const names[WORLD_MEETINGS] = {
+        [MET_PENDING] = "pending entries recovered",
+        [MET_SYNC_CHANGE] = "changes of appendfsync",
+        [MET_LOG_OFF] = "logs ended",
+        [MET_LOG_ON] = "logs begun",
+        [MET_SNAPSHOT_START] = "starts from a snapshot",
+        [MET_SAVE_RELIED] = "of these after SAVE",
+        [MET_INVALIDATION] = "invalidations",
+        [MET_BROADCAST] = "broadcast invalidations",
+        [MET_CACHE_COMPARED] = "cached values compared",
+        [MET_MONITOR_LINE] = "lines of MONITOR",
+        [MET_EVICTION] = "evictions",
+        [MET_RESTORE] = "values restored",
+        [MET_SHUTDOWN] = "shutdowns",
+        [MET_PAUSE] = "pauses",
+        [MET_KILL] = "kills of clients",
+        [MET_SWAP] = "swaps of databases",
+    };
+    return names[what];
+}
+
 void world_end_process(void)
 {
     world.off = true;
@@ -81,6 +109,8 @@ static int world_open(void *context, const char *path, enum disk_open_mode mode)
 static int world_close(void *context, int file)
 {
     (void)context;
+    if (world.file_closed != NULL && !world.off)
+        world.file_closed(world.context);
     return below()->close(world.simulated, file);
 }
 

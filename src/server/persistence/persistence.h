@@ -68,7 +68,8 @@ void persistence_end_turn(struct persistence *persistence);
 
 /* After a change of settings. */
 void persistence_apply(struct persistence *persistence);
-/* CONFIG SET appendonly: off is at once; on begins a new log with a base of its own. */
+/* CONFIG SET appendonly: off is at once; on begins a new log with a base of its own. On error the
+ * log is as it was; if that met an error of its disk when it was to end, the server stops. */
 WARN_UNUSED enum error persistence_set_append_only(struct persistence *persistence, bool on);
 
 /* Appends the lines of INFO persistence. */
