@@ -30,8 +30,11 @@ void client_hang_up(struct client *client)
 {
     for (size_t i = 0; i < client->sent_count; i++)
         claims_lost(client->shared->claims, &client->sent[i].call);
+    if (client->kind == CLIENT_MONITORS)
+        claims_monitored(client->shared->claims, NULL);
     simulated_socket_leave(client->socket);
     redisReaderFree(client->reader);
+    cache_deinit(&client->cache);
     client_init(client, client->shared, client->kind);
 }
 
@@ -215,6 +218,43 @@ static void send_watched(struct client *client, struct buffer *bytes)
     client->watched = -1;
 }
 
+static void send_listening(struct client *client, struct buffer *bytes)
+{
+    commands_add(bytes,
+                 client->kind == CLIENT_MONITORS ? "MONITOR" : "SUBSCRIBE news __keyspace@0__:q");
+    client_send(client, bytes, &(struct sent){.effect = EFFECT_NONE});
+    client->subscribed = true;
+    client->sent_count = 0; /* its replies are like messages */
+}
+
+/* Reads what it will keep; first it asks to be told. */
+static void send_cached(struct client *client, struct buffer *bytes)
+{
+    struct cache *cache = &client->cache;
+    struct sent none = {.effect = EFFECT_NONE}, sent = {.effect = EFFECT_READS};
+    if (cache->mode == CACHE_OFF && client->sent_count > 0)
+        return;
+    if (cache->mode == CACHE_OFF) {
+        enum cache_mode mode = (enum cache_mode)(1 + world_below(CACHE_MODES - 1));
+        commands_add(bytes, "HELLO 3");
+        client_send(client, bytes, &none);
+        commands_add(bytes, "%s", cache_switch(mode));
+        client_send(client, bytes, &(struct sent){.tracks = mode});
+        return;
+    }
+    sent.reads_cached = true;
+    sent.cached_key = (int)world_below(CACHE_KEYS);
+    sent.keys = key_bit(cache_key(sent.cached_key));
+    sent.keeps = cache->mode != CACHE_OPT_IN || world_chance(2);
+    if (sent.keeps && cache->mode == CACHE_OPT_IN) {
+        commands_add(bytes, "CLIENT CACHING YES");
+        client_send(client, bytes, &none);
+    }
+    commands_add(bytes, "%s %s", sent.cached_key == CACHE_KEYS - 1 ? "LLEN" : "GET",
+                 cache_key(sent.cached_key));
+    client_send(client, bytes, &sent);
+}
+
 static bool connect_client(struct client *client)
 {
     client->socket = simulated_socket_connect();
@@ -231,16 +271,15 @@ bool client_act(struct client *client)
     }
     struct buffer bytes = {0};
     size_t before = client->sent_count;
-    if (client->kind == CLIENT_SUBSCRIBES && !client->subscribed) {
-        commands_add(&bytes, "SUBSCRIBE news __keyspace@0__:q");
-        client_send(client, &bytes, &(struct sent){.effect = EFFECT_NONE});
-        client->subscribed = true;
-        client->sent_count = 0; /* its replies are like messages */
-    }
-    size_t batch = client->kind == CLIENT_SUBSCRIBES ? 0 : 1 + (size_t)world_below(BATCH_MAX);
+    bool listens = client->kind == CLIENT_SUBSCRIBES || client->kind == CLIENT_MONITORS;
+    if (listens && !client->subscribed)
+        send_listening(client, &bytes);
+    size_t batch = listens ? 0 : 1 + (size_t)world_below(BATCH_MAX);
     for (; batch > 0 && client->sent_count + TRANSACTION_MAX + 2 < CLIENT_PIPELINE_MAX; batch--) {
         if (client->kind == CLIENT_OPERATES && client->shared->switches)
             operator_send(client, &bytes);
+        else if (client->kind == CLIENT_CACHES)
+            send_cached(client, &bytes);
         else if (client->kind == CLIENT_CLAIMS)
             send_claim(client, &bytes);
         else if (client->kind == CLIENT_WATCHES)
@@ -326,11 +365,47 @@ static void rely(struct client *client, const struct sent *sent, const redisRepl
         raise_to(&shared->saved, sent->turn - 1);
 }
 
+/* What a message tells of must last, as what a read shows. */
+static void hear_of_change(struct client *client, const redisReply *message)
+{
+    uint64_t turn = cache_told(&client->cache, client->shared->history, message);
+    if (turn > client->promise.durable_since)
+        raise_to(&client->shared->needed, turn);
+}
+
+static void hear_cached(struct client *client, const struct sent *sent, const redisReply *reply)
+{
+    int64_t value =
+        reply->type == REDIS_REPLY_STRING ? strtoll(reply->str, NULL, 10) : reply->integer;
+    struct cache *cache = &client->cache;
+    char *failure = client->shared->claims->failure;
+    if (reply->type == REDIS_REPLY_ERROR)
+        return;
+    if (sent->tracks != CACHE_OFF) {
+        cache->mode = sent->tracks;
+        cache->since = sent->turn;
+    } else if (sent->reads_cached &&
+               !cache_read(cache, sent->cached_key, value, sent->turn, sent->keeps) &&
+               failure[0] == '\0') {
+        snprintf(failure, CLAIMS_FAILURE_MAX,
+                 "%s: is %lld, and who kept another value was not told",
+                 cache_key(sent->cached_key), (long long)value);
+    }
+}
+
 static void hear_reply(struct client *client, const redisReply *reply)
 {
     struct clients *shared = client->shared;
     if (client->kind == CLIENT_SUBSCRIBES) {
         claims_message(shared->claims, reply);
+        return;
+    }
+    if (client->kind == CLIENT_MONITORS) {
+        claims_monitored(shared->claims, reply->str);
+        return;
+    }
+    if (client->kind == CLIENT_CACHES && cache_is_message(reply)) {
+        hear_of_change(client, reply);
         return;
     }
     ASSERT(client->sent_count > 0);
@@ -342,6 +417,8 @@ static void hear_reply(struct client *client, const redisReply *reply)
              reply->str != NULL ? reply->str : "");
     rely(client, &sent, reply);
     claims_return(shared->claims, &sent.call, reply);
+    if (client->kind == CLIENT_CACHES)
+        hear_cached(client, &sent, reply);
     if (sent.call.claim == CLAIM_WATCHED_READ && client->kind == CLIENT_WATCHES &&
         reply->type != REDIS_REPLY_ERROR)
         client->watched = reply->type == REDIS_REPLY_STRING ? strtoll(reply->str, NULL, 10) : 0;
@@ -349,8 +426,14 @@ static void hear_reply(struct client *client, const redisReply *reply)
 
 static void hear_bytes(struct client *client, struct slice bytes)
 {
+    struct buffer translated = {0};
+    if (client->kind == CLIENT_CACHES) {
+        cache_translate(&client->cache, bytes, &translated);
+        bytes = buffer_slice(&translated);
+    }
     if (bytes.length > 0)
         redisReaderFeed(client->reader, bytes.data, bytes.length);
+    buffer_deinit(&translated);
     void *reply = NULL;
     while (redisReaderGetReply(client->reader, &reply) == REDIS_OK && reply != NULL) {
         hear_reply(client, reply);

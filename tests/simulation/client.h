@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
+#include "cache.h"
 #include "claims.h"
 #include "commands.h"
 #include "history.h"
@@ -20,6 +21,8 @@ enum client_kind {
     CLIENT_WATCHES,
     CLIENT_BLOCKS,
     CLIENT_SUBSCRIBES,
+    CLIENT_MONITORS,
+    CLIENT_CACHES,
     CLIENT_OPERATES,
 };
 
@@ -30,8 +33,12 @@ struct sent {
     uint64_t end;  /* in what the client wrote to this connection: behind its last byte */
     uint64_t turn; /* in which the server read that byte, so it ran in this turn or later; 0: not
                       yet read */
-    bool waits_for_sync; /* WAITAOF */
-    bool saves;          /* SAVE */
+    bool waits_for_sync;    /* WAITAOF */
+    bool saves;             /* SAVE */
+    enum cache_mode tracks; /* CLIENT TRACKING; CACHE_OFF: it is something else */
+    bool reads_cached;      /* a read of cached_key, */
+    bool keeps;             /* ...of which the server will tell */
+    int cached_key;
     struct claim_call call;
 };
 
@@ -48,7 +55,8 @@ struct client {
     struct world_promise promise; /* of what is heard now */
     uint64_t last_write; /* the turn, or an earlier one, of its last write that was answered */
     int64_t watched;     /* CLIENT_WATCHES: what GET w said; -1: not known */
-    bool subscribed;
+    bool subscribed;     /* or monitors, or speaks RESP3 */
+    struct cache cache;
 };
 
 struct clients {

@@ -366,6 +366,17 @@ uint64_t history_last_change(const struct history *history, uint64_t keys, uint6
     return last;
 }
 
+uint64_t history_change(const struct history *history, size_t key, uint64_t from, uint64_t nth)
+{
+    for (size_t i = 1; i < history->count; i++) {
+        const struct state *before = history->states[i - 1], *state = history->states[i];
+        bool changed = before->records[key].digest != state->records[key].digest;
+        if (state->turn >= from && changed && --nth == 0)
+            return state->turn;
+    }
+    return 0;
+}
+
 static int first_difference(const struct history *history, const struct state *a,
                             const struct state *b, int64_t now_ms)
 {

@@ -32,6 +32,10 @@ void history_saved_in_turn(struct history *history, struct keyspace *keyspace);
  * changes are looked at. 0: none. */
 uint64_t history_last_change(const struct history *history, uint64_t keys, uint64_t turn);
 
+/* The turn of the `nth` change, from the turn `from` on, of the key with this index (in database
+ * 0); 0: there were not so many. */
+uint64_t history_change(const struct history *history, size_t key, uint64_t from, uint64_t nth);
+
 /* These data were recovered. False, with the reason in `why`: they are no state that was, or one
  * from before the turn `needed`. */
 bool history_recovered(struct history *history, struct keyspace *keyspace, uint64_t needed,

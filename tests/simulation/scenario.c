@@ -22,7 +22,7 @@
 #include "system/disk_simulated.h"
 #include "world.h"
 
-#define CLIENTS 6
+#define CLIENTS 7
 #define LIVES_MAX 3              /* before the last */
 #define ACTS_MAX 40              /* of clients, in a life */
 #define QUIET_USEC 800000        /* nothing has happened for so long, so nothing will */
@@ -215,6 +215,16 @@ static void check_answered(struct scenario *scenario)
                  scenario->clients[i].sent_count);
 }
 
+/* Nothing is on its way any more: who keeps what it read would know if it was not so. */
+static void check_caches(struct scenario *scenario)
+{
+    int key;
+    for (int i = 0; i < CLIENTS; i++)
+        if (scenario->clients[i].socket >= 0 &&
+            !cache_check(&scenario->clients[i].cache, scenario->server->keyspace, &key))
+            fail(scenario, "%s: who keeps its value was not told that it changed", cache_key(key));
+}
+
 /* --- one thing happens --- */
 
 static bool act(struct scenario *scenario)
@@ -256,8 +266,10 @@ static void be_quiet(struct scenario *scenario)
         client_ask_at_the_end(&scenario->clients[0]);
         return;
     }
-    if (!scenario->has_fault)
+    if (!scenario->has_fault) {
         check_answered(scenario);
+        check_caches(scenario);
+    }
     if (scenario->ending == END_STOPPED)
         lifecycle_stop(scenario->server->lifecycle, "The simulation ends");
     else
@@ -293,6 +305,7 @@ static void set_up(struct scenario *scenario)
     struct persistence_settings *persistence = &settings->persistence;
     persistence->disk = &world.disk;
     persistence->gates_off = scenario->control == CONTROL_GATES_OFF;
+    persistence->message_gates_off = scenario->control == CONTROL_MESSAGES_AHEAD;
     persistence->save_point_count = 0;
     persistence->rewrite_size_min = 1000 + world_below(20000);
     persistence->rewrite_percentage = 20 + world_below(100);
@@ -436,9 +449,9 @@ static void live(struct scenario *scenario, bool is_last)
 
 static void begin(struct scenario *scenario, uint64_t seed)
 {
-    static const enum client_kind kinds[CLIENTS] = {CLIENT_CLAIMS,   CLIENT_CLAIMS,
-                                                    CLIENT_OPERATES, CLIENT_WATCHES,
-                                                    CLIENT_BLOCKS,   CLIENT_SUBSCRIBES};
+    static const enum client_kind kinds[CLIENTS] = {
+        CLIENT_CLAIMS, CLIENT_CLAIMS,     CLIENT_OPERATES, CLIENT_WATCHES,
+        CLIENT_BLOCKS, CLIENT_SUBSCRIBES, CLIENT_CACHES};
     world_init(seed);
     world.context = scenario;
     set_up(scenario);
@@ -450,8 +463,10 @@ static void begin(struct scenario *scenario, uint64_t seed)
     scenario->shared.history = scenario->history;
     scenario->shared.claims = scenario->claims;
     scenario->shared.large = world_chance(8);
+    bool monitors = world_chance(3);
     for (int i = 0; i < CLIENTS; i++)
-        client_init(&scenario->clients[i], &scenario->shared, kinds[i]);
+        client_init(&scenario->clients[i], &scenario->shared,
+                    kinds[i] == CLIENT_SUBSCRIBES && monitors ? CLIENT_MONITORS : kinds[i]);
 }
 
 static void end(struct scenario *scenario)

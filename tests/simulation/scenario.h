@@ -11,9 +11,10 @@
 /* Ways to break a promise: the checks must notice. */
 enum scenario_control {
     CONTROL_NONE,
-    CONTROL_GATES_OFF,  /* replies do not wait for the disk */
-    CONTROL_DISK_LIES,  /* syncs do nothing */
-    CONTROL_STALE_READ, /* a checker is fed old values */
+    CONTROL_GATES_OFF,      /* replies do not wait for the disk */
+    CONTROL_MESSAGES_AHEAD, /* messages do not */
+    CONTROL_DISK_LIES,      /* syncs do nothing */
+    CONTROL_STALE_READ,     /* a checker is fed old values */
 };
 
 struct scenario_result {

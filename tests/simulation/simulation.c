@@ -144,6 +144,7 @@ static int run_all(const struct options *options)
 {
     bool good = true;
     good &= control_is_caught(CONTROL_GATES_OFF, "replies that do not wait are caught");
+    good &= control_is_caught(CONTROL_MESSAGES_AHEAD, "messages that do not wait are caught");
     good &= control_is_caught(CONTROL_DISK_LIES, "a disk that lies is caught");
     good &= control_is_caught(CONTROL_STALE_READ, "a stale read is caught");
     good &= seeds_replay_exactly();

@@ -28,6 +28,7 @@ struct save_point {
 struct persistence_settings {
     const struct disk *disk;     /* NULL: disk_real(). For tests */
     bool gates_off;              /* nothing waits for the disk: the control of the gates' tests */
+    bool message_gates_off;      /* the same of messages alone */
     bool append_only;            /* appendonly: persistence_set_append_only applies it */
     int sync;                    /* appendfsync, enum log_sync: persistence_apply */
     char *append_directory;      /* appenddirname, within `dir`; at start only */
