@@ -147,6 +147,7 @@ define link
 endef
 $(SERVER_TESTS) $(FAULT_TESTS) $(SIMULATION): OWN_LIBRARIES += -lhiredis
 $(UNIT_TESTS) $(SERVER_TESTS) $(FAULT_TESTS): OWN_LIBRARIES += -lcmocka
+$(SIMULATION): OWN_LIBRARIES += -Wl,--wrap=memory_gauge_read # tests/simulation/world.h
 $(FUZZ_TESTS): OWN_LIBRARIES += -fsanitize=fuzzer
 # tests/unit/support/failing_memory.h
 $(UNIT_TESTS): OWN_LIBRARIES += -Wl,--wrap=memory_try_allocate -Wl,--wrap=memory_try_resize

@@ -35,6 +35,7 @@ void client_hang_up(struct client *client)
     simulated_socket_leave(client->socket);
     redisReaderFree(client->reader);
     cache_deinit(&client->cache);
+    buffer_deinit(&client->dump);
     client_init(client, client->shared, client->kind);
 }
 
@@ -72,6 +73,33 @@ static void send_random(struct client *client, struct buffer *bytes)
                 &(struct sent){.effect = line.effect,
                                .keys = line.keys,
                                .waits_for_sync = line.waits_for_sync});
+}
+
+/* An entry, a group, and somebody who has read the one for the other. */
+static void send_group(struct client *client, struct buffer *bytes)
+{
+    const char *key = world_chance(2) ? "x0" : "x1";
+    struct sent sent = {.effect = EFFECT_READS, .keys = key_bit(key)};
+    unsigned long long number = client_next_number(client);
+    commands_add(bytes, "XADD %s 1-%llu f %llu", key, number, number);
+    client_send(client, bytes, &sent);
+    commands_add(bytes, "XGROUP CREATE %s g 0", key);
+    client_send(client, bytes, &sent);
+    commands_add(bytes, "XREADGROUP GROUP g c%d COUNT 2 STREAMS %s >", (int)world_below(6), key);
+    client_send(client, bytes, &sent);
+}
+
+/* A value goes out, and comes in again somewhere. */
+static void send_dump(struct client *client, struct buffer *bytes)
+{
+    bool restores = client->dump.length > 0;
+    struct command_line line =
+        restores ? commands_restore(bytes, buffer_slice(&client->dump)) : commands_dump(bytes);
+    client_send(
+        client, bytes,
+        &(struct sent){
+            .effect = line.effect, .keys = line.keys, .dumps = !restores, .restores = restores});
+    buffer_clear(&client->dump);
 }
 
 /* SELECT 1, a command, sometimes FLUSHDB, SELECT 0. */
@@ -274,11 +302,12 @@ bool client_act(struct client *client)
     bool listens = client->kind == CLIENT_SUBSCRIBES || client->kind == CLIENT_MONITORS;
     if (listens && !client->subscribed)
         send_listening(client, &bytes);
-    size_t batch = listens ? 0 : 1 + (size_t)world_below(BATCH_MAX);
+    bool operates = client->kind == CLIENT_OPERATES && client->shared->operates && !world_chance(4);
+    if (operates)
+        operator_send(client, &bytes);
+    size_t batch = listens || operates ? 0 : 1 + (size_t)world_below(BATCH_MAX);
     for (; batch > 0 && client->sent_count + TRANSACTION_MAX + 2 < CLIENT_PIPELINE_MAX; batch--) {
-        if (client->kind == CLIENT_OPERATES && client->shared->switches)
-            operator_send(client, &bytes);
-        else if (client->kind == CLIENT_CACHES)
+        if (client->kind == CLIENT_CACHES)
             send_cached(client, &bytes);
         else if (client->kind == CLIENT_CLAIMS)
             send_claim(client, &bytes);
@@ -288,6 +317,10 @@ bool client_act(struct client *client)
             send_transaction(client, &bytes);
         else if (world_chance(10))
             send_to_other_database(client, &bytes);
+        else if (world_chance(client->dump.length > 0 ? 3 : 10))
+            send_dump(client, &bytes);
+        else if (world_chance(16))
+            send_group(client, &bytes);
         else
             send_random(client, &bytes);
     }
@@ -386,7 +419,7 @@ static void hear_cached(struct client *client, const struct sent *sent, const re
         cache->since = sent->turn;
     } else if (sent->reads_cached &&
                !cache_read(cache, sent->cached_key, value, sent->turn, sent->keeps) &&
-               failure[0] == '\0') {
+               !client->shared->swapped && failure[0] == '\0') {
         snprintf(failure, CLAIMS_FAILURE_MAX,
                  "%s: is %lld, and who kept another value was not told",
                  cache_key(sent->cached_key), (long long)value);
@@ -419,6 +452,14 @@ static void hear_reply(struct client *client, const redisReply *reply)
     claims_return(shared->claims, &sent.call, reply);
     if (client->kind == CLIENT_CACHES)
         hear_cached(client, &sent, reply);
+    if (sent.dumps && reply->type == REDIS_REPLY_STRING) {
+        buffer_clear(&client->dump);
+        buffer_add(&client->dump, reply->str, (size_t)reply->len);
+    }
+    if (sent.restores && reply->type == REDIS_REPLY_STATUS)
+        world_meet(MET_RESTORE);
+    if (sent.kills && reply->type == REDIS_REPLY_INTEGER && reply->integer > 0)
+        world_meet(MET_KILL);
     if (sent.call.claim == CLAIM_WATCHED_READ && client->kind == CLIENT_WATCHES &&
         reply->type != REDIS_REPLY_ERROR)
         client->watched = reply->type == REDIS_REPLY_STRING ? strtoll(reply->str, NULL, 10) : 0;

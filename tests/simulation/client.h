@@ -35,6 +35,8 @@ struct sent {
                       yet read */
     bool waits_for_sync;    /* WAITAOF */
     bool saves;             /* SAVE */
+    bool dumps, restores;   /* DUMP, RESTORE */
+    bool kills;             /* CLIENT KILL */
     enum cache_mode tracks; /* CLIENT TRACKING; CACHE_OFF: it is something else */
     bool reads_cached;      /* a read of cached_key, */
     bool keeps;             /* ...of which the server will tell */
@@ -57,6 +59,7 @@ struct client {
     int64_t watched;     /* CLIENT_WATCHES: what GET w said; -1: not known */
     bool subscribed;     /* or monitors, or speaks RESP3 */
     struct cache cache;
+    struct buffer dump; /* what DUMP gave last; empty: nothing */
 };
 
 struct clients {
@@ -68,7 +71,10 @@ struct clients {
     uint64_t saved;   /* the same if there was no log, and a start reads the snapshot: SAVE */
     uint64_t replies, errors;
     bool large;    /* commands_large, too */
-    bool switches; /* the log's settings change: those who operate */
+    bool operates; /* operator.h */
+    bool switches; /* ...changes the log's settings, and what concerns all keys of a database */
+    bool evicts;   /* ...maxmemory */
+    bool swapped;  /* SWAPDB was sent: of which caches are not told, as in Redis */
     bool may_shut_down;
     bool ends_log;          /* SHUTDOWN or CONFIG SET appendonly no was sent in this life */
     bool shutdown_saves;    /* the SHUTDOWN that was sent last */

@@ -10,6 +10,8 @@
 #include "claims.h"
 #include "client.h"
 #include "history.h"
+#include "keyspace/database.h"
+#include "keyspace/entry.h"
 #include "persist/log_writer.h"
 #include "server/config/configuration.h"
 #include "server/lifecycle.h"
@@ -30,6 +32,7 @@
 #define CALLS_IN_SNAPSHOT_MAX 30 /* the same, counted from the beginning of a snapshot */
 #define FULL_ENDS_ONE_IN 500     /* steps */
 #define STEPS_MAX 50000
+#define MEMORY_SAMPLES 5 /* as eviction looks at */
 #define MIB (UINT64_C(1) << 20)
 
 /* How a life of the server ends. */
@@ -191,9 +194,29 @@ static void turn_ended(void *context)
     scenario->result->turns++;
 }
 
+static void add_memory(void *context, struct entry *entry)
+{
+    size_t *sum = context;
+    *sum += entry_memory(entry, MEMORY_SAMPLES);
+}
+
+static size_t memory_of_keys(void *context)
+{
+    struct scenario *scenario = context;
+    size_t sum = 0;
+    for (int i = 0; i < HISTORY_DATABASES && scenario->server != NULL; i++) {
+        struct database *database = keyspace_database(scenario->server->keyspace, i);
+        uint64_t cursor = 0;
+        do {
+            cursor = database_scan(database, cursor, add_memory, &sum);
+        } while (cursor != 0);
+    }
+    return sum;
+}
+
 /* SAVE, or CONFIG SET appendonly no, may just have made a file of what the data are in the midst of
  * the turn. */
-static void file_closed(void *context)
+static void file_written(void *context)
 {
     struct scenario *scenario = context;
     if (scenario->shared.switches && scenario->recovered && scenario->server != NULL)
@@ -219,7 +242,7 @@ static void check_answered(struct scenario *scenario)
 static void check_caches(struct scenario *scenario)
 {
     int key;
-    for (int i = 0; i < CLIENTS; i++)
+    for (int i = 0; i < CLIENTS && !scenario->shared.swapped; i++)
         if (scenario->clients[i].socket >= 0 &&
             !cache_check(&scenario->clients[i].cache, scenario->server->keyspace, &key))
             fail(scenario, "%s: who keeps its value was not told that it changed", cache_key(key));
@@ -317,7 +340,9 @@ static void set_up(struct scenario *scenario)
         settings->values.stream_block_entries_max = 1 + world_below(4);
     }
     settings->notification.events = NOTIFICATION_KEYSPACE | NOTIFICATION_ALL;
-    scenario->shared.switches = world_chance(4);
+    scenario->shared.operates = world_chance(2);
+    scenario->shared.switches = scenario->shared.operates && world_chance(2);
+    scenario->shared.evicts = scenario->shared.operates && world_chance(2);
     scenario->always = !world_chance(6) && !scenario->shared.switches;
     persistence->sync = scenario->always  ? LOG_SYNC_ALWAYS
                         : world_chance(2) ? LOG_SYNC_EVERY_SECOND
@@ -391,12 +416,12 @@ static int run(struct scenario *scenario)
     world.turn_ended = turn_ended;
     world.step = step;
     world.promise = promise_now;
-    world.file_closed = file_closed;
+    world.file_written = file_written;
     int status = server_run(scenario->server);
     world.turn_ended = NULL;
     world.step = NULL;
     world.promise = NULL;
-    world.file_closed = NULL;
+    world.file_written = NULL;
     return status;
 }
 
@@ -432,6 +457,8 @@ static void live(struct scenario *scenario, bool is_last)
     if (!was_off)
         world_end_process();
     if (scenario->server != NULL)
+        world.met[MET_EVICTION] += keyspace_statistics(scenario->server->keyspace)->evicted;
+    if (scenario->server != NULL)
         server_destroy(scenario->server);
     scenario->server = NULL;
     scenario->result->lives++;
@@ -454,6 +481,7 @@ static void begin(struct scenario *scenario, uint64_t seed)
         CLIENT_BLOCKS, CLIENT_SUBSCRIBES, CLIENT_CACHES};
     world_init(seed);
     world.context = scenario;
+    world.memory_used = memory_of_keys;
     set_up(scenario);
     scenario->configuration = configuration_create(&scenario->settings);
     scenario->history = history_create(commands_keys, commands_key_count);

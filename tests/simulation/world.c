@@ -77,6 +77,15 @@ void world_end_process(void)
     disk_simulated_power_off(world.simulated);
 }
 
+/* In the place of base/memory.h's, by the linker. */
+struct memory_gauge;
+size_t __wrap_memory_gauge_read(struct memory_gauge *gauge);
+size_t __wrap_memory_gauge_read(struct memory_gauge *gauge)
+{
+    (void)gauge;
+    return world.memory_used != NULL ? world.memory_used(world.context) : 0;
+}
+
 /* --- the disk: the simulated one, where each call takes time and may be the last --- */
 
 static const struct disk_operations *below(void)
@@ -109,8 +118,8 @@ static int world_open(void *context, const char *path, enum disk_open_mode mode)
 static int world_close(void *context, int file)
 {
     (void)context;
-    if (world.file_closed != NULL && !world.off)
-        world.file_closed(world.context);
+    if (world.file_written != NULL && !world.off)
+        world.file_written(world.context);
     return below()->close(world.simulated, file);
 }
 
@@ -133,6 +142,8 @@ static ssize_t world_write(void *context, int file, const struct iovec *vectors,
 static int world_sync(void *context, int file)
 {
     (void)context;
+    if (world.file_written != NULL && !world.off)
+        world.file_written(world.context);
     world_pass((int64_t)world_below(SYNC_USEC_MAX));
     return below()->sync(call("sync"), file);
 }
