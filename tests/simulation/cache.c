@@ -90,7 +90,7 @@ static uint64_t told_of(struct cache *cache, const struct history *history, int 
 {
     size_t index = commands_key_index(names[key]);
     bool was_known = cache->keys[key].known;
-    cache->keys[key].known = false;
+    cache->keys[key].known = cache->keys[key].owed = false;
     if (cache->mode == CACHE_BROADCAST) {
         world_meet(MET_BROADCAST);
         return history_change(history, index, cache->since, ++cache->keys[key].told);
@@ -105,7 +105,7 @@ uint64_t cache_told(struct cache *cache, const struct history *history, const re
     uint64_t turn = 0;
     for (int key = 0; key < CACHE_KEYS; key++) {
         if (changed->type != REDIS_REPLY_ARRAY)
-            cache->keys[key].known = false; /* everything went */
+            cache->keys[key].known = cache->keys[key].owed = false; /* everything went */
         for (size_t i = 0; i < changed->elements; i++) {
             uint64_t of_key = strcmp(changed->element[i]->str, names[key]) == 0
                                   ? told_of(cache, history, key)
@@ -118,17 +118,24 @@ uint64_t cache_told(struct cache *cache, const struct history *history, const re
 
 /* --- values --- */
 
-bool cache_read(struct cache *cache, int key, int64_t value, uint64_t turn, bool keeps)
+void cache_read(struct cache *cache, int key, int64_t value, uint64_t turn, bool keeps)
 {
-    /* In the other mode messages come behind the turn: a read may be ahead of them. */
-    bool good = !cache->keys[key].known || cache->keys[key].value == value ||
-                cache->mode == CACHE_BROADCAST;
+    /* With CACHE_BROADCAST messages come behind the turn. */
+    cache->keys[key].owed =
+        cache->keys[key].known && cache->keys[key].value != value && cache->mode != CACHE_BROADCAST;
     if (keeps || cache->keys[key].known) {
         cache->keys[key].known = true;
         cache->keys[key].value = value;
         cache->keys[key].turn = turn;
     }
-    return good;
+}
+
+bool cache_is_paid(const struct cache *cache, int *key)
+{
+    for (*key = 0; *key < CACHE_KEYS; ++*key)
+        if (cache->keys[*key].owed)
+            return false;
+    return true;
 }
 
 static int64_t value_now(struct keyspace *keyspace, int key)

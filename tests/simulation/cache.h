@@ -24,6 +24,7 @@ struct cache {
     struct {
         bool known;
         int64_t value;
+        bool owed;     /* a read was ahead of a message, which has to come before any other reply */
         uint64_t turn; /* in which it was read, or an earlier one */
         uint64_t told; /* CACHE_BROADCAST: how many times it changed */
     } keys[CACHE_KEYS];
@@ -44,8 +45,11 @@ void cache_translate(struct cache *cache, struct slice bytes, struct buffer *out
 bool cache_is_message(const redisReply *reply);
 /* The turn that this message tells of, or an earlier one; 0: of none for sure. */
 uint64_t cache_told(struct cache *cache, const struct history *history, const redisReply *message);
-/* A read was answered; `keeps`: the server will tell. False: it is not what it should be. */
-bool cache_read(struct cache *cache, int key, int64_t value, uint64_t turn, bool keeps);
+/* A read was answered; `keeps`: the server will tell. If it is not what is known then the key went
+ * by itself (it was evicted) while this command ran, and the message follows it directly. */
+void cache_read(struct cache *cache, int key, int64_t value, uint64_t turn, bool keeps);
+/* Another reply has come. False, with the key: a message should have come before. */
+bool cache_is_paid(const struct cache *cache, int *key);
 /* Nothing is on its way any more. False, with the key: what is kept is not so. */
 bool cache_check(const struct cache *cache, struct keyspace *keyspace, int *key);
 

@@ -412,17 +412,17 @@ static void hear_cached(struct client *client, const struct sent *sent, const re
         reply->type == REDIS_REPLY_STRING ? strtoll(reply->str, NULL, 10) : reply->integer;
     struct cache *cache = &client->cache;
     char *failure = client->shared->claims->failure;
+    int key;
+    if (!cache_is_paid(cache, &key) && !client->shared->swapped && failure[0] == '\0')
+        snprintf(failure, CLAIMS_FAILURE_MAX, "%s: changed, and who kept it was not told",
+                 cache_key(key));
     if (reply->type == REDIS_REPLY_ERROR)
         return;
     if (sent->tracks != CACHE_OFF) {
         cache->mode = sent->tracks;
         cache->since = sent->turn;
-    } else if (sent->reads_cached &&
-               !cache_read(cache, sent->cached_key, value, sent->turn, sent->keeps) &&
-               !client->shared->swapped && failure[0] == '\0') {
-        snprintf(failure, CLAIMS_FAILURE_MAX,
-                 "%s: is %lld, and who kept another value was not told",
-                 cache_key(sent->cached_key), (long long)value);
+    } else if (sent->reads_cached) {
+        cache_read(cache, sent->cached_key, value, sent->turn, sent->keeps);
     }
 }
 
