@@ -127,7 +127,7 @@ static void send_switch(struct client *client, struct buffer *bytes)
                                         "FLUSHALL ASYNC",
                                         "FLUSHALL SYNC",
                                         "SAVE"};
-    if (world_chance(8))
+    if (world_chance(12))
         send_transaction(client, bytes);
     else if (world_chance(4))
         send_wait(client, bytes);
@@ -144,9 +144,9 @@ void operator_send(struct client *client, struct buffer *bytes)
         return;
     if (shared->may_shut_down && world_chance(SHUTDOWN_ONE_IN))
         send_shutdown(client, bytes);
-    else if (shared->evicts && world_chance(2))
+    else if (shared->evicts && world_chance(shared->switches ? 6 : 2))
         send_memory(client, bytes);
-    else if (shared->switches && !world_chance(4))
+    else if (shared->switches && !world_chance(6))
         send_switch(client, bytes);
     else
         send_harmless(client, bytes);

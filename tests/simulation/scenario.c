@@ -25,6 +25,7 @@
 #include "world.h"
 
 #define CLIENTS 7
+#define OPERATOR 2               /* which of them */
 #define LIVES_MAX 3              /* before the last */
 #define ACTS_MAX 40              /* of clients, in a life */
 #define QUIET_USEC 800000        /* nothing has happened for so long, so nothing will */
@@ -255,7 +256,8 @@ static bool act(struct scenario *scenario)
     if (scenario->acts_left == 0)
         return false;
     scenario->acts_left--;
-    return client_act(&scenario->clients[world_below(CLIENTS)]);
+    bool operates = scenario->shared.operates && world_chance(4);
+    return client_act(&scenario->clients[operates ? OPERATOR : world_below(CLIENTS)]);
 }
 
 static bool deliver(struct scenario *scenario)
