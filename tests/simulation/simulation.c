@@ -55,7 +55,8 @@ static bool print_meetings(const uint64_t met[WORLD_MEETINGS])
     bool all = true;
     printf("#");
     for (int i = 0; i < WORLD_MEETINGS; i++) {
-        printf("%s %llu %s", i > 0 ? "," : "", (unsigned long long)met[i], world_meeting_name(i));
+        printf("%s %llu %s", i > 0 ? "," : "", (unsigned long long)met[i],
+               world_meeting_name((enum world_meeting)i));
         all = all && met[i] > 0;
     }
     printf("\n");
