@@ -133,6 +133,8 @@ static ssize_t world_write(void *context, int file, const struct iovec *vectors,
                            uint64_t offset)
 {
     (void)context;
+    if (world.file_written != NULL && !world.off)
+        world.file_written(world.context);
     /* Not the bytes: a snapshot tells how much memory the process used. */
     for (int i = 0; i < count; i++)
         world_trace_number("write", vectors[i].iov_len);

@@ -59,7 +59,7 @@ struct world {
     void (*turn_ended)(void *context); /* what was done is one group of the log, or some */
     /* What can be promised at this moment, of what is sent now. */
     struct world_promise (*promise)(void *context);
-    /* A file is synced or closed: its data may be those in the midst of a turn. */
+    /* A file is written, synced or closed: its data may be those in the midst of a turn. */
     void (*file_written)(void *context);
     /* What maxmemory is compared to, bytes; NULL: nothing is in use. The allocator's own count
      * would differ from run to run. */
