@@ -49,6 +49,8 @@ static void send_transaction(struct client *client, struct buffer *bytes)
 /* Is what was written a moment ago kept, whatever happened to the log? */
 static void send_wait(struct client *client, struct buffer *bytes)
 {
+    if (world_chance(2))
+        send_line(client, bytes, "CONFIG SET appendonly no");
     send_write(
         client, bytes,
         &(struct sent){.effect = EFFECT_WRITES, .keys = UINT64_C(1) << commands_key_index("s0")});
