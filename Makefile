@@ -152,6 +152,7 @@ define link
 endef
 $(SERVER_TESTS) $(FAULT_TESTS) $(SIMULATION): OWN_LIBRARIES += -lhiredis
 $(UNIT_TESTS) $(SERVER_TESTS) $(FAULT_TESTS): OWN_LIBRARIES += -lcmocka
+$(SIMULATION): OWN_LIBRARIES += -Wl,--wrap=memory_gauge_read # tests/simulation/world.h
 $(FUZZ_TESTS): OWN_LIBRARIES += -fsanitize=fuzzer
 # tests/unit/support/failing_memory.h; $(FAILING_MEMORY) is linked into fault tests, too.
 FAILING_MEMORY := $(BUILD)/objects/tests/unit/support/failing_memory.o

@@ -286,15 +286,27 @@ static enum error finish(struct log_writer *writer)
     return ERROR_SYSTEM;
 }
 
-enum error log_writer_close(struct log_writer *writer)
+enum error log_writer_end(struct log_writer *writer)
 {
+    if (writer->ended) {
+        errno = EIO;
+        return writer->failed ? ERROR_SYSTEM : OK;
+    }
     writer->closing = true;
     worker_wait(writer->worker); /* calls job_done */
-    event_wake_stop(&writer->wrote);
     event_timer_stop(&writer->retry);
     event_timer_stop(&writer->second);
     enum error error = finish(writer);
+    writer->ended = true;
+    writer->failed = error != OK;
+    return error;
+}
+
+enum error log_writer_close(struct log_writer *writer)
+{
+    enum error error = log_writer_end(writer);
     int reason = errno;
+    event_wake_stop(&writer->wrote);
     while (writer->sealed != NULL) {
         struct log_group *group = writer->sealed;
         writer->sealed = group->next;
@@ -336,6 +348,11 @@ void log_writer_expect(struct log_writer *writer, uint64_t group)
     ASSERT(group <= writer->group);
     if (group > writer->expected)
         writer->expected = group;
+}
+
+bool log_writer_is_in_force(const struct log_writer *writer)
+{
+    return writer->manifested;
 }
 
 uint64_t log_writer_offset(const struct log_writer *writer)

@@ -76,8 +76,12 @@ WARN_UNUSED enum error log_writer_create(struct event_loop *loop, struct clock *
                                          const struct log_writer_start *start, bool manifested,
                                          const struct log_writer_hooks *hooks,
                                          struct log_writer **out);
-/* Writes and syncs all that was collected, says so in a last empty group, closes. Blocking.
- * ERROR_SYSTEM: something was not kept (errno). The writer is gone in any case. */
+/* Writes and syncs all that was collected, and says so in a last empty group. Blocking. Nothing
+ * more can be written then. ERROR_SYSTEM: something was not kept (errno), and never becomes
+ * durable; the `failed` hook is not called. */
+WARN_UNUSED enum error log_writer_end(struct log_writer *writer);
+/* Ends it unless that was done, with the same result, and closes. The writer is gone in any case.
+ */
 WARN_UNUSED enum error log_writer_close(struct log_writer *writer);
 
 /* --- collecting --- */
@@ -105,6 +109,9 @@ void log_writer_expect(struct log_writer *writer, uint64_t group);
 
 /* True with LOG_SYNC_ALWAYS: what is not durable must not be shown either. */
 bool log_writer_hides_the_undurable(const struct log_writer *writer);
+
+/* False: a new log whose base is not there yet. Synced or not, a start would not find it. */
+bool log_writer_is_in_force(const struct log_writer *writer);
 
 uint64_t log_writer_offset(const struct log_writer *writer);         /* end of what is collected */
 uint64_t log_writer_durable_offset(const struct log_writer *writer); /* really synced */

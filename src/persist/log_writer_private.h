@@ -70,8 +70,8 @@ struct log_writer {
     size_t sealed_bytes; /* of these and of those in the job */
 
     struct log_job job;
-    bool busy;    /* the worker has the job */
-    bool closing; /* it gets no more */
+    bool busy;           /* the worker has the job */
+    bool closing, ended; /* it gets no more */
     bool full, failed, unsynced, sync_asked, manifested;
     uint64_t written_group, synced_group, durable_offset;
 

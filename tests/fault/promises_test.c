@@ -415,6 +415,47 @@ static void the_log_may_end_and_begin_in_a_transaction(void **state)
     assert_reads(stage->writer, ":7");
 }
 
+/* What it holds is found by nobody until its base is there. */
+static void waitaof_promises_nothing_of_a_log_without_its_base(void **state)
+{
+    struct stage *stage = *state;
+    assert_says(stage->writer, "+OK", "CONFIG SET appendonly no");
+    assert_says(stage->writer, "+OK", "SET a 1");
+    assert_says(stage->writer, "+OK", "MULTI");
+    assert_says(stage->writer, "+QUEUED", "CONFIG SET appendonly yes");
+    assert_says(stage->writer, "+QUEUED", "WAITAOF 1 0 0");
+    assert_says(stage->writer, "[+OK, [:0, :0]]", "EXEC");
+    assert_says(stage->writer, "[:1, :0]", "WAITAOF 1 0 0");
+}
+
+static void P4_a_log_on_a_full_disk_is_not_ended(void **state)
+{
+    struct stage *stage = *state;
+    held_disk_fill(&stage->held, true);
+    conversation_send(stage->writer, "SET a 1");
+    wait_for_info(stage, "log_disk_full:1");
+    const char *answer = conversation_say(stage->reader, "CONFIG SET appendonly no");
+    assert_non_null(strstr(answer, "Unable to end the log"));
+    assert_non_null(strstr(conversation_say(stage->reader, "CONFIG GET appendonly"), "yes"));
+    assert_silent(stage->writer);
+    held_disk_fill(&stage->held, false);
+    assert_reads(stage->writer, "+OK");
+    assert_says(stage->reader, "+OK", "CONFIG SET appendonly no");
+}
+
+static void P4_a_log_that_cannot_take_its_end_stops_the_server(void **state)
+{
+    struct stage *stage = *state;
+    held_disk_fill(&stage->held, true);
+    assert_says(stage->reader, "+OK", "MULTI");
+    assert_says(stage->reader, "+QUEUED", "CONFIG SET appendonly no");
+    assert_says(stage->reader, "+QUEUED", "SET a 2");
+    conversation_send(stage->reader, "EXEC"); /* of which nothing is kept */
+    assert_reads(stage->reader, "closed");
+    assert_int_equal(held_server_wait(&stage->server), EXIT_FAILURE);
+    stage->ended = true;
+}
+
 static void P4_after_a_failed_sync_nothing_is_answered_and_the_server_stops(void **state)
 {
     struct stage *stage = *state;
@@ -515,6 +556,9 @@ int main(int count, char **words)
         TEST(a_compaction_that_fails_leaves_the_log_and_can_be_tried_again),
         TEST(policies_change_while_it_runs_and_nothing_is_lost),
         TEST(the_log_may_end_and_begin_in_a_transaction),
+        TEST(waitaof_promises_nothing_of_a_log_without_its_base),
+        TEST(P4_a_log_on_a_full_disk_is_not_ended),
+        TEST(P4_a_log_that_cannot_take_its_end_stops_the_server),
         TEST(P4_after_a_failed_sync_nothing_is_answered_and_the_server_stops),
         TEST(P4_a_full_disk_refuses_writes_until_there_is_room),
         cmocka_unit_test(control_without_gates_the_tests_of_P1_and_P2_fail),

@@ -211,16 +211,51 @@ void claims_message(struct claims *claims, const redisReply *message)
         claims->announced[claims->announced_count++] = number;
 }
 
+void claims_monitored(struct claims *claims, const char *line)
+{
+    static const char push[] = " \"RPUSH\" \"q\" \"";
+    const char *found = line != NULL ? strstr(line, push) : NULL;
+    int64_t number = found != NULL ? strtoll(found + strlen(push), NULL, 10) : 0;
+    if ((line != NULL && number == 0) || claims->monitored_count == CLAIMS_NUMBERS_MAX)
+        return;
+    if (number > 0)
+        world_meet(MET_MONITOR_LINE);
+    claims->monitored[claims->monitored_count++] = number;
+}
+
+/* Where it stands in q; SIZE_MAX: it does not. */
+static size_t position(const struct claims *claims, int64_t number)
+{
+    size_t at = 0;
+    while (at < claims->order_known && claims->order[at] != number)
+        at++;
+    return at < claims->order_known ? at : SIZE_MAX;
+}
+
+/* Each line's push is there, directly behind that of the line before. */
+static void check_monitored(struct claims *claims)
+{
+    size_t before = SIZE_MAX;
+    for (size_t i = 0; i < claims->monitored_count; i++) {
+        int64_t number = claims->monitored[i];
+        size_t at = number > 0 ? position(claims, number) : SIZE_MAX;
+        if (number > 0 && at == SIZE_MAX)
+            FAIL(claims, "q: MONITOR showed %lld, which is not there", (long long)number);
+        if (at != SIZE_MAX && before != SIZE_MAX && at != before + 1)
+            FAIL(claims, "q: MONITOR showed %lld behind element %zu, but it is element %zu",
+                 (long long)number, before, at);
+        before = at;
+    }
+}
+
 void claims_finish(struct claims *claims)
 {
     for (size_t i = 0; i < claims->announced_count; i++) {
-        bool found = false;
-        for (size_t at = 0; at < claims->order_known; at++)
-            found = found || claims->order[at] == claims->announced[i];
-        if (!found)
+        if (position(claims, claims->announced[i]) == SIZE_MAX)
             FAIL(claims, "q: a message told of %lld, which is not there",
                  (long long)claims->announced[i]);
     }
+    check_monitored(claims);
     if (claims->events > claims->order_known)
         FAIL(claims, "q: %zu events told of pushes, but it has %zu elements", claims->events,
              claims->order_known);

@@ -2,7 +2,7 @@
  *
  *   r0 r1  registers with unique values: linearizable, through all crashes
  *   q      a list to which unique numbers are pushed: one order, of which every read is a prefix;
- *          a message about a push, and a "rpush" event, are never ahead of it
+ *          a message about a push, a "rpush" event, and a line of MONITOR are never ahead of it
  *   m0 m1  set together in one transaction: never different
  *   n      counted up: no number comes twice, none goes back
  *   w      counted up under WATCH: no increment is lost, none happens twice
@@ -19,6 +19,7 @@
 
 #define CLAIMS_NUMBERS_MAX 8192
 #define CLAIMS_REGISTERS 2
+#define CLAIMS_FAILURE_MAX 300
 
 enum claim {
     CLAIM_NONE,
@@ -52,13 +53,16 @@ struct claims {
     bool
         feeds_stale; /* the control: now and then a register's read is answered with an old value */
     uint64_t now;    /* counts calls and returns */
-    char failure[300];
+    char failure[CLAIMS_FAILURE_MAX];
     struct register_operation registers[CLAIMS_REGISTERS][LINEARIZABLE_MAX];
     size_t register_count[CLAIMS_REGISTERS];
     int64_t order[CLAIMS_NUMBERS_MAX]; /* of q: 0 is not known */
     size_t order_known;                /* the list has at least so many */
     int64_t announced[CLAIMS_NUMBERS_MAX];
     size_t announced_count, events;
+    int64_t
+        monitored[CLAIMS_NUMBERS_MAX]; /* pushes to q that MONITOR showed; 0: another one begins */
+    size_t monitored_count;
     int64_t counted; /* the highest answer of INCR n */
     int64_t watched_done, watched_open;
     bool was_put[CLAIMS_NUMBERS_MAX], was_taken[CLAIMS_NUMBERS_MAX];
@@ -72,6 +76,8 @@ void claims_return(struct claims *claims, const struct claim_call *call, const r
 void claims_lost(struct claims *claims, const struct claim_call *call);
 /* A message of a subscription. */
 void claims_message(struct claims *claims, const redisReply *message);
+/* A line of MONITOR; NULL: its connection has ended. */
+void claims_monitored(struct claims *claims, const char *line);
 /* All crashes are over, and q was read once more: what has to be there? */
 void claims_finish(struct claims *claims);
 

@@ -5,6 +5,7 @@
 
 #include "base/assertion.h"
 #include "base/log.h"
+#include "operator.h"
 #include "simulated_socket.h"
 #include "world.h"
 
@@ -29,14 +30,18 @@ void client_hang_up(struct client *client)
 {
     for (size_t i = 0; i < client->sent_count; i++)
         claims_lost(client->shared->claims, &client->sent[i].call);
+    if (client->kind == CLIENT_MONITORS)
+        claims_monitored(client->shared->claims, NULL);
     simulated_socket_leave(client->socket);
     redisReaderFree(client->reader);
+    cache_deinit(&client->cache);
+    buffer_deinit(&client->dump);
     client_init(client, client->shared, client->kind);
 }
 
 /* --- sending --- */
 
-static void send_one(struct client *client, struct buffer *bytes, const struct sent *sent)
+void client_send(struct client *client, struct buffer *bytes, const struct sent *sent)
 {
     ASSERT(client->sent_count < CLIENT_PIPELINE_MAX);
     log_line(LOG_DEBUG, "%d sends %.*s", client->socket, (int)bytes->length, bytes->data);
@@ -47,7 +52,7 @@ static void send_one(struct client *client, struct buffer *bytes, const struct s
     buffer_clear(bytes);
 }
 
-static uint64_t next_number(struct client *client)
+uint64_t client_next_number(struct client *client)
 {
     return ++client->shared->numbers;
 }
@@ -59,13 +64,42 @@ static uint64_t key_bit(const char *name)
 
 static void send_random(struct client *client, struct buffer *bytes)
 {
+    struct command_line line = client->kind == CLIENT_BLOCKS && world_chance(2)
+                                   ? commands_random_blocking(bytes)
+                               : client->shared->large && world_chance(8)
+                                   ? commands_large(bytes, client_next_number(client))
+                                   : commands_random(bytes, client_next_number(client), 0);
+    client_send(client, bytes,
+                &(struct sent){.effect = line.effect,
+                               .keys = line.keys,
+                               .waits_for_sync = line.waits_for_sync});
+}
+
+/* An entry, a group, and somebody who has read the one for the other. */
+static void send_group(struct client *client, struct buffer *bytes)
+{
+    const char *key = world_chance(2) ? "x0" : "x1";
+    struct sent sent = {.effect = EFFECT_READS, .keys = key_bit(key)};
+    unsigned long long number = client_next_number(client);
+    commands_add(bytes, "XADD %s 1-%llu f %llu", key, number, number);
+    client_send(client, bytes, &sent);
+    commands_add(bytes, "XGROUP CREATE %s g 0", key);
+    client_send(client, bytes, &sent);
+    commands_add(bytes, "XREADGROUP GROUP g c%d COUNT 2 STREAMS %s >", (int)world_below(6), key);
+    client_send(client, bytes, &sent);
+}
+
+/* A value goes out, and comes in again somewhere. */
+static void send_dump(struct client *client, struct buffer *bytes)
+{
+    bool restores = client->dump.length > 0;
     struct command_line line =
-        client->kind == CLIENT_BLOCKS && world_chance(2) ? commands_random_blocking(bytes)
-        : client->shared->large && world_chance(8) ? commands_large(bytes, next_number(client))
-                                                   : commands_random(bytes, next_number(client), 0);
-    send_one(client, bytes,
-             &(struct sent){
-                 .effect = line.effect, .keys = line.keys, .waits_for_sync = line.waits_for_sync});
+        restores ? commands_restore(bytes, buffer_slice(&client->dump)) : commands_dump(bytes);
+    client_send(
+        client, bytes,
+        &(struct sent){
+            .effect = line.effect, .keys = line.keys, .dumps = !restores, .restores = restores});
+    buffer_clear(&client->dump);
 }
 
 /* SELECT 1, a command, sometimes FLUSHDB, SELECT 0. */
@@ -73,15 +107,15 @@ static void send_to_other_database(struct client *client, struct buffer *bytes)
 {
     struct sent none = {.effect = EFFECT_NONE};
     commands_add(bytes, "SELECT 1");
-    send_one(client, bytes, &none);
+    client_send(client, bytes, &none);
     if (world_chance(8)) {
         commands_add(bytes, "FLUSHDB %s", world_chance(2) ? "ASYNC" : "SYNC");
-        send_one(client, bytes, &none);
+        client_send(client, bytes, &none);
     }
-    struct command_line line = commands_random(bytes, next_number(client), 1);
-    send_one(client, bytes, &(struct sent){.effect = line.effect, .keys = line.keys});
+    struct command_line line = commands_random(bytes, client_next_number(client), 1);
+    client_send(client, bytes, &(struct sent){.effect = line.effect, .keys = line.keys});
     commands_add(bytes, "SELECT 0");
-    send_one(client, bytes, &none);
+    client_send(client, bytes, &none);
 }
 
 /* MULTI, some commands, EXEC: the last reply stands for all. */
@@ -90,19 +124,19 @@ static void send_transaction(struct client *client, struct buffer *bytes)
     struct sent none = {.effect = EFFECT_NONE}, exec = {.effect = EFFECT_READS};
     size_t count = 1 + (size_t)world_below(TRANSACTION_MAX);
     commands_add(bytes, "MULTI");
-    send_one(client, bytes, &none);
+    client_send(client, bytes, &none);
     for (size_t i = 0; i < count; i++) {
-        struct command_line line = commands_random(bytes, next_number(client), 0);
+        struct command_line line = commands_random(bytes, client_next_number(client), 0);
         exec.keys |= line.effect == EFFECT_NONE ? 0 : line.keys;
         if (line.effect == EFFECT_WRITES)
             exec.effect = EFFECT_MAY_WRITE; /* of its replies one is for sure no error */
-        send_one(client, bytes, &none);
+        client_send(client, bytes, &none);
     }
     if (exec.effect == EFFECT_MAY_WRITE && count > 1)
         exec.effect = EFFECT_READS;
     bool discards = world_chance(10);
     commands_add(bytes, discards ? "DISCARD" : "EXEC");
-    send_one(client, bytes, discards ? &none : &exec);
+    client_send(client, bytes, discards ? &none : &exec);
 }
 
 /* The lines of a transaction that makes a claim. */
@@ -111,15 +145,15 @@ static void send_claimed(struct client *client, struct buffer *bytes, const char
 {
     struct sent none = {.effect = EFFECT_NONE};
     commands_add(bytes, "MULTI");
-    send_one(client, bytes, &none);
+    client_send(client, bytes, &none);
     commands_add(bytes, "%s", first);
-    send_one(client, bytes, &none);
+    client_send(client, bytes, &none);
     if (second != NULL) {
         commands_add(bytes, "%s", second);
-        send_one(client, bytes, &none);
+        client_send(client, bytes, &none);
     }
     commands_add(bytes, "EXEC");
-    send_one(client, bytes, exec);
+    client_send(client, bytes, exec);
 }
 
 static void send_pair(struct client *client, struct buffer *bytes, struct sent *sent)
@@ -170,7 +204,7 @@ static void send_simple_claim(struct client *client, struct buffer *bytes, struc
     else
         snprintf(line, sizeof line, "%s", lines[claim].line);
     commands_add(bytes, "%s", line);
-    send_one(client, bytes, sent);
+    client_send(client, bytes, sent);
 }
 
 static void send_claim(struct client *client, struct buffer *bytes)
@@ -181,7 +215,7 @@ static void send_claim(struct client *client, struct buffer *bytes)
         CLAIM_PUT,   CLAIM_TAKE, CLAIM_TAKE_WAITING};
     struct sent sent = {.call = {.claim = claims[world_below(sizeof claims / sizeof claims[0])]}};
     sent.call.reg = (int)world_below(CLAIMS_REGISTERS);
-    sent.call.value = (int64_t)next_number(client);
+    sent.call.value = (int64_t)client_next_number(client);
     if (!claims_call(client->shared->claims, &sent.call))
         return;
     if (sent.call.claim == CLAIM_PAIR || sent.call.claim == CLAIM_ANNOUNCE)
@@ -198,7 +232,7 @@ static void send_watched(struct client *client, struct buffer *bytes)
         return;
     if (client->watched < 0) {
         commands_add(bytes, "WATCH w");
-        send_one(client, bytes, &(struct sent){.effect = EFFECT_NONE});
+        client_send(client, bytes, &(struct sent){.effect = EFFECT_NONE});
         (void)claims_call(client->shared->claims, &sent.call);
         send_simple_claim(client, bytes, &sent);
         return;
@@ -210,6 +244,43 @@ static void send_watched(struct client *client, struct buffer *bytes)
     (void)claims_call(client->shared->claims, &sent.call);
     send_claimed(client, bytes, line, NULL, &sent);
     client->watched = -1;
+}
+
+static void send_listening(struct client *client, struct buffer *bytes)
+{
+    commands_add(bytes,
+                 client->kind == CLIENT_MONITORS ? "MONITOR" : "SUBSCRIBE news __keyspace@0__:q");
+    client_send(client, bytes, &(struct sent){.effect = EFFECT_NONE});
+    client->subscribed = true;
+    client->sent_count = 0; /* its replies are like messages */
+}
+
+/* Reads what it will keep; first it asks to be told. */
+static void send_cached(struct client *client, struct buffer *bytes)
+{
+    struct cache *cache = &client->cache;
+    struct sent none = {.effect = EFFECT_NONE}, sent = {.effect = EFFECT_READS};
+    if (cache->mode == CACHE_OFF && client->sent_count > 0)
+        return;
+    if (cache->mode == CACHE_OFF) {
+        enum cache_mode mode = (enum cache_mode)(1 + world_below(CACHE_MODES - 1));
+        commands_add(bytes, "HELLO 3");
+        client_send(client, bytes, &none);
+        commands_add(bytes, "%s", cache_switch(mode));
+        client_send(client, bytes, &(struct sent){.tracks = mode});
+        return;
+    }
+    sent.reads_cached = true;
+    sent.cached_key = (int)world_below(CACHE_KEYS);
+    sent.keys = key_bit(cache_key(sent.cached_key));
+    sent.keeps = cache->mode != CACHE_OPT_IN || world_chance(2);
+    if (sent.keeps && cache->mode == CACHE_OPT_IN) {
+        commands_add(bytes, "CLIENT CACHING YES");
+        client_send(client, bytes, &none);
+    }
+    commands_add(bytes, "%s %s", sent.cached_key == CACHE_KEYS - 1 ? "LLEN" : "GET",
+                 cache_key(sent.cached_key));
+    client_send(client, bytes, &sent);
 }
 
 static bool connect_client(struct client *client)
@@ -228,15 +299,17 @@ bool client_act(struct client *client)
     }
     struct buffer bytes = {0};
     size_t before = client->sent_count;
-    if (client->kind == CLIENT_SUBSCRIBES && !client->subscribed) {
-        commands_add(&bytes, "SUBSCRIBE news __keyspace@0__:q");
-        send_one(client, &bytes, &(struct sent){.effect = EFFECT_NONE});
-        client->subscribed = true;
-        client->sent_count = 0; /* its replies are like messages */
-    }
-    size_t batch = client->kind == CLIENT_SUBSCRIBES ? 0 : 1 + (size_t)world_below(BATCH_MAX);
+    bool listens = client->kind == CLIENT_SUBSCRIBES || client->kind == CLIENT_MONITORS;
+    if (listens && !client->subscribed)
+        send_listening(client, &bytes);
+    bool operates = client->kind == CLIENT_OPERATES && client->shared->operates && !world_chance(4);
+    if (operates)
+        operator_send(client, &bytes);
+    size_t batch = listens || operates ? 0 : 1 + (size_t)world_below(BATCH_MAX);
     for (; batch > 0 && client->sent_count + TRANSACTION_MAX + 2 < CLIENT_PIPELINE_MAX; batch--) {
-        if (client->kind == CLIENT_CLAIMS)
+        if (client->kind == CLIENT_CACHES)
+            send_cached(client, &bytes);
+        else if (client->kind == CLIENT_CLAIMS)
             send_claim(client, &bytes);
         else if (client->kind == CLIENT_WATCHES)
             send_watched(client, &bytes);
@@ -244,6 +317,10 @@ bool client_act(struct client *client)
             send_transaction(client, &bytes);
         else if (world_chance(10))
             send_to_other_database(client, &bytes);
+        else if (world_chance(client->dump.length > 0 ? 3 : 10))
+            send_dump(client, &bytes);
+        else if (world_chance(16))
+            send_group(client, &bytes);
         else
             send_random(client, &bytes);
     }
@@ -297,11 +374,71 @@ static uint64_t turn_needed(const struct client *client, const struct sent *sent
     return history_last_change(client->shared->history, sent->keys, sent->turn - 1);
 }
 
+static void raise_to(uint64_t *floor, uint64_t turn)
+{
+    if (turn > *floor)
+        *floor = turn;
+}
+
+/* The client believes what it is told, as far as a promise stands behind it. */
+static void rely(struct client *client, const struct sent *sent, const redisReply *reply)
+{
+    struct clients *shared = client->shared;
+    uint64_t turn = turn_needed(client, sent, reply);
+    bool has_written = wrote(sent, reply);
+    if (sent->turn > client->promise.durable_since)
+        raise_to(&shared->needed, turn);
+    if (has_written && sent->turn > client->promise.logged_since)
+        raise_to(&shared->logged, turn);
+    if (has_written)
+        raise_to(&client->last_write, turn);
+    if (sent->waits_for_sync && reply->type == REDIS_REPLY_ARRAY && reply->element[0]->integer > 0)
+        raise_to(&shared->needed, client->last_write);
+    if (sent->saves && reply->type == REDIS_REPLY_STATUS && sent->turn > 0)
+        raise_to(&shared->saved, sent->turn - 1);
+}
+
+/* What a message tells of must last, as what a read shows. */
+static void hear_of_change(struct client *client, const redisReply *message)
+{
+    uint64_t turn = cache_told(&client->cache, client->shared->history, message);
+    if (turn > client->promise.durable_since)
+        raise_to(&client->shared->needed, turn);
+}
+
+static void hear_cached(struct client *client, const struct sent *sent, const redisReply *reply)
+{
+    int64_t value =
+        reply->type == REDIS_REPLY_STRING ? strtoll(reply->str, NULL, 10) : reply->integer;
+    struct cache *cache = &client->cache;
+    char *failure = client->shared->claims->failure;
+    int key;
+    if (!cache_is_paid(cache, &key) && !client->shared->swapped && failure[0] == '\0')
+        snprintf(failure, CLAIMS_FAILURE_MAX, "%s: changed, and who kept it was not told",
+                 cache_key(key));
+    if (reply->type == REDIS_REPLY_ERROR)
+        return;
+    if (sent->tracks != CACHE_OFF) {
+        cache->mode = sent->tracks;
+        cache->since = sent->turn;
+    } else if (sent->reads_cached) {
+        cache_read(cache, sent->cached_key, value, sent->turn, sent->keeps);
+    }
+}
+
 static void hear_reply(struct client *client, const redisReply *reply)
 {
     struct clients *shared = client->shared;
     if (client->kind == CLIENT_SUBSCRIBES) {
         claims_message(shared->claims, reply);
+        return;
+    }
+    if (client->kind == CLIENT_MONITORS) {
+        claims_monitored(shared->claims, reply->str);
+        return;
+    }
+    if (client->kind == CLIENT_CACHES && cache_is_message(reply)) {
+        hear_of_change(client, reply);
         return;
     }
     ASSERT(client->sent_count > 0);
@@ -311,36 +448,54 @@ static void hear_reply(struct client *client, const redisReply *reply)
     shared->errors += reply->type == REDIS_REPLY_ERROR;
     log_line(LOG_DEBUG, "%d hears type %d, %lld %s", client->socket, reply->type, reply->integer,
              reply->str != NULL ? reply->str : "");
-    uint64_t needed = turn_needed(client, &sent, reply);
-    if (needed > shared->needed)
-        shared->needed = needed;
-    if (needed > client->last_write && wrote(&sent, reply))
-        client->last_write = needed;
-    if (sent.waits_for_sync && reply->type == REDIS_REPLY_ARRAY && reply->element[0]->integer > 0 &&
-        client->last_write > shared->synced)
-        shared->synced = client->last_write;
+    rely(client, &sent, reply);
     claims_return(shared->claims, &sent.call, reply);
+    if (client->kind == CLIENT_CACHES)
+        hear_cached(client, &sent, reply);
+    if (sent.dumps && reply->type == REDIS_REPLY_STRING) {
+        buffer_clear(&client->dump);
+        buffer_add(&client->dump, reply->str, (size_t)reply->len);
+    }
+    if (sent.restores && reply->type == REDIS_REPLY_STATUS)
+        world_meet(MET_RESTORE);
+    if (sent.kills && reply->type == REDIS_REPLY_INTEGER && reply->integer > 0)
+        world_meet(MET_KILL);
     if (sent.call.claim == CLAIM_WATCHED_READ && client->kind == CLIENT_WATCHES &&
         reply->type != REDIS_REPLY_ERROR)
         client->watched = reply->type == REDIS_REPLY_STRING ? strtoll(reply->str, NULL, 10) : 0;
 }
 
-bool client_hear(struct client *client)
+static void hear_bytes(struct client *client, struct slice bytes)
 {
-    struct buffer bytes = {0};
-    if (client->socket < 0)
-        return false;
-    bool open = simulated_socket_read(client->socket, &bytes);
-    bool heard = bytes.length > 0;
-    if (heard)
+    struct buffer translated = {0};
+    if (client->kind == CLIENT_CACHES) {
+        cache_translate(&client->cache, bytes, &translated);
+        bytes = buffer_slice(&translated);
+    }
+    if (bytes.length > 0)
         redisReaderFeed(client->reader, bytes.data, bytes.length);
-    buffer_deinit(&bytes);
+    buffer_deinit(&translated);
     void *reply = NULL;
     while (redisReaderGetReply(client->reader, &reply) == REDIS_OK && reply != NULL) {
         hear_reply(client, reply);
         freeReplyObject(reply);
     }
     ASSERT(client->reader->err == 0);
+}
+
+bool client_hear(struct client *client)
+{
+    bool open, more, heard = false;
+    if (client->socket < 0)
+        return false;
+    do {
+        struct buffer bytes = {0};
+        open = simulated_socket_read(client->socket, &bytes, &client->promise);
+        more = bytes.length > 0;
+        heard = heard || more;
+        hear_bytes(client, buffer_slice(&bytes));
+        buffer_deinit(&bytes);
+    } while (more);
     if (!open) {
         client_hang_up(client);
         return true;

@@ -7,13 +7,24 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
+#include "cache.h"
 #include "claims.h"
 #include "commands.h"
 #include "history.h"
+#include "world.h"
 
 #define CLIENT_PIPELINE_MAX 16 /* replies it waits for */
 
-enum client_kind { CLIENT_RANDOM, CLIENT_CLAIMS, CLIENT_WATCHES, CLIENT_BLOCKS, CLIENT_SUBSCRIBES };
+enum client_kind {
+    CLIENT_RANDOM,
+    CLIENT_CLAIMS,
+    CLIENT_WATCHES,
+    CLIENT_BLOCKS,
+    CLIENT_SUBSCRIBES,
+    CLIENT_MONITORS,
+    CLIENT_CACHES,
+    CLIENT_OPERATES,
+};
 
 /* A command whose reply is to come. */
 struct sent {
@@ -22,7 +33,14 @@ struct sent {
     uint64_t end;  /* in what the client wrote to this connection: behind its last byte */
     uint64_t turn; /* in which the server read that byte, so it ran in this turn or later; 0: not
                       yet read */
-    bool waits_for_sync; /* WAITAOF */
+    bool waits_for_sync;    /* WAITAOF */
+    bool saves;             /* SAVE */
+    bool dumps, restores;   /* DUMP, RESTORE */
+    bool kills;             /* CLIENT KILL */
+    enum cache_mode tracks; /* CLIENT TRACKING; CACHE_OFF: it is something else */
+    bool reads_cached;      /* a read of cached_key, */
+    bool keeps;             /* ...of which the server will tell */
+    int cached_key;
     struct claim_call call;
 };
 
@@ -36,9 +54,12 @@ struct client {
     uint64_t written;
     struct sent sent[CLIENT_PIPELINE_MAX];
     size_t sent_count;
+    struct world_promise promise; /* of what is heard now */
     uint64_t last_write; /* the turn, or an earlier one, of its last write that was answered */
     int64_t watched;     /* CLIENT_WATCHES: what GET w said; -1: not known */
-    bool subscribed;
+    bool subscribed;     /* or monitors, or speaks RESP3 */
+    struct cache cache;
+    struct buffer dump; /* what DUMP gave last; empty: nothing */
 };
 
 struct clients {
@@ -46,13 +67,27 @@ struct clients {
     struct claims *claims;
     uint64_t numbers; /* given out */
     uint64_t needed;  /* the turn that somebody relies on: a crash must not take it back */
-    uint64_t synced;  /* the same whatever appendfsync says: WAITAOF, or recovered once */
+    uint64_t logged;  /* the same if only the process ends */
+    uint64_t saved;   /* the same if there was no log, and a start reads the snapshot: SAVE */
     uint64_t replies, errors;
-    bool large; /* commands_large, too */
+    bool large;    /* commands_large, too */
+    bool operates; /* operator.h */
+    bool switches; /* ...changes the log's settings, and what concerns all keys of a database */
+    bool evicts;   /* ...maxmemory */
+    bool swapped;  /* SWAPDB was sent: of which caches are not told, as in Redis */
+    bool may_shut_down;
+    bool ends_log;          /* SHUTDOWN or CONFIG SET appendonly no was sent in this life */
+    bool shutdown_saves;    /* the SHUTDOWN that was sent last */
+    uint64_t shutdown_turn; /* before which that did not run */
 };
 
 void client_init(struct client *client, struct clients *shared, enum client_kind kind);
 void client_deinit(struct client *client);
+
+/* Sends the command in `bytes`, and empties them. */
+void client_send(struct client *client, struct buffer *bytes, const struct sent *sent);
+/* One that nobody else has. */
+uint64_t client_next_number(struct client *client);
 
 /* Sends something, or leaves. False: it has nothing to do now. */
 bool client_act(struct client *client);

@@ -17,7 +17,8 @@ const char *const commands_keys[] = {
     "x0", "x1", "p0", "bits", "r0", "r1", "q",  "m0", "m1", "w",  "n",  "b",
 };
 const size_t commands_key_count = sizeof commands_keys / sizeof commands_keys[0];
-#define FREE_KEYS 17 /* that anything may be done to */
+#define STREAMS_ONE_IN 6 /* commands: groups need several on the same key */
+#define FREE_KEYS 17     /* that anything may be done to */
 
 struct template
 {
@@ -25,8 +26,8 @@ struct template
     enum effect effect;
 };
 
-/* $x: a key of this letter, $*: any; # a number of its own, % a small number, @ a field, & some
- * milliseconds, ~ a long value. */
+/* $x: a key of this letter, $*: any; # a number of its own, ^ one given out lately, % a small
+ * number, @ a field, & some milliseconds, ~ a long value. */
 static const struct template templates[] = {
     {"SET $s #", EFFECT_WRITES},
     {"SET $s # PX &", EFFECT_WRITES},
@@ -82,13 +83,26 @@ static const struct template templates[] = {
     {"ZRANGESTORE $z $z 0 2", EFFECT_READS},
     {"ZUNIONSTORE $z 2 $z $z", EFFECT_READS},
     {"ZRANGE $z 0 -1 WITHSCORES", EFFECT_READS},
-    {"XADD $x * @ #", EFFECT_WRITES},
+    {"XADD $x 1-# @ #", EFFECT_MAY_WRITE},
+    {"XADD $x 1-# @ #", EFFECT_MAY_WRITE},
     {"XADD $x MAXLEN 5 * @ # b ~", EFFECT_WRITES},
     {"XTRIM $x MAXLEN %", EFFECT_MAY_WRITE},
     {"XGROUP CREATE $x g 0 MKSTREAM", EFFECT_READS},
+    {"XGROUP CREATE $x g 0 MKSTREAM", EFFECT_READS},
     {"XGROUP CREATECONSUMER $x g c%", EFFECT_MAY_WRITE},
     {"XREADGROUP GROUP g c% COUNT 2 STREAMS $x >", EFFECT_READS},
-    {"XSETID $x 9999999999999-#", EFFECT_READS},
+    {"XREADGROUP GROUP g c% COUNT 2 NOACK STREAMS $x >", EFFECT_READS},
+    {"XREADGROUP GROUP g c% STREAMS $x 0", EFFECT_READS},
+    {"XACK $x g 1-^ 1-^ 1-^ 1-^", EFFECT_MAY_WRITE},
+    {"XAUTOCLAIM $x g c% % 0 COUNT 2", EFFECT_READS},
+    {"XCLAIM $x g c% 0 1-^ 1-^ 1-^ RETRYCOUNT %", EFFECT_READS},
+    {"XCLAIM $x g c% 0 1-^ IDLE & JUSTID FORCE", EFFECT_READS},
+    {"XGROUP SETID $x g 1-^ ENTRIESREAD %", EFFECT_READS},
+    {"XGROUP DELCONSUMER $x g c%", EFFECT_READS},
+    {"XGROUP DESTROY $x g", EFFECT_MAY_WRITE},
+    {"XDEL $x 1-^ 1-^ 1-^", EFFECT_MAY_WRITE},
+    {"XPENDING $x g", EFFECT_READS},
+    {"XSETID $x 1-# ENTRIESADDED #", EFFECT_READS},
     {"XRANGE $x - +", EFFECT_READS},
     {"PFADD $p # %", EFFECT_MAY_WRITE},
     {"PFCOUNT $p", EFFECT_READS},
@@ -152,6 +166,9 @@ static int expand(char character, char *out, size_t size, uint64_t number)
     switch (character) {
     case '#':
         return snprintf(out, size, "%llu", (unsigned long long)number);
+    case '^':
+        return snprintf(out, size, "%llu",
+                        (unsigned long long)(number - world_below(number < 40 ? number + 1 : 40)));
     case '%':
         return snprintf(out, size, "%d", (int)world_below(6));
     case '@':
@@ -208,7 +225,11 @@ static struct command_line add_template(struct buffer *out, const struct templat
 struct command_line commands_random(struct buffer *out, uint64_t number, int database)
 {
     size_t count = sizeof templates / sizeof templates[0];
-    struct command_line made = add_template(out, &templates[world_below(count)], number);
+    size_t index = (size_t)world_below(count);
+    bool of_stream = world_chance(STREAMS_ONE_IN);
+    while (of_stream && strstr(templates[index].text, "$x") == NULL)
+        index = (size_t)world_below(count);
+    struct command_line made = add_template(out, &templates[index], number);
     made.keys <<= database == 0 ? 0 : commands_key_count;
     return made;
 }
@@ -230,6 +251,24 @@ struct command_line commands_large(struct buffer *out, uint64_t number)
         buffer_add_format(out, "$10\r\n%06llu%04d\r\n", (unsigned long long)number % 1000000, i);
     return (struct command_line){.effect = EFFECT_WRITES,
                                  .keys = UINT64_C(1) << commands_key_index(lines[kind].key)};
+}
+
+struct command_line commands_dump(struct buffer *out)
+{
+    static const struct template dump = {"DUMP $*", EFFECT_READS};
+    return add_template(out, &dump, 0);
+}
+
+struct command_line commands_restore(struct buffer *out, struct slice dump)
+{
+    size_t key = random_key('*');
+    const char *deadline_ms = world_chance(2) ? "0" : world_chance(2) ? "20" : "10000";
+    const char *name = commands_keys[key];
+    buffer_add_format(out, "*5\r\n$7\r\nRESTORE\r\n$%zu\r\n%s\r\n$%zu\r\n%s\r\n$%zu\r\n",
+                      strlen(name), name, strlen(deadline_ms), deadline_ms, dump.length);
+    buffer_add(out, dump.data, dump.length);
+    buffer_add_string(out, "\r\n$7\r\nREPLACE\r\n");
+    return (struct command_line){.effect = EFFECT_WRITES, .keys = UINT64_C(1) << key};
 }
 
 struct command_line commands_random_blocking(struct buffer *out)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
+#include "base/slice.h"
 
 /* What a reply says about the data. */
 enum effect {
@@ -35,6 +36,10 @@ struct command_line commands_random(struct buffer *out, uint64_t number, int dat
 struct command_line commands_large(struct buffer *out, uint64_t number);
 /* The same of those that wait for keys. */
 struct command_line commands_random_blocking(struct buffer *out);
+
+/* DUMP of any key, and RESTORE of what it gave to any. */
+struct command_line commands_dump(struct buffer *out);
+struct command_line commands_restore(struct buffer *out, struct slice dump);
 
 /* Appends a command of these words, separated by spaces. */
 void commands_add(struct buffer *out, const char *format, ...)

@@ -13,6 +13,7 @@
 #include "values/set.h"
 #include "values/stream.h"
 #include "values/zset.h"
+#include "world.h"
 
 #define DATED_MAX 8 /* fields of a hash that have deadlines */
 
@@ -22,6 +23,7 @@ struct record {
     int64_t deadline_ms;
     uint32_t undated; /* fields without a deadline; 1 for all that is no hash */
     uint32_t dated_count;
+    uint64_t pending; /* entries, of all groups of a stream */
     struct {
         uint64_t digest;
         int64_t deadline_ms;
@@ -29,7 +31,8 @@ struct record {
 };
 
 struct state {
-    uint64_t turn; /* the first at whose end the data were so */
+    uint64_t turn;  /* the first at whose end the data were so */
+    uint64_t until; /* the turn that ended it */
     struct record records[HISTORY_KEYS_MAX];
 };
 
@@ -38,7 +41,7 @@ struct history {
     size_t name_count;
     size_t key_count; /* names in all databases */
     uint64_t turn;
-    struct state **states;
+    struct state **states; /* the last one is what the data are */
     size_t count, capacity;
     uint64_t changes[HISTORY_KEYS_MAX][2]; /* turns: the last change and the one before */
 };
@@ -119,6 +122,38 @@ static uint64_t mix_id(uint64_t digest, struct stream_id id)
     return mix_number(mix_number(digest, id.ms), id.sequence);
 }
 
+/* What is pending, in the order of IDs; the trees of the consumers hold the same, each its part. */
+static uint64_t mix_pending(uint64_t digest, const struct stream_group *group)
+{
+    static const struct stream_id first = {0, 0};
+    size_t of_consumers = 0;
+    struct ordered_cursor cursor = pending_list_seek(&group->pending.order, first);
+    for (; cursor.leaf != NULL; ordered_cursor_next(&cursor)) {
+        struct pending pending;
+        struct stream_id id = pending_list_id(&cursor);
+        bool found = pending_list_find(&group->pending, id, &pending);
+        ASSERT(found);
+        digest = mix_id(mix(digest, pending.consumer->name), id);
+        digest = mix_number(mix_number(digest, (uint64_t)pending.delivered_ms), pending.deliveries);
+    }
+    for (size_t i = 0; i < group->consumer_count; i++)
+        of_consumers += group->consumers[i]->pending.count;
+    ASSERT(of_consumers == pending_list_count(&group->pending));
+    return digest;
+}
+
+/* But for when consumers were last seen, which the log does not keep for reads that change nothing
+ * else (as in Redis). */
+static uint64_t mix_group(uint64_t digest, const struct stream_group *group)
+{
+    digest = mix_id(mix(digest, group->name), group->last_id);
+    digest = mix_number(digest, (uint64_t)group->entries_read);
+    digest = mix_number(digest, group->consumer_count);
+    for (size_t i = 0; i < group->consumer_count; i++)
+        digest = mix(digest, group->consumers[i]->name);
+    return mix_pending(digest, group);
+}
+
 static uint64_t of_stream(struct stream *stream)
 {
     static const struct stream_id first = {0, 0}, last = {UINT64_MAX, UINT64_MAX};
@@ -131,14 +166,17 @@ static uint64_t of_stream(struct stream *stream)
         digest = mix_id(digest, cursor.entry.id);
         stream_visit(&cursor, add_field, &digest);
     }
-    for (size_t i = 0; i < stream->group_count; i++) {
-        const struct stream_group *group = stream->groups[i];
-        digest = mix_id(mix(digest, group->name), group->last_id);
-        digest = mix_number(digest, group->consumer_count);
-        for (size_t j = 0; j < group->consumer_count; j++)
-            digest = mix(digest, group->consumers[j]->name);
-    }
+    for (size_t i = 0; i < stream->group_count; i++)
+        digest = mix_group(digest, stream->groups[i]);
     return digest;
+}
+
+static uint64_t count_pending(const struct stream *stream)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < stream->group_count; i++)
+        count += pending_list_count(&stream->groups[i]->pending);
+    return count;
 }
 
 static void read_record(const struct entry *entry, struct record *record)
@@ -163,6 +201,7 @@ static void read_record(const struct entry *entry, struct record *record)
         break;
     default:
         record->digest = of_stream(entry_collection(entry));
+        record->pending = count_pending(entry_collection(entry));
     }
 }
 
@@ -229,6 +268,7 @@ static void read_state(const struct history *history, struct keyspace *keyspace,
     }
 }
 
+/* What the data are from now on. */
 static struct state *add_state(struct history *history)
 {
     if (history->count == history->capacity) {
@@ -236,14 +276,20 @@ static struct state *add_state(struct history *history)
         history->states =
             memory_resize(history->states, history->capacity * sizeof *history->states);
     }
-    history->states[history->count] = memory_allocate_zeroed(sizeof **history->states);
-    return history->states[history->count++];
+    struct state *state = memory_allocate_zeroed(sizeof *state);
+    state->turn = history->turn;
+    state->until = UINT64_MAX;
+    if (history->count > 0)
+        history->states[history->count - 1]->until = history->turn;
+    history->states[history->count++] = state;
+    return state;
 }
 
-static void drop_states(struct history *history, size_t count)
+static void drop_last_state(struct history *history)
 {
-    while (history->count > count)
-        memory_free(history->states[--history->count]);
+    memory_free(history->states[--history->count]);
+    if (history->count > 0)
+        history->states[history->count - 1]->until = UINT64_MAX;
 }
 
 /* --- turns --- */
@@ -255,14 +301,15 @@ struct history *history_create(const char *const *keys, size_t key_count)
     history->name_count = key_count;
     history->key_count = key_count * HISTORY_DATABASES;
     ASSERT(history->key_count <= HISTORY_KEYS_MAX);
-    history->turn = 1;
     (void)add_state(history); /* turn 0: nothing */
+    history->turn = 1;
     return history;
 }
 
 void history_destroy(struct history *history)
 {
-    drop_states(history, 0);
+    while (history->count > 0)
+        drop_last_state(history);
     memory_free(history->states);
     memory_free(history);
 }
@@ -278,21 +325,31 @@ static void note_change(struct history *history, size_t key, uint64_t turn)
     history->changes[key][0] = turn;
 }
 
-void history_end_turn(struct history *history, struct keyspace *keyspace)
+/* Takes down what the data are, if they are not as before. */
+static void take_down(struct history *history, struct keyspace *keyspace)
 {
     const struct state *before = history->states[history->count - 1];
     struct state *now = add_state(history);
     int64_t now_ms = keyspace_time_ms(keyspace);
     read_state(history, keyspace, now);
     if (memcmp(before->records, now->records, sizeof now->records) == 0) {
-        drop_states(history, history->count - 1);
-    } else {
-        now->turn = history->turn;
-        for (size_t i = 0; i < history->key_count; i++)
-            if (!is_same(&before->records[i], &now->records[i], now_ms))
-                note_change(history, i, history->turn);
+        drop_last_state(history);
+        return;
     }
+    for (size_t i = 0; i < history->key_count; i++)
+        if (!is_same(&before->records[i], &now->records[i], now_ms))
+            note_change(history, i, history->turn);
+}
+
+void history_end_turn(struct history *history, struct keyspace *keyspace)
+{
+    take_down(history, keyspace);
     history->turn++;
+}
+
+void history_saved_in_turn(struct history *history, struct keyspace *keyspace)
+{
+    take_down(history, keyspace);
 }
 
 uint64_t history_last_change(const struct history *history, uint64_t keys, uint64_t turn)
@@ -309,6 +366,17 @@ uint64_t history_last_change(const struct history *history, uint64_t keys, uint6
     return last;
 }
 
+uint64_t history_change(const struct history *history, size_t key, uint64_t from, uint64_t nth)
+{
+    for (size_t i = 1; i < history->count; i++) {
+        const struct state *before = history->states[i - 1], *state = history->states[i];
+        bool changed = before->records[key].digest != state->records[key].digest;
+        if (state->turn >= from && changed && --nth == 0)
+            return state->turn;
+    }
+    return 0;
+}
+
 static int first_difference(const struct history *history, const struct state *a,
                             const struct state *b, int64_t now_ms)
 {
@@ -318,23 +386,33 @@ static int first_difference(const struct history *history, const struct state *a
     return -1;
 }
 
-/* The last state that these data are; SIZE_MAX: none. */
-static size_t find(const struct history *history, const struct state *data, int64_t now_ms)
+/* The last state that these data are and that no turn up to `needed` ended; SIZE_MAX: none. */
+static size_t find(const struct history *history, const struct state *data, uint64_t needed,
+                   int64_t now_ms)
 {
     for (size_t i = history->count; i-- > 0;)
-        if (first_difference(history, history->states[i], data, now_ms) < 0)
+        if (history->states[i]->until > needed &&
+            first_difference(history, history->states[i], data, now_ms) < 0)
             return i;
     return SIZE_MAX;
 }
 
-static void recount_changes(struct history *history, int64_t now_ms)
+static void explain(const struct history *history, const struct state *data, uint64_t needed,
+                    int64_t now_ms, char *why, size_t why_size)
 {
-    memset(history->changes, 0, sizeof history->changes);
-    for (size_t i = 1; i < history->count; i++)
-        for (size_t key = 0; key < history->key_count; key++)
-            if (!is_same(&history->states[i - 1]->records[key], &history->states[i]->records[key],
-                         now_ms))
-                note_change(history, key, history->states[i]->turn);
+    size_t old = find(history, data, 0, now_ms);
+    bool was = old != SIZE_MAX;
+    const struct state *beside = history->states[was ? old + 1 : history->count - 1];
+    int key = first_difference(history, beside, data, now_ms);
+    const char *name = key < 0 ? "none" : history->keys[(size_t)key % history->name_count];
+    if (was)
+        snprintf(why, why_size,
+                 "what came back is the state before turn %llu (key %s), but turn %llu was relied "
+                 "on",
+                 (unsigned long long)beside->turn, name, (unsigned long long)needed);
+    else
+        snprintf(why, why_size, "what came back never was so (beside the last state: key %s)",
+                 name);
 }
 
 bool history_recovered(struct history *history, struct keyspace *keyspace, uint64_t needed,
@@ -343,27 +421,14 @@ bool history_recovered(struct history *history, struct keyspace *keyspace, uint6
     struct state *data = memory_allocate_zeroed(sizeof *data);
     int64_t now_ms = keyspace_time_ms(keyspace);
     read_state(history, keyspace, data);
-    size_t found = find(history, data, now_ms);
-    bool good = true;
-    if (found == SIZE_MAX) {
-        int key = first_difference(history, history->states[history->count - 1], data, now_ms);
-        snprintf(why, why_size, "what came back never was so (beside the last state: key %s)",
-                 history->keys[(size_t)key % history->name_count]);
-        good = false;
-    } else if (found + 1 < history->count && history->states[found + 1]->turn <= needed) {
-        const struct state *next = history->states[found + 1];
-        int key = first_difference(history, next, data, now_ms);
-        snprintf(why, why_size,
-                 "what came back is the state before turn %llu (key %s), but turn %llu was relied "
-                 "on",
-                 (unsigned long long)next->turn, history->keys[(size_t)key % history->name_count],
-                 (unsigned long long)needed);
-        good = false;
-    } else {
-        drop_states(history, found + 1);
-        recount_changes(history, now_ms);
-    }
+    bool good = find(history, data, needed, now_ms) != SIZE_MAX;
+    if (!good)
+        explain(history, data, needed, now_ms, why, why_size);
     memory_free(data);
+    history_end_turn(history, keyspace); /* the recovery is a turn of its own */
+    for (size_t i = 0; i < history->key_count; i++)
+        if (history->states[history->count - 1]->records[i].pending > 0)
+            world_meet(MET_PENDING);
     return good;
 }
 

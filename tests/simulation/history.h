@@ -2,8 +2,8 @@
  *
  * The reference is the server's own memory, not its log: what is recovered must be the state at the
  * end of some turn, exactly (but for what has expired since), and of no turn before the last that
- * somebody may rely on. Turns are numbered through all lives of the server; those that a crash took
- * back are forgotten. */
+ * somebody may rely on. Turns are numbered through all lives of the server. A state lasted until
+ * the turn that made another of it, or until the recovery that did not bring it back. */
 #ifndef HOLDFAST_SIMULATION_HISTORY_H
 #define HOLDFAST_SIMULATION_HISTORY_H
 
@@ -26,9 +26,15 @@ void history_destroy(struct history *history);
 uint64_t history_turn(const struct history *history);
 /* It ends: with these data. */
 void history_end_turn(struct history *history, struct keyspace *keyspace);
+/* In the midst of a turn these data went to disk as they are: SAVE, the end of the log. */
+void history_saved_in_turn(struct history *history, struct keyspace *keyspace);
 /* The last turn up to `turn` that changed one of these keys (bits); of each key the last two
  * changes are looked at. 0: none. */
 uint64_t history_last_change(const struct history *history, uint64_t keys, uint64_t turn);
+
+/* The turn of the `nth` change, from the turn `from` on, of the key with this index (in database
+ * 0); 0: there were not so many. */
+uint64_t history_change(const struct history *history, size_t key, uint64_t from, uint64_t nth);
 
 /* These data were recovered. False, with the reason in `why`: they are no state that was, or one
  * from before the turn `needed`. */

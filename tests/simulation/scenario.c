@@ -10,9 +10,13 @@
 #include "claims.h"
 #include "client.h"
 #include "history.h"
+#include "keyspace/database.h"
+#include "keyspace/entry.h"
 #include "persist/log_writer.h"
+#include "server/config/configuration.h"
 #include "server/lifecycle.h"
 #include "server/persistence/persistence.h"
+#include "server/persistence/persistence_private.h"
 #include "server/server.h"
 #include "server/settings.h"
 #include "simulated_socket.h"
@@ -20,7 +24,8 @@
 #include "system/disk_simulated.h"
 #include "world.h"
 
-#define CLIENTS 6
+#define CLIENTS 7
+#define OPERATOR 2               /* which of them */
 #define LIVES_MAX 3              /* before the last */
 #define ACTS_MAX 40              /* of clients, in a life */
 #define QUIET_USEC 800000        /* nothing has happened for so long, so nothing will */
@@ -28,6 +33,7 @@
 #define CALLS_IN_SNAPSHOT_MAX 30 /* the same, counted from the beginning of a snapshot */
 #define FULL_ENDS_ONE_IN 500     /* steps */
 #define STEPS_MAX 50000
+#define MEMORY_SAMPLES 5 /* as eviction looks at */
 #define MIB (UINT64_C(1) << 20)
 
 /* How a life of the server ends. */
@@ -41,15 +47,20 @@ struct scenario {
     enum scenario_control control;
     struct scenario_result *result;
     struct settings settings;
-    struct server *server; /* NULL: it is being made, or is gone */
+    struct configuration *configuration; /* of this seed: what CONFIG SET says holds on */
+    struct server *server;               /* NULL: it is being made, or is gone */
     struct history *history;
     struct claims *claims;
     struct clients shared;
     struct client clients[CLIENTS];
-    bool always; /* appendfsync */
+    bool always;    /* appendfsync */
+    bool has_power; /* since the last recovery, and the disk did not fail: the kernel kept all */
     /* this life */
     enum ending ending;
     bool has_fault, was_full, recovered;
+    struct world_promise promise; /* of what is sent now */
+    int sync;                     /* appendfsync at the end of the last turn; */
+    bool has_log;                 /* was there a log, in force? */
     uint64_t acts_left, ends_at_step, steps;
     int64_t quiet_since_us;
     bool asked; /* what is asked at the end */
@@ -68,12 +79,77 @@ fail(struct scenario *scenario, const char *format, ...)
     world_end_process();
 }
 
-/* --- what is looked at --- */
+/* --- what is promised --- */
+
+/* The settings say that there is a log, and it is one that a start will find: after CONFIG SET
+ * appendonly yes its base must be there first. */
+static bool log_is_in_force(const struct scenario *scenario)
+{
+    const struct log_writer *log = scenario->server->persistence->log;
+    return scenario->settings.persistence.append_only &&
+           (log == NULL || log_writer_is_in_force(log));
+}
+
+static void hold_since(uint64_t *since, bool holds, uint64_t turn)
+{
+    if (!holds)
+        *since = UINT64_MAX;
+    else if (*since == UINT64_MAX)
+        *since = turn;
+}
+
+/* Commands that run from the next turn on may rely on what holds now. */
+static struct world_promise promise_now(void *context)
+{
+    struct scenario *scenario = context;
+    if (!scenario->recovered || scenario->server == NULL)
+        return (struct world_promise){UINT64_MAX, UINT64_MAX};
+    bool logged = log_is_in_force(scenario);
+    uint64_t turn = history_turn(scenario->history);
+    hold_since(&scenario->promise.logged_since, logged, turn);
+    hold_since(&scenario->promise.durable_since,
+               logged && scenario->settings.persistence.sync == LOG_SYNC_ALWAYS, turn);
+    return scenario->promise;
+}
+
+static void raise_to(uint64_t *floor, uint64_t turn)
+{
+    if (turn > *floor)
+        *floor = turn;
+}
 
 /* Everything up to the last turn must last from now on. */
 static void rely_on_all(struct scenario *scenario)
 {
-    scenario->shared.needed = scenario->shared.synced = history_turn(scenario->history) - 1;
+    raise_to(scenario->settings.persistence.append_only ? &scenario->shared.needed
+                                                        : &scenario->shared.saved,
+             history_turn(scenario->history) - 1);
+}
+
+/* What the operator did to the log in this turn. */
+static void note_log(struct scenario *scenario)
+{
+    bool has_log = log_is_in_force(scenario);
+    if (scenario->sync != scenario->settings.persistence.sync)
+        world_meet(MET_SYNC_CHANGE);
+    if (scenario->has_log && !has_log) {
+        world_meet(MET_LOG_OFF);
+        raise_to(&scenario->shared.needed, history_turn(scenario->history) - 1);
+    } else if (!scenario->has_log && has_log) {
+        world_meet(MET_LOG_ON);
+    }
+    scenario->sync = scenario->settings.persistence.sync;
+    scenario->has_log = has_log;
+}
+
+/* --- what is looked at --- */
+
+static uint64_t needed_at_start(const struct scenario *scenario)
+{
+    const struct clients *shared = &scenario->shared;
+    if (!scenario->settings.persistence.append_only)
+        return shared->saved;
+    return scenario->has_power && shared->logged > shared->needed ? shared->logged : shared->needed;
 }
 
 static void check_recovered(struct scenario *scenario)
@@ -84,11 +160,23 @@ static void check_recovered(struct scenario *scenario)
         return;
     scenario->recovered = true;
     scenario->result->recoveries++;
-    if (!history_recovered(scenario->history, server->keyspace,
-                           scenario->always ? scenario->shared.needed : scenario->shared.synced,
-                           why, sizeof why))
-        fail(scenario, "after recovery %d: %s", (int)scenario->result->recoveries, why);
+    bool from_log = scenario->settings.persistence.append_only;
+    if (!from_log)
+        world_meet(MET_SNAPSHOT_START);
+    if (!from_log && scenario->shared.saved > 0)
+        world_meet(MET_SAVE_RELIED);
+    if (!history_recovered(scenario->history, server->keyspace, needed_at_start(scenario), why,
+                           sizeof why))
+        fail(scenario, "after recovery %d%s: %s", (int)scenario->result->recoveries,
+             from_log ? "" : ", from the snapshot", why);
+    scenario->has_power = true;
     rely_on_all(scenario); /* the start made it durable, whatever it was before */
+    uint64_t since = history_turn(scenario->history) - 1;
+    scenario->sync = scenario->settings.persistence.sync;
+    scenario->has_log = log_is_in_force(scenario);
+    scenario->promise = (struct world_promise){
+        scenario->has_log && scenario->sync == LOG_SYNC_ALWAYS ? since : UINT64_MAX,
+        scenario->has_log ? since : UINT64_MAX};
 }
 
 static void turn_ended(void *context)
@@ -101,8 +189,39 @@ static void turn_ended(void *context)
     }
     for (int i = 0; i < CLIENTS; i++)
         client_note_turn(&scenario->clients[i]);
+    (void)promise_now(scenario);
+    note_log(scenario);
     history_end_turn(scenario->history, server->keyspace);
     scenario->result->turns++;
+}
+
+static void add_memory(void *context, struct entry *entry)
+{
+    size_t *sum = context;
+    *sum += entry_memory(entry, MEMORY_SAMPLES);
+}
+
+static size_t memory_of_keys(void *context)
+{
+    struct scenario *scenario = context;
+    size_t sum = 0;
+    for (int i = 0; i < HISTORY_DATABASES && scenario->server != NULL; i++) {
+        struct database *database = keyspace_database(scenario->server->keyspace, i);
+        uint64_t cursor = 0;
+        do {
+            cursor = database_scan(database, cursor, add_memory, &sum);
+        } while (cursor != 0);
+    }
+    return sum;
+}
+
+/* SAVE, or CONFIG SET appendonly no, may just have made a file of what the data are in the midst of
+ * the turn. */
+static void file_written(void *context)
+{
+    struct scenario *scenario = context;
+    if (scenario->shared.switches && scenario->recovered && scenario->server != NULL)
+        history_saved_in_turn(scenario->history, scenario->server->keyspace);
 }
 
 static void check_claims(struct scenario *scenario)
@@ -120,6 +239,16 @@ static void check_answered(struct scenario *scenario)
                  scenario->clients[i].sent_count);
 }
 
+/* Nothing is on its way any more: who keeps what it read would know if it was not so. */
+static void check_caches(struct scenario *scenario)
+{
+    int key;
+    for (int i = 0; i < CLIENTS && !scenario->shared.swapped; i++)
+        if (scenario->clients[i].socket >= 0 &&
+            !cache_check(&scenario->clients[i].cache, scenario->server->keyspace, &key))
+            fail(scenario, "%s: who keeps its value was not told that it changed", cache_key(key));
+}
+
 /* --- one thing happens --- */
 
 static bool act(struct scenario *scenario)
@@ -127,7 +256,8 @@ static bool act(struct scenario *scenario)
     if (scenario->acts_left == 0)
         return false;
     scenario->acts_left--;
-    return client_act(&scenario->clients[world_below(CLIENTS)]);
+    bool operates = scenario->shared.operates && world_chance(4);
+    return client_act(&scenario->clients[operates ? OPERATOR : world_below(CLIENTS)]);
 }
 
 static bool deliver(struct scenario *scenario)
@@ -161,8 +291,10 @@ static void be_quiet(struct scenario *scenario)
         client_ask_at_the_end(&scenario->clients[0]);
         return;
     }
-    if (!scenario->has_fault)
+    if (!scenario->has_fault) {
         check_answered(scenario);
+        check_caches(scenario);
+    }
     if (scenario->ending == END_STOPPED)
         lifecycle_stop(scenario->server->lifecycle, "The simulation ends");
     else
@@ -198,6 +330,7 @@ static void set_up(struct scenario *scenario)
     struct persistence_settings *persistence = &settings->persistence;
     persistence->disk = &world.disk;
     persistence->gates_off = scenario->control == CONTROL_GATES_OFF;
+    persistence->message_gates_off = scenario->control == CONTROL_MESSAGES_AHEAD;
     persistence->save_point_count = 0;
     persistence->rewrite_size_min = 1000 + world_below(20000);
     persistence->rewrite_percentage = 20 + world_below(100);
@@ -209,7 +342,10 @@ static void set_up(struct scenario *scenario)
         settings->values.stream_block_entries_max = 1 + world_below(4);
     }
     settings->notification.events = NOTIFICATION_KEYSPACE | NOTIFICATION_ALL;
-    scenario->always = !world_chance(6);
+    scenario->shared.operates = world_chance(2);
+    scenario->shared.switches = scenario->shared.operates && world_chance(2);
+    scenario->shared.evicts = scenario->shared.operates && world_chance(2);
+    scenario->always = !world_chance(6) && !scenario->shared.switches;
     persistence->sync = scenario->always  ? LOG_SYNC_ALWAYS
                         : world_chance(2) ? LOG_SYNC_EVERY_SECOND
                                           : LOG_SYNC_NO;
@@ -236,6 +372,9 @@ static void plan(struct scenario *scenario, bool is_last)
     world.calls = world.off_at_call = world.off_in_snapshot = 0;
     scenario->ending = is_last ? END_STOPPED : world_chance(3) ? END_KILLED : END_CRASHED;
     scenario->recovered = false;
+    scenario->shared.may_shut_down = !is_last;
+    scenario->shared.shutdown_turn = 0;
+    scenario->shared.ends_log = false;
     scenario->acts_left = world_below(ACTS_MAX);
     scenario->steps = scenario->ends_at_step = 0;
     scenario->quiet_since_us = world.now_us;
@@ -269,24 +408,44 @@ static void end_process(struct scenario *scenario)
 
 static int run(struct scenario *scenario)
 {
-    if (server_create(&scenario->settings, NULL, false, &scenario->server) != OK) {
+    if (server_create(&scenario->settings, scenario->configuration, false, &scenario->server) !=
+        OK) {
         scenario->server = NULL;
         return EXIT_FAILURE;
     }
+    configuration_attach(scenario->configuration, scenario->server);
     check_recovered(scenario);
     world.turn_ended = turn_ended;
     world.step = step;
+    world.promise = promise_now;
+    world.file_written = file_written;
     int status = server_run(scenario->server);
     world.turn_ended = NULL;
     world.step = NULL;
+    world.promise = NULL;
+    world.file_written = NULL;
     return status;
 }
 
 /* It says so and ends when its disk failed. A full disk is waited out, but not by a start that has
- * no file of the log to go on with: nobody was served yet, and the next start finds all of it. */
+ * no file of the log to go on with: nobody was served yet, and the next start finds all of it; nor
+ * by SHUTDOWN: what was not answered may be lost. */
 static bool may_end_by_itself(const struct scenario *scenario)
 {
-    return world.off || scenario->has_fault || (scenario->was_full && !scenario->recovered);
+    bool ends = !scenario->recovered || scenario->shared.ends_log;
+    return world.off || scenario->has_fault || (scenario->was_full && ends);
+}
+
+static void stopped_in_peace(struct scenario *scenario)
+{
+    struct clients *shared = &scenario->shared;
+    bool asked = shared->shutdown_turn > 0;
+    if (asked)
+        world_meet(MET_SHUTDOWN);
+    if (asked && shared->shutdown_saves)
+        raise_to(&shared->saved, shared->shutdown_turn - 1);
+    if (scenario->has_log)
+        raise_to(&shared->needed, history_turn(scenario->history) - 1);
 }
 
 static void live(struct scenario *scenario, bool is_last)
@@ -300,6 +459,8 @@ static void live(struct scenario *scenario, bool is_last)
     if (!was_off)
         world_end_process();
     if (scenario->server != NULL)
+        world.met[MET_EVICTION] += keyspace_statistics(scenario->server->keyspace)->evicted;
+    if (scenario->server != NULL)
         server_destroy(scenario->server);
     scenario->server = NULL;
     scenario->result->lives++;
@@ -308,27 +469,34 @@ static void live(struct scenario *scenario, bool is_last)
     else
         disk_simulated_kill(world.simulated);
     if (!was_off && status == EXIT_SUCCESS)
-        rely_on_all(scenario); /* it was stopped in peace */
+        stopped_in_peace(scenario);
+    scenario->has_power =
+        scenario->has_power && !scenario->has_fault && scenario->ending != END_CRASHED;
 }
 
 /* --- the whole --- */
 
 static void begin(struct scenario *scenario, uint64_t seed)
 {
-    static const enum client_kind kinds[CLIENTS] = {CLIENT_CLAIMS, CLIENT_CLAIMS,
-                                                    CLIENT_RANDOM, CLIENT_WATCHES,
-                                                    CLIENT_BLOCKS, CLIENT_SUBSCRIBES};
+    static const enum client_kind kinds[CLIENTS] = {
+        CLIENT_CLAIMS, CLIENT_CLAIMS,     CLIENT_OPERATES, CLIENT_WATCHES,
+        CLIENT_BLOCKS, CLIENT_SUBSCRIBES, CLIENT_CACHES};
     world_init(seed);
     world.context = scenario;
+    world.memory_used = memory_of_keys;
     set_up(scenario);
+    scenario->configuration = configuration_create(&scenario->settings);
     scenario->history = history_create(commands_keys, commands_key_count);
     scenario->claims = memory_allocate_zeroed(sizeof *scenario->claims);
     scenario->claims->holds = scenario->always;
     scenario->claims->feeds_stale = scenario->control == CONTROL_STALE_READ;
-    scenario->shared = (struct clients){.history = scenario->history, .claims = scenario->claims};
+    scenario->shared.history = scenario->history;
+    scenario->shared.claims = scenario->claims;
     scenario->shared.large = world_chance(8);
+    bool monitors = world_chance(3);
     for (int i = 0; i < CLIENTS; i++)
-        client_init(&scenario->clients[i], &scenario->shared, kinds[i]);
+        client_init(&scenario->clients[i], &scenario->shared,
+                    kinds[i] == CLIENT_SUBSCRIBES && monitors ? CLIENT_MONITORS : kinds[i]);
 }
 
 static void end(struct scenario *scenario)
@@ -338,11 +506,13 @@ static void end(struct scenario *scenario)
     result->trace = world.trace;
     result->steps = world.steps;
     result->replies = scenario->shared.replies;
+    memcpy(result->met, world.met, sizeof result->met);
     result->errors = scenario->shared.errors;
     for (int i = 0; i < CLIENTS; i++)
         client_deinit(&scenario->clients[i]);
     memory_free(scenario->claims);
     history_destroy(scenario->history);
+    configuration_destroy(scenario->configuration);
     settings_deinit(&scenario->settings);
     world_deinit();
 }

@@ -6,12 +6,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "world.h"
+
 /* Ways to break a promise: the checks must notice. */
 enum scenario_control {
     CONTROL_NONE,
-    CONTROL_GATES_OFF,  /* replies do not wait for the disk */
-    CONTROL_DISK_LIES,  /* syncs do nothing */
-    CONTROL_STALE_READ, /* a checker is fed old values */
+    CONTROL_GATES_OFF,      /* replies do not wait for the disk */
+    CONTROL_MESSAGES_AHEAD, /* messages do not */
+    CONTROL_DISK_LIES,      /* syncs do nothing */
+    CONTROL_STALE_READ,     /* a checker is fed old values */
 };
 
 struct scenario_result {
@@ -19,6 +22,7 @@ struct scenario_result {
     char why[600];
     uint64_t trace; /* the same for the same seed */
     uint64_t lives, turns, steps, replies, errors, recoveries;
+    uint64_t met[WORLD_MEETINGS];
 };
 
 void scenario_run(uint64_t seed, enum scenario_control control, struct scenario_result *result);

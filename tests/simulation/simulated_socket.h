@@ -8,12 +8,14 @@
 
 #include "base/buffer.h"
 #include "base/slice.h"
+#include "world.h"
 
 /* A connection to the server, waiting to be accepted; -1: nobody listens. */
 int simulated_socket_connect(void);
 void simulated_socket_write(int socket, struct slice bytes);
-/* Appends what has arrived; false: the connection has ended and nothing is left. */
-bool simulated_socket_read(int socket, struct buffer *out);
+/* Appends what has arrived, all of it sent under the same `*promise`; more may be left. False: the
+ * connection has ended and nothing is left. */
+bool simulated_socket_read(int socket, struct buffer *out, struct world_promise *promise);
 /* The client goes. The number may belong to another connection from now on. */
 void simulated_socket_leave(int socket);
 

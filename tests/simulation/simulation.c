@@ -21,6 +21,7 @@
 #define CONTROL_SEEDS_MAX 200
 #define REPLAYS 20
 #define FAILURES_MAX 5
+#define MEETINGS_SEEDS_MIN 2000 /* in so many seeds everything must have been met */
 
 struct options {
     uint64_t seed, first, seeds_min;
@@ -48,6 +49,20 @@ static bool report(bool good, const char *name)
     return good;
 }
 
+/* What was met, as a line. False: something never was. */
+static bool print_meetings(const uint64_t met[WORLD_MEETINGS])
+{
+    bool all = true;
+    printf("#");
+    for (int i = 0; i < WORLD_MEETINGS; i++) {
+        printf("%s %llu %s", i > 0 ? "," : "", (unsigned long long)met[i],
+               world_meeting_name((enum world_meeting)i));
+        all = all && met[i] > 0;
+    }
+    printf("\n");
+    return all;
+}
+
 /* --- one seed --- */
 
 static int run_one(uint64_t seed)
@@ -60,6 +75,7 @@ static int run_one(uint64_t seed)
            (unsigned long long)result.recoveries, (unsigned long long)result.turns,
            (unsigned long long)result.steps, (unsigned long long)result.replies,
            (unsigned long long)result.errors, (unsigned long long)result.trace);
+    (void)print_meetings(result.met);
     if (result.failed)
         print_failure(seed, &result);
     return result.failed ? EXIT_FAILURE : EXIT_SUCCESS;
@@ -95,7 +111,7 @@ static bool seeds_replay_exactly(void)
 
 static bool run_seeds(const struct options *options)
 {
-    uint64_t count = 0, turns = 0, recoveries = 0, replies = 0;
+    uint64_t count = 0, turns = 0, recoveries = 0, replies = 0, met[WORLD_MEETINGS] = {0};
     double begin = now(), end = begin + options->seconds;
     clock_t begin_clock = clock();
     int failures = 0;
@@ -106,6 +122,8 @@ static bool run_seeds(const struct options *options)
         turns += result.turns;
         recoveries += result.recoveries;
         replies += result.replies;
+        for (int i = 0; i < WORLD_MEETINGS; i++)
+            met[i] += result.met[i];
         if (!result.failed)
             continue;
         failures++;
@@ -118,13 +136,16 @@ static bool run_seeds(const struct options *options)
            (unsigned long long)options->first, (unsigned long long)(options->first + count - 1),
            (double)count / (now() - begin), (double)count / processor_seconds,
            (unsigned long long)recoveries, (unsigned long long)turns, (unsigned long long)replies);
-    return report(failures == 0, "seeds keep every promise");
+    bool good = report(print_meetings(met) || count < MEETINGS_SEEDS_MIN,
+                       "seeds meet everything that is checked");
+    return report(failures == 0, "seeds keep every promise") && good;
 }
 
 static int run_all(const struct options *options)
 {
     bool good = true;
     good &= control_is_caught(CONTROL_GATES_OFF, "replies that do not wait are caught");
+    good &= control_is_caught(CONTROL_MESSAGES_AHEAD, "messages that do not wait are caught");
     good &= control_is_caught(CONTROL_DISK_LIES, "a disk that lies is caught");
     good &= control_is_caught(CONTROL_STALE_READ, "a stale read is caught");
     good &= seeds_replay_exactly();

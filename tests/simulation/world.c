@@ -43,10 +43,47 @@ void world_trace_number(const char *what, uint64_t number)
     world_trace(what, &number, sizeof number);
 }
 
+void world_meet(enum world_meeting what)
+{
+    world.met[what]++;
+}
+
+const char *world_meeting_name(enum world_meeting what)
+{
+    static const char *const names[WORLD_MEETINGS] = {
+        [MET_PENDING] = "pending entries recovered",
+        [MET_SYNC_CHANGE] = "changes of appendfsync",
+        [MET_LOG_OFF] = "logs ended",
+        [MET_LOG_ON] = "logs begun",
+        [MET_SNAPSHOT_START] = "starts from a snapshot",
+        [MET_SAVE_RELIED] = "of these after SAVE",
+        [MET_INVALIDATION] = "invalidations",
+        [MET_BROADCAST] = "broadcast invalidations",
+        [MET_CACHE_COMPARED] = "cached values compared",
+        [MET_MONITOR_LINE] = "lines of MONITOR",
+        [MET_EVICTION] = "evictions",
+        [MET_RESTORE] = "values restored",
+        [MET_SHUTDOWN] = "shutdowns",
+        [MET_PAUSE] = "pauses",
+        [MET_KILL] = "kills of clients",
+        [MET_SWAP] = "swaps of databases",
+    };
+    return names[what];
+}
+
 void world_end_process(void)
 {
     world.off = true;
     disk_simulated_power_off(world.simulated);
+}
+
+/* In the place of base/memory.h's, by the linker. */
+struct memory_gauge;
+size_t __wrap_memory_gauge_read(struct memory_gauge *gauge);
+size_t __wrap_memory_gauge_read(struct memory_gauge *gauge)
+{
+    (void)gauge;
+    return world.memory_used != NULL ? world.memory_used(world.context) : 0;
 }
 
 /* --- the disk: the simulated one, where each call takes time and may be the last --- */
@@ -81,6 +118,8 @@ static int world_open(void *context, const char *path, enum disk_open_mode mode)
 static int world_close(void *context, int file)
 {
     (void)context;
+    if (world.file_written != NULL && !world.off)
+        world.file_written(world.context);
     return below()->close(world.simulated, file);
 }
 
@@ -94,6 +133,8 @@ static ssize_t world_write(void *context, int file, const struct iovec *vectors,
                            uint64_t offset)
 {
     (void)context;
+    if (world.file_written != NULL && !world.off)
+        world.file_written(world.context);
     /* Not the bytes: a snapshot tells how much memory the process used. */
     for (int i = 0; i < count; i++)
         world_trace_number("write", vectors[i].iov_len);
@@ -103,6 +144,8 @@ static ssize_t world_write(void *context, int file, const struct iovec *vectors,
 static int world_sync(void *context, int file)
 {
     (void)context;
+    if (world.file_written != NULL && !world.off)
+        world.file_written(world.context);
     world_pass((int64_t)world_below(SYNC_USEC_MAX));
     return below()->sync(call("sync"), file);
 }

@@ -14,6 +14,33 @@
 #include "system/disk.h"
 #include "system/random.h"
 
+/* What a check has really met: counted, so that a run can say (and fail if) it never was. */
+enum world_meeting {
+    MET_PENDING,        /* pending entries of a consumer group that were recovered */
+    MET_SYNC_CHANGE,    /* appendfsync became another while the server ran */
+    MET_LOG_OFF,        /* ...appendonly no */
+    MET_LOG_ON,         /* ...appendonly yes, and its base came into force */
+    MET_SNAPSHOT_START, /* a start from the snapshot file alone */
+    MET_SAVE_RELIED,    /* SAVE was answered, and a start without the log had to show that */
+    MET_INVALIDATION,   /* a key, of which a client was told that it changed */
+    MET_BROADCAST,      /* ...in BCAST mode */
+    MET_CACHE_COMPARED, /* a cached value, compared to what the server had in the end */
+    MET_MONITOR_LINE,   /* of a push that MONITOR showed */
+    MET_EVICTION,       /* keys that were evicted */
+    MET_RESTORE,        /* values of DUMP that RESTORE took */
+    MET_SHUTDOWN,       /* the server ended because a client asked for it */
+    MET_PAUSE,          /* CLIENT PAUSE */
+    MET_KILL,           /* CLIENT KILL of somebody */
+    MET_SWAP,           /* SWAPDB */
+    WORLD_MEETINGS
+};
+
+/* Which commands' replies are kept to, by those who sent them: of commands that ran after... */
+struct world_promise {
+    uint64_t durable_since; /* ...this turn, whatever happens; UINT64_MAX: none */
+    uint64_t logged_since;  /* ...this turn, if only the process ends */
+};
+
 struct world {
     struct random chance;
     int64_t now_us; /* of all clocks, since 1970 */
@@ -30,7 +57,15 @@ struct world {
     /* One thing happens: a client acts, bytes arrive, a job is done. False: nothing can. */
     bool (*step)(void *context);
     void (*turn_ended)(void *context); /* what was done is one group of the log, or some */
+    /* What can be promised at this moment, of what is sent now. */
+    struct world_promise (*promise)(void *context);
+    /* A file is written, synced or closed: its data may be those in the midst of a turn. */
+    void (*file_written)(void *context);
+    /* What maxmemory is compared to, bytes; NULL: nothing is in use. The allocator's own count
+     * would differ from run to run. */
+    size_t (*memory_used)(void *context);
     void *context;
+    uint64_t met[WORLD_MEETINGS];
 };
 
 extern struct world world;
@@ -43,6 +78,9 @@ bool world_chance(uint64_t one_in);    /* true once in so many */
 void world_pass(int64_t microseconds); /* time goes on */
 void world_trace(const char *what, const void *bytes, size_t length);
 void world_trace_number(const char *what, uint64_t number);
+
+void world_meet(enum world_meeting what);
+const char *world_meeting_name(enum world_meeting what);
 
 /* The server's process ends at once: with the power, or killed. */
 void world_end_process(void);

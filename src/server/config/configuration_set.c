@@ -179,10 +179,12 @@ static enum error check_world(struct change_set *set, struct buffer *error_text)
         return bind != NULL
                    ? fail(error_text, "bind", "Failed to bind to specified addresses.")
                    : fail(error_text, "port", "Unable to listen on this port. Check server logs.");
+    bool on = set->configuration->settings->persistence.append_only;
     if (find_change(set, "appendonly") != NULL &&
-        persistence_set_append_only(server->persistence,
-                                    set->configuration->settings->persistence.append_only) != OK)
-        return fail(error_text, "appendonly", "Unable to turn on the log. Check server logs.");
+        persistence_set_append_only(server->persistence, on) != OK)
+        return fail(error_text, "appendonly",
+                    on ? "Unable to turn on the log. Check server logs."
+                       : "Unable to end the log. Check server logs.");
     return OK;
 }
 

@@ -21,7 +21,7 @@ struct durable_wait {
 static bool is_durable(const struct persistence *persistence, uint64_t offset)
 {
     const struct log_writer *log = persistence->log;
-    if (log == NULL)
+    if (log == NULL || !log_writer_is_in_force(log))
         return false;
     if (offset > log_writer_offset(log))
         offset = log_writer_offset(log); /* it was written to a log before this one */

@@ -52,7 +52,8 @@ static void gate_output(struct effects *effects, struct client *client, size_t p
 
 void effects_gate_message(struct effects *effects, struct client *client, size_t position)
 {
-    if (effects->log != NULL && log_writer_hides_the_undurable(effects->log))
+    if (effects->log != NULL && log_writer_hides_the_undurable(effects->log) &&
+        !effects->server->settings->persistence.message_gates_off)
         gate_output(effects, client, position, effects->message_gate);
 }
 

@@ -320,12 +320,28 @@ void persistence_apply(struct persistence *persistence)
     persistence->release_wanted = true;
 }
 
+/* If the log cannot take its end it stays, and with it the gates of what it did not keep. */
+static enum error end_log_while_serving(struct persistence *persistence)
+{
+    if (log_writer_is_full(persistence->log)) {
+        log_line(LOG_WARNING, "The log goes on: its disk is full, so it cannot be ended");
+        return ERROR_SYSTEM;
+    }
+    effects_end_transaction(persistence->server->effects); /* it may be EXEC that ends the log */
+    if (log_writer_end(persistence->log) != OK) {
+        log_failed(persistence, "writing the end of the log", errno);
+        return ERROR_SYSTEM;
+    }
+    (void)end_log(persistence); /* all is kept */
+    return OK;
+}
+
 enum error persistence_set_append_only(struct persistence *persistence, bool on)
 {
     if (on == (persistence->log != NULL))
         return OK;
     if (!on)
-        return end_log(persistence) ? OK : ERROR_SYSTEM;
+        return end_log_while_serving(persistence);
     if (open_directory(persistence) != OK)
         return ERROR_SYSTEM;
     if (begin_log(persistence, NULL, false) != OK) {

@@ -28,6 +28,7 @@ struct save_point {
 struct persistence_settings {
     const struct disk *disk;     /* NULL: disk_real(). For tests */
     bool gates_off;              /* nothing waits for the disk: the control of the gates' tests */
+    bool message_gates_off;      /* the same of messages alone */
     bool append_only;            /* appendonly: persistence_set_append_only applies it */
     int sync;                    /* appendfsync, enum log_sync: persistence_apply */
     char *append_directory;      /* appenddirname, within `dir`; at start only */
@@ -68,7 +69,8 @@ void persistence_end_turn(struct persistence *persistence);
 
 /* After a change of settings. */
 void persistence_apply(struct persistence *persistence);
-/* CONFIG SET appendonly: off is at once; on begins a new log with a base of its own. */
+/* CONFIG SET appendonly: off is at once; on begins a new log with a base of its own. On error the
+ * log is as it was; if that met an error of its disk when it was to end, the server stops. */
 WARN_UNUSED enum error persistence_set_append_only(struct persistence *persistence, bool on);
 
 /* Appends the lines of INFO persistence. */

@@ -24,6 +24,14 @@ struct socket {
     struct buffer sent, arrived;   /* by the client, at the server */
     struct buffer answers, landed; /* by the server, at the client */
     uint64_t taken;                /* bytes the server has read */
+    uint64_t answered, heard;      /* bytes the server has sent, and the client read */
+    struct buffer marks;           /* struct mark: under which promises, in order */
+};
+
+/* From this byte on, up to the next mark. */
+struct mark {
+    uint64_t from;
+    struct world_promise promise;
 };
 
 static struct socket sockets[SOCKETS_MAX];
@@ -57,6 +65,7 @@ static void clear(struct socket *socket)
     buffer_deinit(&socket->arrived);
     buffer_deinit(&socket->answers);
     buffer_deinit(&socket->landed);
+    buffer_deinit(&socket->marks);
     *socket = (struct socket){.state = FREE};
 }
 
@@ -72,6 +81,28 @@ static void move(struct buffer *from, struct buffer *to, size_t length)
         return;
     buffer_add(to, from->data, length);
     buffer_drop_front(from, length);
+}
+
+static struct mark *mark_at(struct socket *socket, size_t index)
+{
+    return (struct mark *)(void *)socket->marks.data + index;
+}
+
+static size_t mark_count(const struct socket *socket)
+{
+    return socket->marks.length / sizeof(struct mark);
+}
+
+static void mark(struct socket *socket)
+{
+    static const struct world_promise none = {UINT64_MAX, UINT64_MAX};
+    struct mark mark = {socket->answered,
+                        world.promise != NULL ? world.promise(world.context) : none};
+    size_t count = mark_count(socket);
+    if (count > 0 &&
+        memcmp(&mark_at(socket, count - 1)->promise, &mark.promise, sizeof mark.promise) == 0)
+        return;
+    buffer_add(&socket->marks, (const char *)&mark, sizeof mark);
 }
 
 /* --- the server's side --- */
@@ -187,6 +218,7 @@ ssize_t socket_send_vectors(int number, struct iovec *vectors, int count)
         errno = EPIPE;
         return SOCKET_FAILED; /* nobody will ever see it */
     }
+    mark(socket);
     for (int i = 0; i < count && socket->answers.length < ROOM_MAX; i++) {
         size_t room = ROOM_MAX - socket->answers.length, length = vectors[i].iov_len;
         length = length < room ? length : room;
@@ -194,6 +226,7 @@ ssize_t socket_send_vectors(int number, struct iovec *vectors, int count)
         world_trace("answer", vectors[i].iov_base, length);
         sum += (ssize_t)length;
     }
+    socket->answered += (uint64_t)sum;
     return sum > 0 ? sum : SOCKET_BUSY;
 }
 
@@ -265,11 +298,19 @@ void simulated_socket_write(int number, struct slice bytes)
         buffer_add(&at(number)->sent, bytes.data, bytes.length);
 }
 
-bool simulated_socket_read(int number, struct buffer *out)
+bool simulated_socket_read(int number, struct buffer *out, struct world_promise *promise)
 {
     struct socket *socket = at(number);
-    move(&socket->landed, out, socket->landed.length);
-    return !socket->server_left || socket->answers.length > 0;
+    size_t length = socket->landed.length, count = mark_count(socket), i = 0;
+    while (i + 1 < count && mark_at(socket, i + 1)->from <= socket->heard)
+        i++;
+    if (i + 1 < count && mark_at(socket, i + 1)->from - socket->heard < length)
+        length = (size_t)(mark_at(socket, i + 1)->from - socket->heard);
+    if (length > 0)
+        *promise = mark_at(socket, i)->promise;
+    move(&socket->landed, out, length);
+    socket->heard += length;
+    return !socket->server_left || socket->answers.length > 0 || socket->landed.length > 0;
 }
 
 void simulated_socket_leave(int number)
