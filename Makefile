@@ -29,7 +29,7 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -
             -Wvla $(WERROR)
 LANGUAGE := -std=c17 -D_GNU_SOURCE
 OPTIMISE := -O2
-LIBRARIES := -lev -lxxhash -llzf -lm -lpthread
+LIBRARIES := -lev -lxxhash -llzf -lmd -lm -lpthread
 
 # SANITIZE: what a build is watched by; set by the targets asan, tsan, valgrind and fuzz. In such a
 # build the C library's allocator stands in for jemalloc, so that the watcher sees every block.

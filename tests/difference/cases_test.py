@@ -58,7 +58,7 @@ def unescape(text):
 def raw(expression):
     names = {"cmd": lambda *arguments: resp.encode([
         argument if isinstance(argument, bytes) else str(argument).encode()
-        for argument in arguments])}
+        for argument in arguments]), "range": range}
     return eval(expression, {"__builtins__": {}}, names)  # from this repository's own files
 
 

@@ -3,14 +3,12 @@
 #include <stdio.h>
 
 #include "base/buffer.h"
-#include "base/hash.h"
 #include "base/memory.h"
 #include "base/number.h"
 #include "commands/command.h"
+#include "server/observe/dataset_digest.h"
 
 #define KEY_LENGTH_MAX 512 /* bytes of POPULATE's prefix, the rest is cut */
-#define DIGEST_WORDS 3     /* 64 bits each; the last is cut */
-#define DIGEST_DIGITS 40   /* as many as a SHA-1 has */
 
 /* --- POPULATE --- */
 
@@ -76,65 +74,18 @@ void debug_dataset_populate(struct command_context *context)
 
 /* --- DIGEST --- */
 
-struct digest {
-    uint64_t words[DIGEST_WORDS];
-};
-
-static void add_bytes(struct digest *digest, struct slice bytes)
+static void reply_digest(struct resp_writer *reply, const struct dataset_digest *digest)
 {
-    for (uint64_t i = 0; i < DIGEST_WORDS; i++) {
-        struct hash_seed seed = {digest->words[i], i};
-        digest->words[i] = hash_bytes(&seed, bytes.data, bytes.length);
-    }
-}
-
-static struct digest digest_of(const struct entry *entry)
-{
-    struct digest digest = {{0}};
-    char scratch[NUMBER_INTEGER_TEXT_MAX];
-    add_bytes(&digest, slice_of_string(entry_type_name(entry)));
-    add_bytes(&digest, entry_string(entry, scratch));
-    if (entry_deadline_ms(entry) != ENTRY_NO_DEADLINE)
-        add_bytes(&digest, SLICE("deadline"));
-    return digest;
-}
-
-static void reply_digest(struct resp_writer *reply, const struct digest *digest)
-{
-    char text[DIGEST_WORDS * 16 + 1];
-    for (size_t i = 0; i < DIGEST_WORDS; i++)
-        snprintf(text + i * 16, sizeof text - i * 16, "%016llx",
-                 (unsigned long long)digest->words[i]);
-    resp_writer_simple(reply, slice_of(text, DIGEST_DIGITS));
-}
-
-struct visit {
-    struct digest sum;
-    int database;
-};
-
-static void add_entry(void *context, struct entry *entry)
-{
-    struct visit *visit = context;
-    struct digest digest = digest_of(entry);
-    add_bytes(&digest, entry_key(entry));
-    add_bytes(&digest, slice_of((const char *)&visit->database, sizeof visit->database));
-    for (size_t i = 0; i < DIGEST_WORDS; i++)
-        visit->sum.words[i] ^= digest.words[i];
+    char text[2 * DATASET_DIGEST_SIZE + 1];
+    for (size_t i = 0; i < DATASET_DIGEST_SIZE; i++)
+        snprintf(text + 2 * i, sizeof text - 2 * i, "%02x", digest->bytes[i]);
+    resp_writer_simple(reply, slice_of(text, sizeof text - 1));
 }
 
 void debug_dataset_digest(struct command_context *context)
 {
-    struct visit visit = {.sum = {{0}}};
-    for (int i = 0; i < keyspace_database_count(context->keyspace); i++) {
-        struct database *database = keyspace_database(context->keyspace, i);
-        visit.database = i;
-        uint64_t cursor = 0;
-        do {
-            cursor = database_scan(database, cursor, add_entry, &visit);
-        } while (cursor != 0);
-    }
-    reply_digest(context->reply, &visit.sum);
+    struct dataset_digest digest = dataset_digest_of_keyspace(context->keyspace);
+    reply_digest(context->reply, &digest);
 }
 
 void debug_dataset_digest_value(struct command_context *context)
@@ -144,7 +95,9 @@ void debug_dataset_digest_value(struct command_context *context)
         struct slice name = context->arguments[i];
         struct key key = {name, keyspace_hash(context->keyspace, name)};
         const struct entry *entry = database_find(context->database, &key);
-        struct digest digest = entry != NULL ? digest_of(entry) : (struct digest){{0}};
+        struct dataset_digest digest = {{0}};
+        if (entry != NULL)
+            digest = dataset_digest_of_value(entry);
         reply_digest(context->reply, &digest);
     }
 }

@@ -8,9 +8,8 @@ struct command_context;
 /* DEBUG POPULATE count [prefix] [size]: keys prefix:0 and on, those that are there stay. */
 void debug_dataset_populate(struct command_context *context);
 
-/* DEBUG DIGEST, DEBUG DIGEST-VALUE key ...: 40 hex digits that are the same where keys, types,
- * values and the existence of deadlines are the same, whatever the order and the encoding. Not
- * those that Redis computes; 40 zeros for nothing. */
+/* DEBUG DIGEST, DEBUG DIGEST-VALUE key ...: dataset_digest.h as 40 hex digits; 40 zeros for
+ * nothing. A key that is due is no value any more. */
 void debug_dataset_digest(struct command_context *context);
 void debug_dataset_digest_value(struct command_context *context);
 
