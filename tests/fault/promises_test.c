@@ -175,7 +175,14 @@ static void P2_a_deleted_key_is_shown_as_gone_when_that_is_durable(void **state)
 static void P2_commands_that_see_all_keys_wait(void **state)
 {
     struct stage *stage = *state;
-    static const char *const lines[] = {"DBSIZE", "KEYS *", "SCAN 0", "RANDOMKEY"};
+    static const char *const lines[] = {"DBSIZE",
+                                        "KEYS *",
+                                        "SCAN 0",
+                                        "RANDOMKEY",
+                                        "DEBUG DIGEST",
+                                        "DEBUG DIGEST-VALUE key5",
+                                        "DEBUG OBJECT key6",
+                                        "DEBUG HTSTATS 0"};
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         char line[64];
         snprintf(line, sizeof line, "SET key%zu 1", i);

@@ -3,12 +3,14 @@
 #include <stdio.h>
 
 #include "base/assertion.h"
+#include "base/buffer.h"
 #include "base/glob.h"
 #include "base/log.h"
 #include "base/number.h"
 #include "commands/command.h"
 #include "keyspace/database.h"
 #include "keyspace/eviction.h"
+#include "persist/rdb_value_writer.h"
 #include "server/command_tables.h"
 #include "server/housekeeping.h"
 #include "server/observe/debug_dataset.h"
@@ -43,6 +45,16 @@ static void command_set_active_expire(struct command_context *context)
     resp_writer_ok(context->reply);
 }
 
+/* Bytes that the value has in a snapshot; false: memory is out. */
+static bool serialized_length(const struct entry *entry, size_t *length)
+{
+    struct buffer value = {0};
+    enum error error = rdb_write_value(&value, entry, true);
+    *length = value.length;
+    buffer_deinit(&value);
+    return error == OK;
+}
+
 static void command_object(struct command_context *context)
 {
     struct key key = {context->arguments[2],
@@ -52,12 +64,16 @@ static void command_object(struct command_context *context)
         command_reply_no_such_key(context);
         return;
     }
+    size_t length;
+    if (!serialized_length(entry, &length)) {
+        command_reply_out_of_memory(context);
+        return;
+    }
     char text[256];
     snprintf(text, sizeof text,
              "Value at:%p refcount:1 encoding:%s serializedlength:%zu lru:%" PRIu32
              " lru_seconds_idle:%" PRId64,
-             (void *)entry, entry_encoding_name(entry), entry_string_length(entry),
-             entry_access(entry),
+             (void *)entry, entry_encoding_name(entry), length, entry_access(entry),
              eviction_idle_seconds(entry, keyspace_time_ms(context->keyspace)));
     resp_writer_simple(context->reply, slice_of_string(text));
 }
@@ -217,23 +233,28 @@ static void command_help(struct command_context *context)
 }
 
 #define ROW(name_, run_, arity_, syntax_, summary_)                                                \
+    ROW_WITH(name_, run_, arity_, 0, syntax_, summary_)
+/* Shows data: the reply waits until all of it is durable. */
+#define ROW_READS(name_, run_, arity_, syntax_, summary_)                                          \
+    ROW_WITH(name_, run_, arity_, COMMAND_READS, syntax_, summary_)
+#define ROW_WITH(name_, run_, arity_, flags_, syntax_, summary_)                                   \
     {                                                                                              \
         .name = (name_), .run = (run_), .arity = (arity_),                                         \
         .flags = COMMAND_ADMIN | COMMAND_NO_SCRIPT | COMMAND_LOADING | COMMAND_STALE |             \
-                 COMMAND_PROTECTED,                                                                \
+                 COMMAND_PROTECTED | (flags_),                                                     \
         .keys = KEYS_NONE, .group = "server", .since = "1.0.0", .syntax = (syntax_),               \
         .summary = (summary_),                                                                     \
     }
 
 static const struct command subcommands[] = {
     ROW("ASSERT", command_panic, 2, "", "Ends the server by a failed assertion."),
-    ROW("DIGEST", debug_dataset_digest, 2, "", "Sums up all keys and values."),
-    ROW("DIGEST-VALUE", debug_dataset_digest_value, -2, "[key [key ...]]", "Sums up values."),
+    ROW_READS("DIGEST", debug_dataset_digest, 2, "", "Sums up all keys and values."),
+    ROW_READS("DIGEST-VALUE", debug_dataset_digest_value, -2, "[key [key ...]]", "Sums up values."),
     ROW("ERROR", command_error, 3, "message", "Answers with this error."),
     ROW("HELP", command_help, 2, "", "Lists the subcommands."),
-    ROW("HTSTATS", debug_dataset_htstats, 3, "db", "Shows how full a database's table is."),
+    ROW_READS("HTSTATS", debug_dataset_htstats, 3, "db", "Shows how full a database's table is."),
     ROW("LOG", command_log, 3, "message", "Writes a line to the server's log."),
-    ROW("OBJECT", command_object, 3, "key", "Shows how a value is kept."),
+    ROW_READS("OBJECT", command_object, 3, "key", "Shows how a value is kept."),
     ROW("PANIC", command_panic, 2, "", "Ends the server by a failed assertion."),
     ROW("POPULATE", debug_dataset_populate, -3, "count [prefix [size]]", "Makes keys."),
     ROW("PROTOCOL", command_protocol, 3, "type", "Answers with a value of a type."),

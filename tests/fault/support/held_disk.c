@@ -185,6 +185,7 @@ static void start(struct held_server *out, struct held_disk *held, const char *f
     out->settings.persistence.disk = &held->disk;
     out->settings.persistence.gates_off = getenv(HELD_SERVER_WITHOUT_GATES) != NULL;
     out->settings.persistence.save_point_count = 0;
+    out->settings.dispatch.enable_debug_command = GUARD_YES;
     if (databases > 0)
         out->settings.lifecycle.databases = databases;
     if (server_create(&out->settings, out->configuration, false, &out->server) != OK) {
