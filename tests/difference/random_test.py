@@ -134,6 +134,8 @@ class Run:
             commands.append([b"DISCARD"])
         if self.rng.random() < 0.1:
             commands.append([b"HELLO", b"%d" % self.protocol])
+        if connection != LISTENER:
+            commands.append([b"DEBUG", b"DIGEST"])  # finds what no reply has shown
         return commands
 
     @staticmethod

@@ -87,6 +87,11 @@ const struct step memory_session[] = {
     {"SET a 1", "RANDOMKEY", 0, 0},
     {"MSET +100", "FLUSHDB", 0, 0},
     {"SET a 1", "DBSIZE", 0, 0},
+    /* DEBUG: reads, one of them by a copy */
+    {LARGE_ZSET, "DEBUG OBJECT z", STEP_ANY_REPLY, 0},
+    {GROUP, "DEBUG DIGEST-VALUE x", 0, 0},
+    {LARGE_HASH, "DEBUG DIGEST-VALUE h", 0, 0},
+
     /* DUMP and RESTORE */
     {"SET a #1000:x", "DUMP a", 0, 0},
     {"SET a #40000:abc", "DUMP a", 0, 0},
