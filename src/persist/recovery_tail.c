@@ -91,8 +91,8 @@ bool recovery_tail_is_plain(struct recovery *recovery, bool *plain)
     return true;
 }
 
-/* Filler, or what ends it: the last byte of the file, if filler stands before it, or nothing that is
- * left over. `before`: the byte before the window. */
+/* Filler, or what ends it: the last byte of the file, if filler stands before it, or nothing that
+ * is left over. `before`: the byte before the window. */
 static bool is_filler(struct slice window, size_t at, char before, bool last)
 {
     if (window.data[at] == LOG_FILLER)
