@@ -202,6 +202,17 @@ static void a_manifest_of_history_alone_stays(void **state)
     assert_manifest(world, "file a.8.incr.aof seq 8 type h\n");
 }
 
+static void a_manifest_without_history_is_not_written_again(void **state)
+{
+    struct world *world = *state;
+    put(world, NAME ".manifest", SLICE("file a.1.incr.aof seq 1 type i\n"));
+    put(world, NAME ".1.incr.aof", SLICE("x"));
+    open_directory(world);
+    disk_simulated_fail(world->simulated, 0, DISK_FAULT_NONE, false);
+    log_directory_clean(world->directory);
+    assert_int_equal(disk_simulated_calls(world->simulated), 1); /* a look at the directory */
+}
+
 /* --- files --- */
 
 static void starting_fails_with_any_call_that_matters(void **state)
@@ -376,6 +387,7 @@ int main(void)
         TEST(opening_says_what_failed),
         TEST(what_nobody_names_is_removed_and_nothing_else),
         TEST(a_manifest_of_history_alone_stays),
+        TEST(a_manifest_without_history_is_not_written_again),
         TEST(starting_fails_with_any_call_that_matters),
         TEST(history_that_cannot_be_removed_is_not_synced),
         TEST(filler_that_has_no_room_is_left_out),

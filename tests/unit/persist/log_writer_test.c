@@ -24,6 +24,7 @@ static const struct log_id some_id = {{1, 2, 3}};
 
 /* What calls to the disk end with; 0: they are the real ones. */
 static _Atomic int write_errno, sync_errno, truncate_errno;
+static _Atomic int sync_takes_us = -1; /* instead of the real one; -1: it is done */
 
 struct fixture {
     struct disk_operations operations;
@@ -49,6 +50,10 @@ static ssize_t failing_write(void *context, int file, const struct iovec *vector
 
 static int failing_sync(void *context, int file)
 {
+    if (sync_takes_us > 0)
+        usleep((useconds_t)sync_takes_us);
+    if (sync_takes_us >= 0)
+        return 0;
     if (sync_errno == 0)
         return disk_real()->operations->sync(context, file);
     errno = sync_errno;
@@ -142,6 +147,7 @@ static int tear_down(void **state)
 {
     struct fixture *fixture = *state;
     write_errno = sync_errno = truncate_errno = 0;
+    sync_takes_us = -1;
     if (fixture->log != NULL)
         close_log(fixture);
     worker_destroy(fixture->worker);
@@ -549,6 +555,77 @@ static void empty_arguments_are_written(void **state)
     assert_string_equal(text, "[SELECT 0 SET   ]");
 }
 
+static uint64_t size_on_disk(struct fixture *fixture)
+{
+    char path[128];
+    struct stat status;
+    snprintf(path, sizeof path, "%s/appendonly.aof.1.incr.aof", fixture->path);
+    assert_int_equal(stat(path, &status), 0);
+    return (uint64_t)status.st_size;
+}
+
+static void statistics_say_what_was_written(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct log_writer_statistics *statistics = log_writer_statistics(fixture->log);
+    uint64_t size = size_on_disk(fixture);
+    assert_int_equal(statistics->size, size);
+    assert_int_equal(statistics->base_size, size);
+    append(fixture, 0, "SET a a-long-value");
+    uint64_t longest = log_writer_offset(fixture->log);
+    assert_int_equal(log_writer_backlog(fixture->log), longest);
+    wait_for(fixture, log_writer_group(fixture->log));
+    assert_int_equal(log_writer_backlog(fixture->log), 0);
+    append(fixture, 0, "SET a 1");
+    wait_for(fixture, log_writer_group(fixture->log));
+    uint64_t bytes = log_writer_offset(fixture->log);
+    assert_int_equal(statistics->groups, 2);
+    assert_int_equal(statistics->bytes, bytes);
+    assert_int_equal(statistics->group_bytes_last, bytes - longest);
+    assert_int_equal(statistics->group_bytes_max, longest);
+    assert_true(statistics->size > size + bytes);
+    assert_int_equal(statistics->base_size, size);
+    uint64_t size_at_close = statistics->size;
+    close_log(fixture);
+    size = size_on_disk(fixture);
+    assert_in_range(size - size_at_close, 1, LOG_ANNOTATION_MAX); /* the last empty group */
+    struct log_writer_start start = {some_id, bytes, "appendonly.aof.1.incr.aof", size, size};
+    open_log(fixture, &start, true, LOG_SYNC_ALWAYS);
+    statistics = log_writer_statistics(fixture->log);
+    assert_int_equal(statistics->size, size);
+    assert_int_equal(statistics->base_size, size);
+}
+
+/* Also those that are over within a microsecond. */
+static void every_sync_is_counted_by_the_time_it_took(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct log_writer_statistics *statistics = log_writer_statistics(fixture->log);
+    enum { QUICK = 200 };
+    sync_takes_us = 0;
+    for (int i = 0; i < QUICK; i++) {
+        append(fixture, 0, "SET a 1");
+        wait_for(fixture, log_writer_group(fixture->log));
+    }
+    assert_int_equal(statistics->syncs, QUICK);
+    assert_int_equal(fixture->wrote_calls, QUICK);
+    uint64_t quick_us = statistics->sync_us_total;
+    sync_takes_us = 3000;
+    append(fixture, 0, "SET a 1");
+    wait_for(fixture, log_writer_group(fixture->log));
+    uint64_t slow_us = statistics->sync_us_total - quick_us, sum = 0;
+    assert_true(slow_us >= 3000);
+    assert_true(statistics->sync_us_max >= slow_us);
+    assert_true(statistics->sync_us_max <= statistics->sync_us_total);
+    int slot = 0;
+    while (slow_us >> (slot + 1) > 0)
+        slot++;
+    assert_true(statistics->sync_us_log2[slot] > 0);
+    for (size_t i = 0; i < LOG_SYNC_HISTOGRAM_SIZE; i++)
+        sum += statistics->sync_us_log2[i];
+    assert_int_equal(sum, statistics->syncs);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -569,6 +646,8 @@ int main(void)
         TEST(a_full_disk_that_cannot_be_cut_back_ends_the_log),
         TEST(a_rotation_of_a_full_increment_begins_one_only),
         TEST(empty_arguments_are_written),
+        TEST(statistics_say_what_was_written),
+        TEST(every_sync_is_counted_by_the_time_it_took),
     };
     return cmocka_run_group_tests_name("persist/log_writer", tests, NULL, NULL);
 }

@@ -208,6 +208,12 @@ static void what_is_due_is_dropped(void **state)
     assert_int_equal(outcome.keys, 1);
     assert_int_equal(outcome.expired, 2);
     keyspace_destroy(outcome.keyspace);
+    read_body(SLICE("\374\000\000\000\000\000\000\000\000\000\001s\001v"
+                    "\375\000\000\000\000\001\001l\001\001a" END),
+              0, &outcome); /* the first moment of 1970 is one like others */
+    assert_string_equal(outcome.why, "");
+    assert_int_equal(outcome.expired, 2);
+    keyspace_destroy(outcome.keyspace);
 }
 
 static void versions_say_themselves(void **state)

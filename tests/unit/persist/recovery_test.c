@@ -576,14 +576,14 @@ static void put_border(struct world *world, size_t short_of, struct slice tail)
     buffer_deinit(&commands);
 }
 
-/* Filler that ends with the first read, nearly, and somebody's command behind it. */
+/* Whole filler that ends with the first read, nearly, and somebody's command behind it. */
 static void put_filler_over_the_border(struct world *world)
 {
     struct buffer tail = {0};
-    for (int i = 0; i < 190; i++)
+    for (size_t i = 0; i < LOG_FILLER_LEFT_MIN; i++)
         buffer_add(&tail, "#", 1);
     buffer_add_string(&tail, "\n*1\r\n$4\r\nPING\r\n");
-    put_border(world, 200, buffer_slice(&tail));
+    put_border(world, LOG_FILLER_LEFT_MIN + 10, buffer_slice(&tail));
     buffer_deinit(&tail);
 }
 
@@ -665,6 +665,9 @@ static void files_may_be_longer_than_what_is_read_at_once(void **state)
         assert_string_equal(world->why, "");
         assert_int_equal(world->status, RECOVERY_DONE);
     }
+    put_filler_over_the_border(world);
+    recover(world, 0);
+    assert_non_null(strstr(world->commands.data, "0 PING\n"));
     put_long(world, 700000, true);
     recover(world, 0);
     assert_int_equal(world->keys, 3);
