@@ -256,7 +256,7 @@ class Run:
         counting = {}
         for number, path in enumerate(self.chosen):
             counting[path] = os.path.abspath(os.path.join(self.folder, f"counting-{number}.o"))
-            compile_text([*self.compiles[path], "--coverage"], path, self.tree.text(path),
+            compile_text([*self.compiles[path], "--coverage", "-fno-inline"], path, self.tree.text(path),
                          counting[path])
         users = collections.defaultdict(list)
         for path, programs in self.chosen.items():

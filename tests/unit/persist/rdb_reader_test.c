@@ -17,6 +17,7 @@
 #include "persist/rdb_reader.h"
 #include "persist/rdb_writer.h"
 #include "support/failing_memory.h"
+#include "support/memory_balance.h"
 #include "support/rdb_bytes.h"
 
 #define NOW_MS 5000
@@ -316,6 +317,7 @@ int main(void)
         cmocka_unit_test(a_checksum_is_not_looked_at_where_nobody_asks),
         cmocka_unit_test(producers_in_a_file_are_read_or_refused),
         cmocka_unit_test(without_memory_a_file_is_refused_or_whole),
+        cmocka_unit_test(all_memory_was_given_back),
     };
-    return cmocka_run_group_tests_name("persist/rdb_reader", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("persist/rdb_reader", tests, memory_balance_begin, NULL);
 }

@@ -16,6 +16,7 @@
 #include "persist/rdb_value_writer.h"
 #include "persist/rdb_writer.h"
 #include "support/failing_memory.h"
+#include "support/memory_balance.h"
 #include "values/stream.h"
 #include "values/stream_producers.h"
 
@@ -456,6 +457,7 @@ int main(void)
         cmocka_unit_test(without_memory_a_stream_is_refused),
         cmocka_unit_test(a_stream_that_cannot_be_written_leaves_the_buffer),
         cmocka_unit_test(a_cursor_that_is_not_good_stays_so),
+        cmocka_unit_test(all_memory_was_given_back),
     };
-    return cmocka_run_group_tests_name("persist/rdb_stream_reader", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("persist/rdb_stream_reader", tests, memory_balance_begin, NULL);
 }

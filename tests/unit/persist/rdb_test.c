@@ -15,6 +15,7 @@
 #include "keyspace/keyspace.h"
 #include "persist/rdb_reader.h"
 #include "persist/rdb_writer.h"
+#include "support/memory_balance.h"
 
 #define DATABASES 4
 #define NOW_MS INT64_C(1700000000000)
@@ -302,6 +303,7 @@ int main(void)
         cmocka_unit_test(a_flip_of_any_bit_is_refused),
         cmocka_unit_test(golden_bytes_of_redis_are_read),
         cmocka_unit_test(what_is_not_known_is_refused_with_its_name),
+        cmocka_unit_test(all_memory_was_given_back),
     };
-    return cmocka_run_group_tests_name("persist/rdb", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("persist/rdb", tests, memory_balance_begin, NULL);
 }

@@ -15,6 +15,7 @@
 #include "persist/rdb_value_reader.h"
 #include "persist/rdb_writer.h"
 #include "support/failing_memory.h"
+#include "support/memory_balance.h"
 #include "support/rdb_bytes.h"
 #include "values/hash.h"
 #include "values/list.h"
@@ -421,6 +422,7 @@ int main(void)
         cmocka_unit_test(packed_rows_are_checked),
         cmocka_unit_test(values_without_elements_are_empty),
         cmocka_unit_test(a_restored_payload_is_all_used),
+        cmocka_unit_test(all_memory_was_given_back),
     };
-    return cmocka_run_group_tests_name("persist/rdb_value_reader", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("persist/rdb_value_reader", tests, memory_balance_begin, NULL);
 }

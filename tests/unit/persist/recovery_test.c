@@ -14,6 +14,7 @@
 #include "persist/log_directory.h"
 #include "persist/recovery.h"
 #include "support/failing_memory.h"
+#include "support/memory_balance.h"
 #include "system/clock.h"
 #include "system/disk_simulated.h"
 
@@ -28,8 +29,9 @@ static const struct log_id some_id = {{1, 2, 3}}, other_id = {{4, 5, 6}};
 
 struct world {
     struct disk_simulated *simulated;
-    struct disk_operations operations; /* those of the simulated disk but for `size` */
+    struct disk_operations operations; /* the simulated disk's, but watched */
     struct disk disk;
+    int files_open;
     int64_t size_added; /* how much longer files are said to be: they are cut while we read */
     bool load_truncated;
 
@@ -44,6 +46,19 @@ struct world {
 
 static struct world *current; /* operations are given the simulated disk's context */
 
+static int counted_open(void *context, const char *path, enum disk_open_mode mode)
+{
+    int file = disk_simulated_disk(current->simulated)->operations->open(context, path, mode);
+    current->files_open += file >= 0;
+    return file;
+}
+
+static int counted_close(void *context, int file)
+{
+    current->files_open--;
+    return disk_simulated_disk(current->simulated)->operations->close(context, file);
+}
+
 static int64_t longer_size(void *context, int file)
 {
     int64_t size = disk_simulated_disk(current->simulated)->operations->size(context, file);
@@ -55,6 +70,8 @@ static int set_up(void **state)
     struct world *world = memory_allocate_zeroed(sizeof *world);
     world->simulated = disk_simulated_create(1);
     world->operations = *disk_simulated_disk(world->simulated)->operations;
+    world->operations.open = counted_open;
+    world->operations.close = counted_close;
     world->operations.size = longer_size;
     world->disk = (struct disk){&world->operations, disk_simulated_disk(world->simulated)->context};
     world->load_truncated = true;
@@ -162,6 +179,7 @@ static void recover_with(struct world *world, uint64_t disk_call, unsigned alloc
     keyspace_destroy(keyspace);
     clock_destroy(clock);
     log_directory_close(directory);
+    assert_int_equal(world->files_open, 0);
 }
 
 static void recover(struct world *world, uint64_t disk_call)
@@ -790,6 +808,7 @@ int main(void)
         TEST(every_allocation_may_fail),
         TEST(a_file_that_is_cut_while_it_is_read_ends_there),
         TEST(a_group_that_is_cut_is_a_torn_tail),
+        cmocka_unit_test(all_memory_was_given_back),
     };
-    return cmocka_run_group_tests_name("persist/recovery", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("persist/recovery", tests, memory_balance_begin, NULL);
 }

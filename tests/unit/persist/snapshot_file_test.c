@@ -15,6 +15,7 @@
 #include "persist/rdb_writer.h"
 #include "persist/snapshot.h"
 #include "persist/snapshot_file.h"
+#include "support/memory_balance.h"
 #include "system/disk_simulated.h"
 
 #define FOLDER "data"
@@ -208,6 +209,7 @@ int main(void)
         TEST(every_eight_megabytes_are_synced),
         TEST(a_file_that_is_not_finished_is_removed),
         TEST(a_call_that_fails_is_told),
+        cmocka_unit_test(all_memory_was_given_back),
     };
-    return cmocka_run_group_tests_name("persist/snapshot_file", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("persist/snapshot_file", tests, memory_balance_begin, NULL);
 }

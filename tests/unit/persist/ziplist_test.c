@@ -10,6 +10,7 @@
 
 #include "base/buffer.h"
 #include "persist/ziplist.h"
+#include "support/memory_balance.h"
 #include "support/rdb_bytes.h"
 
 /* All elements, a comma behind each; then how it ended. */
@@ -151,6 +152,7 @@ int main(void)
         cmocka_unit_test(a_row_says_its_size_and_ends_with_its_mark),
         cmocka_unit_test(a_zipmap_is_fields_and_values),
         cmocka_unit_test(damage_to_a_zipmap_is_noticed),
+        cmocka_unit_test(all_memory_was_given_back),
     };
-    return cmocka_run_group_tests_name("persist/ziplist", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("persist/ziplist", tests, memory_balance_begin, NULL);
 }
