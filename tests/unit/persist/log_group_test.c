@@ -64,6 +64,11 @@ static void a_line_is_whole_or_incomplete_at_every_cut(void **state)
     for (size_t cut = 0; cut < written; cut++)
         assert_int_equal(log_group_read_line(slice_of(line, cut), &file, &read_group, &length),
                          LOG_LINE_INCOMPLETE);
+    const struct slice command = SLICE("*1\r\n");
+    for (size_t cut = 0; cut <= command.length; cut++)
+        assert_int_equal(log_group_read_line(slice_of(command.data, cut), &file, &read_group,
+                                             &length),
+                         cut == 0 ? LOG_LINE_INCOMPLETE : LOG_LINE_NONE);
 }
 
 static void what_is_not_quite_a_group_is_bad(void **state)
@@ -165,6 +170,8 @@ static void a_line_that_lacks_a_field_is_bad(void **state)
             fail_msg("taken as good: %s", bad[i]);
     assert_int_equal(read_line("#HF 1 2 1 89abcdef\r\n", &group), LOG_LINE_GROUP);
     assert_int_equal(group.crc, 0x89abcdef);
+    assert_int_equal(read_line("#HF 1 2 1 09afa9f0\r\n", &group), LOG_LINE_GROUP);
+    assert_int_equal(group.crc, 0x09afa9f0);
     char line[LOG_ANNOTATION_MAX + 1];
     struct log_file_header file = {some_id, 5};
     line[log_group_write_file_header(line, &file)] = '\0';

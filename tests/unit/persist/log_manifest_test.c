@@ -66,6 +66,11 @@ static void a_line_ends_where_it_ends(void **state)
     assert_int_equal(manifest.count, 2);
     assert_int_equal(manifest.files[1].sequence, 2);
     log_manifest_deinit(&manifest);
+    text = SLICE("file long seq 2 type i file b seq 1\n"); /* the last of its kind counts */
+    assert_int_equal(log_manifest_parse(text, &manifest, &line, &why), OK);
+    assert_string_equal(manifest.files[0].name, "b");
+    assert_int_equal(manifest.files[0].sequence, 1);
+    log_manifest_deinit(&manifest);
 }
 
 static void disorder_is_refused_with_its_line(void **state)

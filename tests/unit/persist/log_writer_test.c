@@ -555,6 +555,124 @@ static void empty_arguments_are_written(void **state)
     assert_string_equal(text, "[SELECT 0 SET   ]");
 }
 
+/* `full`: the disk is, when the first is written. */
+static void groups_keep_their_order_when_some_wait(void **state)
+{
+    struct fixture *fixture = *state;
+    for (int full = 0; full < 2; full++) {
+        int64_t sequence;
+        char name[64], text[256];
+        uint64_t begin = log_writer_offset(fixture->log);
+        write_errno = full ? ENOSPC : 0;
+        append(fixture, 0, "SET a 1");
+        log_writer_end_turn(fixture->log); /* to the worker; the others wait for it */
+        append(fixture, 0, "SET b 1");
+        log_writer_rotate(fixture->log, &sequence);
+        assert_int_equal(log_writer_backlog(fixture->log),
+                         log_writer_offset(fixture->log) - begin);
+        worker_wait(fixture->worker);
+        assert_int_equal(log_writer_is_full(fixture->log), full);
+        append(fixture, 0, "SET c 1");
+        write_errno = 0;
+        wait_for(fixture, log_writer_group(fixture->log));
+        assert_int_equal(log_writer_backlog(fixture->log), 0);
+        snprintf(name, sizeof name, "appendonly.aof.%d.incr.aof", (int)sequence);
+        read_back(fixture, name, text, sizeof text);
+        assert_string_equal(text, "[SELECT 0 SET c 1 ]");
+        snprintf(name, sizeof name, "appendonly.aof.%d.incr.aof", (int)sequence - 1);
+        read_back(fixture, name, text, sizeof text);
+        assert_string_equal(text, full ? "[SELECT 0 SET c 1 ][SELECT 0 SET a 1 ][SELECT 0 SET b 1 ]"
+                                       : "[SELECT 0 SET a 1 ][SELECT 0 SET b 1 ]");
+    }
+    assert_int_equal(fixture->failures, 0);
+}
+
+static void going_to_always_syncs_what_is_written(void **state)
+{
+    struct fixture *fixture = *state;
+    struct log_writer_settings settings = {LOG_SYNC_NO, LOG_SEGMENT_SIZE_DEFAULT, 1};
+    log_writer_set_settings(fixture->log, &settings);
+    append(fixture, 0, "SET a 1");
+    wait_for(fixture, log_writer_group(fixture->log));
+    worker_wait(fixture->worker);
+    assert_int_equal(log_writer_durable_offset(fixture->log), 0);
+    assert_false(log_writer_hides_the_undurable(fixture->log));
+    settings.sync = LOG_SYNC_EVERY_SECOND;
+    log_writer_set_settings(fixture->log, &settings);
+    log_writer_end_turn(fixture->log);
+    worker_wait(fixture->worker);
+    assert_int_equal(log_writer_durable_offset(fixture->log), 0);
+    settings.sync = LOG_SYNC_ALWAYS;
+    log_writer_set_settings(fixture->log, &settings);
+    assert_true(log_writer_hides_the_undurable(fixture->log));
+    log_writer_end_turn(fixture->log);
+    worker_wait(fixture->worker);
+    assert_int_equal(log_writer_durable_offset(fixture->log), log_writer_offset(fixture->log));
+    log_writer_set_settings(fixture->log, &settings); /* it is so already */
+    log_writer_end_turn(fixture->log);
+    worker_wait(fixture->worker);
+    assert_int_equal(log_writer_statistics(fixture->log)->syncs, 1);
+}
+
+static void a_base_that_is_not_there_is_said(void **state)
+{
+    struct fixture *fixture = *state;
+    int64_t sequence;
+    log_writer_rotate(fixture->log, &sequence);
+    log_writer_switch_base(fixture->log, "/nowhere/base", sequence, on_switched, fixture);
+    while (fixture->switched == 0) {
+        log_writer_end_turn(fixture->log);
+        event_loop_run_turn(fixture->loop, 1000);
+    }
+    assert_int_equal(fixture->switched, 1);
+    assert_int_equal(fixture->switch_error, ENOENT);
+    append(fixture, 0, "SET a 1"); /* it goes on */
+    wait_for(fixture, log_writer_group(fixture->log));
+    fixture->switched = 0;
+    sync_errno = EIO; /* what ends the log ends the switch, too */
+    append(fixture, 0, "SET b 1");
+    log_writer_switch_base(fixture->log, "/nowhere/base", sequence, on_switched, fixture);
+    log_writer_end_turn(fixture->log);
+    worker_wait(fixture->worker);
+    assert_int_equal(fixture->switched, 1);
+    assert_int_equal(fixture->switch_error, EIO);
+    assert_int_equal(log_writer_statistics(fixture->log)->last_error, EIO);
+    assert_true(log_writer_has_failed(fixture->log));
+    assert_int_equal(log_writer_durable_offset(fixture->log) < log_writer_offset(fixture->log), 1);
+    errno = 0;
+    assert_int_equal(log_writer_close(fixture->log), ERROR_SYSTEM);
+    assert_int_equal(errno, EIO);
+    log_directory_close(fixture->directory);
+    fixture->log = NULL;
+}
+
+/* Two increments: the second group begins one when the first has filled it. */
+static void an_increment_is_full_when_it_has_its_size(void **state)
+{
+    struct fixture *fixture = *state;
+    int64_t expected = 1;
+    for (uint64_t more = 0; more < 2; more++) {
+        int64_t sequence;
+        log_writer_rotate(fixture->log, &sequence);
+        assert_int_equal(sequence, ++expected);
+        wait_for(fixture, log_writer_group(fixture->log));
+        uint64_t before = log_writer_offset(fixture->log);
+        struct log_writer_settings settings = {LOG_SYNC_ALWAYS, UINT64_MAX, 1};
+        append(fixture, 0, "SET a 1");
+        settings.segment_size_max = log_writer_offset(fixture->log) - before + more;
+        log_writer_set_settings(fixture->log, &settings);
+        wait_for(fixture, log_writer_group(fixture->log));
+        settings.segment_size_max = UINT64_MAX;
+        log_writer_set_settings(fixture->log, &settings);
+        append(fixture, 0, "SET b 1");
+        wait_for(fixture, log_writer_group(fixture->log));
+        expected += more == 0;
+        assert_int_equal(log_manifest_last_sequence(log_directory_manifest(fixture->directory),
+                                                    LOG_FILE_INCREMENT),
+                         expected);
+    }
+}
+
 static uint64_t size_on_disk(struct fixture *fixture)
 {
     char path[128];
@@ -646,6 +764,10 @@ int main(void)
         TEST(a_full_disk_that_cannot_be_cut_back_ends_the_log),
         TEST(a_rotation_of_a_full_increment_begins_one_only),
         TEST(empty_arguments_are_written),
+        TEST(groups_keep_their_order_when_some_wait),
+        TEST(going_to_always_syncs_what_is_written),
+        TEST(a_base_that_is_not_there_is_said),
+        TEST(an_increment_is_full_when_it_has_its_size),
         TEST(statistics_say_what_was_written),
         TEST(every_sync_is_counted_by_the_time_it_took),
     };
