@@ -28,6 +28,12 @@
 #define FILE_SIZE_MAX ((size_t)64 << 20)
 #define LARGE ((size_t)3 << 20) /* bytes: the worker encodes it */
 
+/* A job that holds the worker. */
+struct blocker {
+    struct worker_job job; /* first */
+    _Atomic bool goes_on;
+};
+
 struct fixture {
     char folder[64], path[96];
     struct event_loop *loop;
@@ -345,6 +351,84 @@ static void a_snapshot_without_memory_is_given_up(void **state)
     free(noise);
 }
 
+static void a_file_says_first_how_many_keys_its_databases_have(void **state)
+{
+    struct fixture *fixture = *state;
+    struct key key = key_of(fixture->keyspace, "with a deadline");
+    struct database *second = keyspace_database(fixture->keyspace, 1);
+    static const char head[] = "\376\000\373\002\000\376\001\373\001\001";
+    set(fixture->keyspace, "a", SLICE("1"));
+    set(fixture->keyspace, "b", SLICE("2"));
+    assert_non_null(database_set_string(second, &key, SLICE("v"), DEADLINE_SET, 5000));
+    struct snapshot *snapshot = begin(fixture, false);
+    snapshot_finish(snapshot);
+    struct snapshot_progress progress;
+    snapshot_read_progress(snapshot, &progress);
+    snapshot_destroy(snapshot);
+    struct buffer file = {0};
+    assert_int_equal(disk_read_all(disk_real(), fixture->path, FILE_SIZE_MAX, &file), OK);
+    const char *at = memmem(file.data, file.length, "aof-base", 8);
+    assert_non_null(at);
+    at += strlen("aof-base") + 2; /* and a small number */
+    assert_memory_equal(at, head, sizeof head - 1);
+    assert_int_equal(progress.keys_total, 3);
+    assert_int_equal(progress.keys_done, 3);
+    assert_int_equal(progress.bytes, file.length - 9); /* all but the end and the checksum */
+    buffer_deinit(&file);
+    struct keyspace *loaded = load(fixture);
+    assert_int_equal(database_size(keyspace_database(loaded, 0)), 2);
+    assert_int_equal(database_size(keyspace_database(loaded, 1)), 1);
+    keyspace_destroy(loaded);
+}
+
+static void wait_until_told(struct worker_job *job)
+{
+    struct blocker *blocker = (struct blocker *)(void *)job;
+    while (!blocker->goes_on)
+        usleep(1000);
+}
+
+/* More than may wait for a slow disk: the walk pauses, and then goes on. */
+static void a_walk_waits_for_the_disk(void **state)
+{
+    struct fixture *fixture = *state;
+    enum { KEYS = 300 };
+    const size_t length = 64 * 1024;
+    struct blocker blocker = {.job = {.run = wait_until_told}};
+    char name[32], *noise = malloc(LARGE);
+    struct slice value = slice_of(large_value(noise, 12345).data, length);
+    for (int i = 0; i < KEYS; i++) {
+        snprintf(name, sizeof name, "key:%d", i);
+        set(fixture->keyspace, name, value);
+    }
+    worker_submit(fixture->worker, &blocker.job);
+    struct snapshot *snapshot = begin(fixture, false);
+    struct snapshot_progress before, after;
+    do {
+        snapshot_read_progress(snapshot, &before);
+        snapshot_end_turn(snapshot);
+        snapshot_read_progress(snapshot, &after);
+    } while (after.keys_done > before.keys_done);
+    assert_in_range(snapshot_backlog(snapshot), SNAPSHOT_BACKLOG_MAX,
+                    SNAPSHOT_BACKLOG_MAX + 2 * SNAPSHOT_CHUNK_SIZE);
+    assert_true(after.keys_done < KEYS);
+    assert_true(after.turn_us_max > 0);
+    assert_int_equal(after.keys_total, KEYS);
+    blocker.goes_on = true;
+    while (fixture->done == 0) {
+        snapshot_end_turn(snapshot);
+        event_loop_run_turn(fixture->loop, 1000);
+    }
+    assert_int_equal(fixture->error_number, 0);
+    assert_int_equal(snapshot_backlog(snapshot), 0);
+    snapshot_destroy(snapshot);
+    struct keyspace *loaded = load(fixture);
+    assert_int_equal(database_size(keyspace_database(loaded, 0)), KEYS);
+    assert_holds(loaded, "key:299", value);
+    keyspace_destroy(loaded);
+    free(noise);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -357,6 +441,8 @@ int main(void)
         TEST(there_is_one_snapshot_at_a_time),
         TEST(a_file_may_be_without_a_checksum),
         TEST(a_snapshot_without_memory_is_given_up),
+        TEST(a_file_says_first_how_many_keys_its_databases_have),
+        TEST(a_walk_waits_for_the_disk),
     };
     return cmocka_run_group_tests_name("persist/snapshot", tests, NULL, NULL);
 }

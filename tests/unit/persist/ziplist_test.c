@@ -54,6 +54,8 @@ static void strings_of_every_length_form_are_read(void **state)
     assert_elements(SLICE("\000\000\002\001a"), ",a,end");
     assert_elements(SLICE("\000\100\002bc\376\005\000\000\000\200\000\000\000\003def"),
                     "bc,def,end");
+    assert_elements(SLICE("\000\100\000"), ",end"); /* the shortest of each form is the last */
+    assert_elements(SLICE("\000\200\000\000\000\000"), ",end");
 }
 
 /* Each byte of the longest form counts. */
