@@ -19,6 +19,7 @@
 #include "persist/rdb_reader.h"
 #include "persist/snapshot.h"
 #include "support/failing_memory.h"
+#include "support/worker_hold.h"
 #include "system/clock.h"
 #include "system/disk.h"
 #include "system/event_loop.h"
@@ -27,12 +28,6 @@
 
 #define FILE_SIZE_MAX ((size_t)64 << 20)
 #define LARGE ((size_t)3 << 20) /* bytes: the worker encodes it */
-
-/* A job that holds the worker. */
-struct blocker {
-    struct worker_job job; /* first */
-    _Atomic bool goes_on;
-};
 
 struct fixture {
     char folder[64], path[96];
@@ -381,27 +376,20 @@ static void a_file_says_first_how_many_keys_its_databases_have(void **state)
     keyspace_destroy(loaded);
 }
 
-static void wait_until_told(struct worker_job *job)
-{
-    struct blocker *blocker = (struct blocker *)(void *)job;
-    while (!blocker->goes_on)
-        usleep(1000);
-}
-
 /* More than may wait for a slow disk: the walk pauses, and then goes on. */
 static void a_walk_waits_for_the_disk(void **state)
 {
     struct fixture *fixture = *state;
     enum { KEYS = 300 };
     const size_t length = 64 * 1024;
-    struct blocker blocker = {.job = {.run = wait_until_told}};
+    struct worker_hold hold;
     char name[32], *noise = malloc(LARGE);
     struct slice value = slice_of(large_value(noise, 12345).data, length);
     for (int i = 0; i < KEYS; i++) {
         snprintf(name, sizeof name, "key:%d", i);
         set(fixture->keyspace, name, value);
     }
-    worker_submit(fixture->worker, &blocker.job);
+    worker_hold_begin(&hold, fixture->worker);
     struct snapshot *snapshot = begin(fixture, false);
     struct snapshot_progress before, after;
     do {
@@ -414,7 +402,7 @@ static void a_walk_waits_for_the_disk(void **state)
     assert_true(after.keys_done < KEYS);
     assert_true(after.turn_us_max > 0);
     assert_int_equal(after.keys_total, KEYS);
-    blocker.goes_on = true;
+    worker_hold_end(&hold);
     while (fixture->done == 0) {
         snapshot_end_turn(snapshot);
         event_loop_run_turn(fixture->loop, 1000);
