@@ -258,6 +258,48 @@ static void golden_bytes_of_redis_are_read(void **state)
     keyspace_destroy(read);
 }
 
+static void a_file_says_where_it_comes_from(void **state)
+{
+    (void)state;
+    struct buffer out = {0};
+    rdb_write_header(&out, 1234567899, 70000, true);
+    static const char expected[] = "REDIS0010"
+                                   "\372\011redis-ver\0067.0.15"
+                                   "\372\012redis-bits\300\100"
+                                   "\372\005ctime\302\207\326\022\000" /* 1234567 s */
+                                   "\372\010used-mem\302\160\021\001\000"
+                                   "\372\010aof-base\300\001";
+    assert_int_equal(out.length, sizeof expected - 1);
+    assert_memory_equal(out.data, expected, out.length);
+    buffer_deinit(&out);
+}
+
+/* DUMP: type, value, version, checksum. */
+static void a_payload_is_what_redis_makes_of_it(void **state)
+{
+    (void)state;
+    static const char expected[] = "\000\003abc\012\000";
+    struct keyspace *keyspace = make_keyspace();
+    struct database *database = keyspace_database(keyspace, 0);
+    struct key key = {SLICE("k"), keyspace_hash(keyspace, SLICE("k"))};
+    struct buffer out = {0};
+    set(keyspace, 0, key.name, SLICE("abc"), ENTRY_NO_DEADLINE);
+    buffer_add_string(&out, "before");
+    assert_int_equal(rdb_write_dump(&out, database_find(database, &key)), OK);
+    assert_int_equal(out.length, 6 + sizeof expected - 1 + 8);
+    assert_memory_equal(out.data + 6, expected, sizeof expected - 1);
+    struct slice payload = slice_of(out.data + 6, out.length - 6);
+    assert_true(rdb_reader_payload_is_valid(payload));
+    assert_true(database_delete(database, &key));
+    assert_int_equal(rdb_reader_restore(database, &key, payload, NOW_MS + 7, 100), OK);
+    const struct entry *entry = database_find(database, &key);
+    char scratch[32];
+    assert_true(slice_equals(entry_string(entry, scratch), SLICE("abc")));
+    assert_int_equal(entry_deadline_ms(entry), NOW_MS + 7);
+    buffer_deinit(&out);
+    keyspace_destroy(keyspace);
+}
+
 static void crc64_is_that_of_jones(void **state)
 {
     (void)state;
@@ -295,6 +337,8 @@ static void what_is_not_known_is_refused_with_its_name(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_file_says_where_it_comes_from),
+        cmocka_unit_test(a_payload_is_what_redis_makes_of_it),
         cmocka_unit_test(crc64_is_that_of_jones),
         cmocka_unit_test(every_form_of_string_comes_back),
         cmocka_unit_test(keys_that_are_due_are_dropped_but_not_from_a_base),
