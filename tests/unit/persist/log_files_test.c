@@ -15,6 +15,7 @@
 #include "persist/log_directory.h"
 #include "persist/log_files.h"
 #include "support/memory_balance.h"
+#include "support/open_files.h"
 #include "system/disk_simulated.h"
 
 #define FOLDER "log"
@@ -29,25 +30,11 @@ struct world {
     struct disk disk;
     int write_errno, truncate_errno; /* what these end with; 0: they are the simulated disk's */
     int fails_once;                  /* calls of `write` that end so; 0: all */
-    int files_open;
     struct log_directory *directory;
     struct log_files *files;
 };
 
 static struct world *current; /* operations are given the simulated disk's context */
-
-static int counted_open(void *context, const char *path, enum disk_open_mode mode)
-{
-    int file = disk_simulated_disk(current->simulated)->operations->open(context, path, mode);
-    current->files_open += file >= 0;
-    return file;
-}
-
-static int counted_close(void *context, int file)
-{
-    current->files_open--;
-    return disk_simulated_disk(current->simulated)->operations->close(context, file);
-}
 
 static ssize_t failing_write(void *context, int file, const struct iovec *vectors, int count,
                              uint64_t offset)
@@ -74,8 +61,7 @@ static int set_up(void **state)
     struct world *world = memory_allocate_zeroed(sizeof *world);
     world->simulated = disk_simulated_create(1);
     world->operations = *disk_simulated_disk(world->simulated)->operations;
-    world->operations.open = counted_open;
-    world->operations.close = counted_close;
+    open_files_count_from(&world->operations, disk_simulated_disk(world->simulated));
     world->operations.write = failing_write;
     world->operations.truncate = failing_truncate;
     world->disk = (struct disk){&world->operations, disk_simulated_disk(world->simulated)->context};
@@ -89,7 +75,7 @@ static int tear_down(void **state)
     struct world *world = *state;
     log_files_close(world->files);
     log_directory_close(world->directory);
-    assert_int_equal(world->files_open, 0);
+    assert_int_equal(open_files_count(), 0);
     disk_simulated_destroy(world->simulated);
     memory_free(world);
     return 0;
@@ -387,7 +373,7 @@ static void an_increment_is_begun_whole_or_not_at_all(void **state)
         failures += error != OK;
         assert_int_equal(log_files_sequence(world->files), error == OK ? 2 : 1);
         assert_true(error == OK || log_files_size(world->files) == size);
-        assert_int_equal(world->files_open, 2); /* the lock and the increment */
+        assert_int_equal(open_files_count(), 2); /* the lock and the increment */
     } while (error != OK);
     /* The old one: cut, synced. The new one: made, written, synced, its name, too. The manifest:
      * made, written, synced, renamed, its name synced. */

@@ -66,9 +66,9 @@ static void a_line_is_whole_or_incomplete_at_every_cut(void **state)
                          LOG_LINE_INCOMPLETE);
     const struct slice command = SLICE("*1\r\n");
     for (size_t cut = 0; cut <= command.length; cut++)
-        assert_int_equal(log_group_read_line(slice_of(command.data, cut), &file, &read_group,
-                                             &length),
-                         cut == 0 ? LOG_LINE_INCOMPLETE : LOG_LINE_NONE);
+        assert_int_equal(
+            log_group_read_line(slice_of(command.data, cut), &file, &read_group, &length),
+            cut == 0 ? LOG_LINE_INCOMPLETE : LOG_LINE_NONE);
 }
 
 static void what_is_not_quite_a_group_is_bad(void **state)

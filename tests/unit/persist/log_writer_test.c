@@ -554,21 +554,23 @@ static void empty_arguments_are_written(void **state)
     assert_string_equal(text, "[SELECT 0 SET   ]");
 }
 
-/* `full`: the disk is, when the first is written. */
+/* `full`: the disk is, when the first is written; `late`: the second is sealed after that. */
 static void groups_keep_their_order_when_some_wait(void **state)
 {
     struct fixture *fixture = *state;
-    for (int full = 0; full < 2; full++) {
+    for (int round = 0; round < 3; round++) {
+        bool full = round > 0, late = round > 1;
         int64_t sequence;
         char name[64], text[256];
         uint64_t begin = log_writer_offset(fixture->log);
         write_errno = full ? ENOSPC : 0;
         append(fixture, 0, "SET a 1");
         log_writer_end_turn(fixture->log); /* to the worker; the others wait for it */
+        if (late)
+            worker_wait(fixture->worker);
         append(fixture, 0, "SET b 1");
         log_writer_rotate(fixture->log, &sequence);
-        assert_int_equal(log_writer_backlog(fixture->log),
-                         log_writer_offset(fixture->log) - begin);
+        assert_int_equal(log_writer_backlog(fixture->log), log_writer_offset(fixture->log) - begin);
         worker_wait(fixture->worker);
         assert_int_equal(log_writer_is_full(fixture->log), full);
         append(fixture, 0, "SET c 1");

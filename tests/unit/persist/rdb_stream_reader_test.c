@@ -459,5 +459,6 @@ int main(void)
         cmocka_unit_test(a_cursor_that_is_not_good_stays_so),
         cmocka_unit_test(all_memory_was_given_back),
     };
-    return cmocka_run_group_tests_name("persist/rdb_stream_reader", tests, memory_balance_begin, NULL);
+    return cmocka_run_group_tests_name("persist/rdb_stream_reader", tests, memory_balance_begin,
+                                       NULL);
 }

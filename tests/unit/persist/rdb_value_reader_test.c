@@ -424,5 +424,6 @@ int main(void)
         cmocka_unit_test(a_restored_payload_is_all_used),
         cmocka_unit_test(all_memory_was_given_back),
     };
-    return cmocka_run_group_tests_name("persist/rdb_value_reader", tests, memory_balance_begin, NULL);
+    return cmocka_run_group_tests_name("persist/rdb_value_reader", tests, memory_balance_begin,
+                                       NULL);
 }

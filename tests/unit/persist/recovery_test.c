@@ -15,6 +15,7 @@
 #include "persist/recovery.h"
 #include "support/failing_memory.h"
 #include "support/memory_balance.h"
+#include "support/open_files.h"
 #include "system/clock.h"
 #include "system/disk_simulated.h"
 
@@ -31,7 +32,6 @@ struct world {
     struct disk_simulated *simulated;
     struct disk_operations operations; /* the simulated disk's, but watched */
     struct disk disk;
-    int files_open;
     int64_t size_added; /* how much longer files are said to be: they are cut while we read */
     bool load_truncated;
 
@@ -46,19 +46,6 @@ struct world {
 
 static struct world *current; /* operations are given the simulated disk's context */
 
-static int counted_open(void *context, const char *path, enum disk_open_mode mode)
-{
-    int file = disk_simulated_disk(current->simulated)->operations->open(context, path, mode);
-    current->files_open += file >= 0;
-    return file;
-}
-
-static int counted_close(void *context, int file)
-{
-    current->files_open--;
-    return disk_simulated_disk(current->simulated)->operations->close(context, file);
-}
-
 static int64_t longer_size(void *context, int file)
 {
     int64_t size = disk_simulated_disk(current->simulated)->operations->size(context, file);
@@ -70,8 +57,7 @@ static int set_up(void **state)
     struct world *world = memory_allocate_zeroed(sizeof *world);
     world->simulated = disk_simulated_create(1);
     world->operations = *disk_simulated_disk(world->simulated)->operations;
-    world->operations.open = counted_open;
-    world->operations.close = counted_close;
+    open_files_count_from(&world->operations, disk_simulated_disk(world->simulated));
     world->operations.size = longer_size;
     world->disk = (struct disk){&world->operations, disk_simulated_disk(world->simulated)->context};
     world->load_truncated = true;
@@ -179,7 +165,7 @@ static void recover_with(struct world *world, uint64_t disk_call, unsigned alloc
     keyspace_destroy(keyspace);
     clock_destroy(clock);
     log_directory_close(directory);
-    assert_int_equal(world->files_open, 0);
+    assert_int_equal(open_files_count(), 0);
 }
 
 static void recover(struct world *world, uint64_t disk_call)
@@ -204,6 +190,13 @@ static void assert_refuses(struct world *world, const char *why)
 }
 
 /* --- bytes of files --- */
+
+static void add_bytes(struct buffer *out, char byte, size_t count)
+{
+    assert_int_equal(buffer_reserve(out, count), OK);
+    memset(out->data + out->length, byte, count);
+    out->length += count;
+}
 
 static void add_command(struct buffer *out, const char *text)
 {
@@ -449,8 +442,7 @@ static void another_server_may_have_gone_on(void **state)
 {
     struct world *world = *state;
     struct buffer tail = {0};
-    for (size_t i = 1; i < LOG_FILLER_LEFT_MIN; i++)
-        buffer_add(&tail, "#", 1);
+    add_bytes(&tail, '#', LOG_FILLER_LEFT_MIN - 1);
     buffer_add_string(&tail, "\n*1\r\n$4\r\nPING\r\n");
     PUT_GROUPS(world, buffer_slice(&tail), "SET a 1");
     assert_loads(world, "0 SET a 1\n0 PING\n");
@@ -469,6 +461,8 @@ static void another_server_may_have_gone_on(void **state)
         SLICE("*123456"),
         SLICE("\n#")};
     for (size_t i = 0; i < sizeof torn / sizeof torn[0]; i++) {
+        PUT_GROUPS(world, SLICE("*1\r\n$4\r\nPING\r\n"), "SET a 1");
+        assert_loads(world, "0 SET a 1\n0 PING\n"); /* may still stand behind the next in memory */
         PUT_GROUPS(world, torn[i], "SET a 1");
         assert_loads(world, "0 SET a 1\n");
         assert_true(world->has_id);
@@ -480,8 +474,7 @@ static void filler_may_be_longer_than_what_is_read_at_once(void **state)
 {
     struct world *world = *state;
     struct buffer tail = {0};
-    for (size_t i = 0; i < 5 * RECOVERY_READ_SIZE / 2; i++)
-        buffer_add(&tail, "#", 1);
+    add_bytes(&tail, '#', 5 * RECOVERY_READ_SIZE / 2);
     PUT_GROUPS(world, buffer_slice(&tail), "SET a 1");
     assert_loads(world, "0 SET a 1\n");
     assert_int_equal(world->cut_bytes, 0);
@@ -498,8 +491,7 @@ static void put_proof(struct world *world, size_t garbage, uint64_t durable)
     uint64_t offset = 100;
     for (size_t i = 0; i < garbage; i++)
         buffer_add(&tail, i % 512 == 0 ? "#HF \r\n" : "x", i % 512 == 0 ? 6 : 1);
-    for (size_t i = 0; i < 3 * RECOVERY_READ_SIZE / 2; i++)
-        buffer_add(&big, "y", 1);
+    add_bytes(&big, 'y', 3 * RECOVERY_READ_SIZE / 2);
     add_group(&tail, &offset, durable, buffer_slice(&big));
     PUT_GROUPS(world, buffer_slice(&tail), "SET a 1");
     buffer_deinit(&tail);
@@ -565,8 +557,7 @@ static void put_long_groups(struct world *world)
         add_commands(&commands, "SET a 1");
     for (int i = 0; i < 6; i++)
         add_group(&bytes, &offset, offset, buffer_slice(&commands));
-    for (size_t i = 0; i < RECOVERY_READ_SIZE / 2; i++)
-        buffer_add(&bytes, "#", 1);
+    add_bytes(&bytes, '#', RECOVERY_READ_SIZE / 2);
     name_files(world, false, 1);
     put(world, "1", buffer_slice(&bytes));
     buffer_deinit(&bytes);
@@ -582,8 +573,7 @@ static void put_border(struct world *world, size_t short_of, struct slice tail)
     size_t argument = RECOVERY_READ_SIZE - short_of - bytes.length -
                       strlen("#HF 0 1000000 0 01234567\r\n*1\r\n$1000000\r\n\r\n");
     buffer_add_format(&commands, "*1\r\n$%07zu\r\n", argument);
-    for (size_t i = 0; i < argument; i++)
-        buffer_add(&commands, "y", 1);
+    add_bytes(&commands, 'y', argument);
     buffer_add(&commands, "\r\n", 2);
     add_group(&bytes, &offset, 0, buffer_slice(&commands));
     assert_int_equal(bytes.length, RECOVERY_READ_SIZE - short_of);
@@ -598,8 +588,7 @@ static void put_border(struct world *world, size_t short_of, struct slice tail)
 static void put_filler_over_the_border(struct world *world)
 {
     struct buffer tail = {0};
-    for (size_t i = 0; i < LOG_FILLER_LEFT_MIN; i++)
-        buffer_add(&tail, "#", 1);
+    add_bytes(&tail, '#', LOG_FILLER_LEFT_MIN);
     buffer_add_string(&tail, "\n*1\r\n$4\r\nPING\r\n");
     put_border(world, LOG_FILLER_LEFT_MIN + 10, buffer_slice(&tail));
     buffer_deinit(&tail);
@@ -745,8 +734,7 @@ static void a_file_that_is_cut_while_it_is_read_ends_there(void **state)
     assert_int_equal(world->status, RECOVERY_DONE);
     struct buffer tail = {0};
     buffer_add_string(&tail, "garbage");
-    for (size_t i = 0; i < RECOVERY_READ_SIZE; i++)
-        buffer_add(&tail, "z", 1);
+    add_bytes(&tail, 'z', RECOVERY_READ_SIZE);
     PUT_GROUPS(world, buffer_slice(&tail), "SET a 1");
     world->size_added = 3 * RECOVERY_READ_SIZE;
     recover(world, 0);
@@ -754,15 +742,13 @@ static void a_file_that_is_cut_while_it_is_read_ends_there(void **state)
     assert_string_equal(world->commands.data, "0 SET a 1\n");
     buffer_clear(&tail); /* what might be a proof is not all there */
     buffer_add_string(&tail, "garbage#HF 100 3000000 50 01234567\r\nabc");
-    for (size_t i = 0; i < RECOVERY_READ_SIZE; i++)
-        buffer_add(&tail, "z", 1);
+    add_bytes(&tail, 'z', RECOVERY_READ_SIZE);
     PUT_GROUPS(world, buffer_slice(&tail), "SET a 1");
     recover(world, 0);
     assert_int_equal(world->status, RECOVERY_DONE);
     buffer_clear(&tail); /* nor the next group */
     buffer_add_string(&tail, "#HF 27 3000000 27 01234567\r\n");
-    for (size_t i = 0; i < 3 * RECOVERY_READ_SIZE / 2; i++)
-        buffer_add(&tail, "z", 1);
+    add_bytes(&tail, 'z', 3 * RECOVERY_READ_SIZE / 2);
     PUT_GROUPS(world, buffer_slice(&tail), "SET a 1");
     recover(world, 0);
     assert_int_equal(world->status, RECOVERY_DONE);
