@@ -603,8 +603,7 @@ static void put_base_to_the_border(struct world *world)
                    (char)length};
     buffer_add(&bytes, KEY_RDB, 9);
     buffer_add(&bytes, head, sizeof head);
-    while (bytes.length < RECOVERY_READ_SIZE - 9)
-        buffer_add(&bytes, "x", 1);
+    add_bytes(&bytes, 'x', RECOVERY_READ_SIZE - 9 - bytes.length);
     buffer_add(&bytes, RDB_END, 9);
     buffer_add_string(&bytes, "*1\r\n$4\r\nPING\r\n");
     name_files(world, true, 1);
