@@ -513,6 +513,24 @@ static void a_full_disk_is_waited_out(void **state)
     assert_string_equal(text, "[SELECT 0 SET a 1 ][SELECT 0 SET a 1 ]");
 }
 
+static void a_full_disk_is_left_alone_for_a_while(void **state)
+{
+    struct fixture *fixture = *state;
+    struct log_writer_settings settings = {LOG_SYNC_ALWAYS, LOG_SEGMENT_SIZE_DEFAULT, 0};
+    log_writer_set_settings(fixture->log, &settings);
+    write_errno = ENOSPC;
+    append(fixture, 0, "SET a 1");
+    int64_t begin_us = clock_monotonic_us(fixture->clock);
+    log_writer_end_turn(fixture->log);
+    worker_wait(fixture->worker);
+    assert_int_equal(log_writer_statistics(fixture->log)->full_errors, 1);
+    assert_int_equal(log_writer_statistics(fixture->log)->last_error, ENOSPC);
+    end_turns(fixture, 50);
+    uint64_t tries = log_writer_statistics(fixture->log)->full_errors;
+    if (clock_monotonic_us(fixture->clock) - begin_us < LOG_FULL_RETRY_MS * 1000)
+        assert_int_equal(tries, 1);
+}
+
 static void a_full_disk_that_cannot_be_cut_back_ends_the_log(void **state)
 {
     struct fixture *fixture = *state;
@@ -563,6 +581,7 @@ static void groups_keep_their_order_when_some_wait(void **state)
         int64_t sequence;
         char name[64], text[256];
         uint64_t begin = log_writer_offset(fixture->log);
+        uint64_t syncs = log_writer_statistics(fixture->log)->syncs;
         write_errno = full ? ENOSPC : 0;
         append(fixture, 0, "SET a 1");
         log_writer_end_turn(fixture->log); /* to the worker; the others wait for it */
@@ -577,6 +596,8 @@ static void groups_keep_their_order_when_some_wait(void **state)
         write_errno = 0;
         wait_for(fixture, log_writer_group(fixture->log));
         assert_int_equal(log_writer_backlog(fixture->log), 0);
+        /* A group each, or none, both that waited, and the last. */
+        assert_int_equal(log_writer_statistics(fixture->log)->syncs - syncs, 3);
         snprintf(name, sizeof name, "appendonly.aof.%d.incr.aof", (int)sequence);
         read_back(fixture, name, text, sizeof text);
         assert_string_equal(text, "[SELECT 0 SET c 1 ]");
@@ -762,6 +783,7 @@ int main(void)
         TEST(a_second_that_ends_while_the_worker_is_busy_counts),
         TEST(a_group_is_told_as_written_before_it_is_synced),
         TEST(a_full_disk_is_waited_out),
+        TEST(a_full_disk_is_left_alone_for_a_while),
         TEST(a_full_disk_that_cannot_be_cut_back_ends_the_log),
         TEST(a_rotation_of_a_full_increment_begins_one_only),
         TEST(empty_arguments_are_written),
