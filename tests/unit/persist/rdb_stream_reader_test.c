@@ -345,6 +345,42 @@ static void a_stream_that_is_cut_is_short(void **state)
     }
 }
 
+/* Goes on where it was with a byte more, in other memory, until all of it is there. */
+static void a_stream_in_pieces_is_read_as_a_whole(void **state)
+{
+    (void)state;
+    struct buffer bytes = {0};
+    add_stream(&bytes, &good);
+    struct rdb_value_reader reader = {.value = NULL};
+    size_t done = 0;
+    for (size_t length = 0; length <= bytes.length; length++) {
+        char *copy = malloc(length + 1);
+        memcpy(copy, bytes.data, length);
+        struct rdb_cursor cursor = {.data = (const unsigned char *)copy,
+                                    .length = length,
+                                    .at = done,
+                                    .string_length_max = 1 << 20};
+        bool fine = true;
+        while (fine && (reader.value == NULL || reader.parts_left > 0)) {
+            fine = reader.value == NULL ? rdb_value_reader_begin(&reader, &cursor, good.type,
+                                                                 some_settings())
+                                        : rdb_value_reader_step(&reader, &cursor);
+            done = fine ? cursor.at : done;
+        }
+        assert_int_equal(fine, length == bytes.length);
+        assert_true(fine || cursor.state == RDB_CURSOR_SHORT);
+        free(copy);
+    }
+    assert_int_equal(done, bytes.length);
+    struct stream *stream = rdb_value_reader_take(&reader);
+    stream_check(stream);
+    assert_int_equal(stream->length, ENTRIES);
+    assert_group(stream, 3, SEEN_MS);
+    stream_destroy(stream);
+    rdb_value_reader_deinit(&reader);
+    buffer_deinit(&bytes);
+}
+
 static void after_any_flip_a_stream_is_refused_or_valid(void **state)
 {
     (void)state;
@@ -453,6 +489,7 @@ int main(void)
         cmocka_unit_test(blocks_that_overlap_are_refused),
         cmocka_unit_test(a_stream_without_a_tail_is_refused),
         cmocka_unit_test(a_stream_that_is_cut_is_short),
+        cmocka_unit_test(a_stream_in_pieces_is_read_as_a_whole),
         cmocka_unit_test(after_any_flip_a_stream_is_refused_or_valid),
         cmocka_unit_test(without_memory_a_stream_is_refused),
         cmocka_unit_test(a_stream_that_cannot_be_written_leaves_the_buffer),

@@ -256,6 +256,9 @@ static void run_out_of_memory(struct slice value, struct slice first)
                                    ENTRY_NO_DEADLINE, 1 << 20);
         if (!failing_memory_end())
             assert_int_equal(error, OK);
+        if (error == OK)
+            check_value((enum value_type)only_entry(keyspace)->type,
+                        entry_collection(only_entry(keyspace)));
         assert_true((error == OK) == (only_entry(keyspace) != NULL));
         assert_true(call < 1000);
         buffer_deinit(&payload);
@@ -346,6 +349,9 @@ static void deadlines_of_fields_have_a_range(void **state)
     REFUSED("\030" BASE_MS "\001\201\377\377\377\377\377\377\377\377\001f\0011", why);
     REFUSED("\026\001\001f\0011\376\377\377\377\377\377\377\377", why);
     REFUSED("\026\001\001f\0011\377\377\377\377\377\377\377\177", why);
+    struct keyspace *keyspace = make_keyspace(); /* the first moment of 1970 is in it */
+    assert_int_equal(restore(keyspace, SLICE("\026\001\001f\0011\0\0\0\0\0\0\0\0")), OK);
+    keyspace_destroy(keyspace);
 }
 
 static void packed_rows_are_checked(void **state)
