@@ -362,9 +362,9 @@ static void a_stream_in_pieces_is_read_as_a_whole(void **state)
                                     .string_length_max = 1 << 20};
         bool fine = true;
         while (fine && (reader.value == NULL || reader.parts_left > 0)) {
-            fine = reader.value == NULL ? rdb_value_reader_begin(&reader, &cursor, good.type,
-                                                                 some_settings())
-                                        : rdb_value_reader_step(&reader, &cursor);
+            fine = reader.value == NULL
+                       ? rdb_value_reader_begin(&reader, &cursor, good.type, some_settings())
+                       : rdb_value_reader_step(&reader, &cursor);
             done = fine ? cursor.at : done;
         }
         assert_int_equal(fine, length == bytes.length);

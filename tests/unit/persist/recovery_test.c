@@ -14,6 +14,7 @@
 #include "persist/log_directory.h"
 #include "persist/recovery.h"
 #include "support/failing_memory.h"
+#include "support/log_bytes.h"
 #include "support/memory_balance.h"
 #include "support/open_files.h"
 #include "system/clock.h"
@@ -26,7 +27,7 @@
 #define KEY_RDB "REDIS0010\000\001k\001v\377\000\000\000\000\000\000\000\000"
 #define CALLS_MAX 1000
 
-static const struct log_id some_id = {{1, 2, 3}}, other_id = {{4, 5, 6}};
+static const struct log_id other_id = {{4, 5, 6}};
 
 struct world {
     struct disk_simulated *simulated;
@@ -198,63 +199,14 @@ static void add_bytes(struct buffer *out, char byte, size_t count)
     out->length += count;
 }
 
-static void add_command(struct buffer *out, const char *text)
-{
-    char copy[200], *rest;
-    struct buffer words = {0};
-    int count = 0;
-    snprintf(copy, sizeof copy, "%s", text);
-    for (char *word = strtok_r(copy, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest)) {
-        buffer_add_format(&words, "$%zu\r\n%s\r\n", strlen(word), word);
-        count++;
-    }
-    buffer_add_format(out, "*%d\r\n", count);
-    buffer_add(out, words.data, words.length);
-    buffer_deinit(&words);
-}
-
-/* Commands with a comma between them. */
-static void add_commands(struct buffer *out, const char *text)
-{
-    char copy[400], *rest;
-    snprintf(copy, sizeof copy, "%s", text);
-    for (char *one = strtok_r(copy, ",", &rest); one != NULL; one = strtok_r(NULL, ",", &rest))
-        add_command(out, one);
-}
-
-static void add_file_header(struct buffer *out, const struct log_id *id, uint64_t offset)
-{
-    char line[LOG_ANNOTATION_MAX];
-    struct log_file_header header = {*id, offset};
-    buffer_add(out, line, log_group_write_file_header(line, &header));
-}
-
-static void add_group(struct buffer *out, uint64_t *offset, uint64_t durable, struct slice commands)
-{
-    char line[LOG_ANNOTATION_MAX];
-    struct log_group_header header = {*offset, commands.length, durable, 0};
-    header.crc = log_group_crc(&some_id, &header, commands);
-    buffer_add(out, line, log_group_write_header(line, &header));
-    buffer_add(out, commands.data, commands.length);
-    *offset += commands.length;
-}
-
-static void add_group_of(struct buffer *out, uint64_t *offset, const char *commands)
-{
-    struct buffer bytes = {0};
-    add_commands(&bytes, commands);
-    add_group(out, offset, *offset, buffer_slice(&bytes));
-    buffer_deinit(&bytes);
-}
-
 /* The only increment is of groups: one for each text, then `tail`. */
 static void put_groups(struct world *world, const char *const *commands, struct slice tail)
 {
     struct buffer bytes = {0};
     uint64_t offset = 0;
-    add_file_header(&bytes, &some_id, 0);
+    log_bytes_add_file_header(&bytes, &log_bytes_id, 0);
     for (; *commands != NULL; commands++)
-        add_group_of(&bytes, &offset, *commands);
+        log_bytes_add_group_of(&bytes, &offset, *commands);
     buffer_add(&bytes, tail.data, tail.length);
     name_files(world, false, 1);
     put(world, "1", buffer_slice(&bytes));
@@ -267,7 +219,7 @@ static void put_groups(struct world *world, const char *const *commands, struct 
 static void put_plain(struct world *world, const char *commands, struct slice tail)
 {
     struct buffer bytes = {0};
-    add_commands(&bytes, commands);
+    log_bytes_add_commands(&bytes, commands);
     buffer_add(&bytes, tail.data, tail.length);
     name_files(world, false, 1);
     put(world, "1", buffer_slice(&bytes));
@@ -297,15 +249,15 @@ static void more_than_a_batch_is_applied_in_order(void **state)
     for (int i = 0; i < 3 * RECOVERY_BATCH_MAX + 1; i++) {
         char text[32];
         snprintf(text, sizeof text, "SET n %d", i);
-        add_command(&plain, text);
+        log_bytes_add_command(&plain, text);
         buffer_add_format(&expected, "0 %s\n", text);
     }
     buffer_add(&expected, "", 1);
     name_files(world, false, 1);
     put(world, "1", buffer_slice(&plain));
     assert_loads(world, expected.data);
-    add_file_header(&groups, &some_id, 0);
-    add_group(&groups, &offset, 0, buffer_slice(&plain));
+    log_bytes_add_file_header(&groups, &log_bytes_id, 0);
+    log_bytes_add_group(&groups, &offset, 0, buffer_slice(&plain));
     put(world, "1", buffer_slice(&groups));
     assert_loads(world, expected.data);
     assert_true(world->has_id);
@@ -374,8 +326,8 @@ static void bytes_that_are_no_commands_are_refused(void **state)
     }
     struct buffer bytes = {0};
     uint64_t offset = 0;
-    add_file_header(&bytes, &some_id, 0);
-    add_group(&bytes, &offset, 0, SLICE("*1\r\n$4\r\nPI"));
+    log_bytes_add_file_header(&bytes, &log_bytes_id, 0);
+    log_bytes_add_group(&bytes, &offset, 0, SLICE("*1\r\n$4\r\nPI"));
     put(world, "1", buffer_slice(&bytes));
     assert_refuses(world, "a group whose checksum is right does not consist of whole commands");
     buffer_deinit(&bytes);
@@ -411,8 +363,8 @@ static void files_of_a_log_follow_each_other(void **state)
     uint64_t offset = 27;
     PUT_GROUPS(world, SLICE("####\n"), "SET a 1");
     name_files(world, false, 2);
-    add_file_header(&second, &some_id, 27);
-    add_group_of(&second, &offset, "SET b 2");
+    log_bytes_add_file_header(&second, &log_bytes_id, 27);
+    log_bytes_add_group_of(&second, &offset, "SET b 2");
     put(world, "2", buffer_slice(&second));
     assert_refuses(world, "bytes that are no group of this log. The log is damaged and is not "
                           "loaded. A repair would drop the 5 bytes of this file from here on, and "
@@ -422,11 +374,11 @@ static void files_of_a_log_follow_each_other(void **state)
     assert_loads(world, "0 SET a 1\n0 SET b 2\n");
     assert_string_equal(world->increment, "2");
     buffer_clear(&second);
-    add_file_header(&second, &other_id, 27);
+    log_bytes_add_file_header(&second, &other_id, 27);
     put(world, "2", buffer_slice(&second));
     assert_refuses(world, "log/2 at byte 0: this file belongs to another log than those before");
     buffer_clear(&second);
-    add_file_header(&second, &some_id, 26);
+    log_bytes_add_file_header(&second, &log_bytes_id, 26);
     put(world, "2", buffer_slice(&second));
     assert_refuses(world, "the log's offset does not continue in this file");
     put(world, "2", SLICE("#HF-"));
@@ -461,12 +413,46 @@ static void another_server_may_have_gone_on(void **state)
         SLICE("*123456"),
         SLICE("\n#")};
     for (size_t i = 0; i < sizeof torn / sizeof torn[0]; i++) {
-        PUT_GROUPS(world, SLICE("*1\r\n$4\r\nPING\r\n"), "SET a 1");
-        assert_loads(world, "0 SET a 1\n0 PING\n"); /* may still stand behind the next in memory */
         PUT_GROUPS(world, torn[i], "SET a 1");
         assert_loads(world, "0 SET a 1\n");
         assert_true(world->has_id);
     }
+}
+
+/* "*1" is all there is; what stands behind it in memory is of the file before. */
+static void a_file_ends_where_it_ends(void **state)
+{
+    struct world *world = *state;
+    struct buffer first = {0}, second = {0}, commands = {0};
+    uint64_t offset = 0;
+    size_t tried = 0;
+    for (int i = 0; i < 10; i++)
+        log_bytes_add_commands(&commands, "SET a 1,SET b 22");
+    log_bytes_add_file_header(&first, &log_bytes_id, 0);
+    log_bytes_add_group(&first, &offset, 0, buffer_slice(&commands));
+    for (size_t length = 1; length < 60; length++) {
+        uint64_t end = offset;
+        char text[80] = "GET ";
+        memset(text + 4, 'k', length);
+        buffer_clear(&second);
+        log_bytes_add_file_header(&second, &log_bytes_id, offset);
+        log_bytes_add_group_of(&second, &end, text);
+        buffer_add(&second, "*1", 2);
+        if (memcmp(first.data + second.length, "\r\n$", 3) != 0)
+            continue;
+        tried++;
+        name_files(world, false, 2);
+        put(world, "1", buffer_slice(&first));
+        put(world, "2", buffer_slice(&second));
+        recover(world, 0);
+        assert_string_equal(world->why, "");
+        assert_int_equal(world->cut_bytes, 2);
+        assert_true(world->has_id);
+    }
+    assert_true(tried > 0);
+    buffer_deinit(&first);
+    buffer_deinit(&second);
+    buffer_deinit(&commands);
 }
 
 /* More filler than is read at once, then nothing, and then somebody's command. */
@@ -492,7 +478,7 @@ static void put_proof(struct world *world, size_t garbage, uint64_t durable)
     for (size_t i = 0; i < garbage; i++)
         buffer_add(&tail, i % 512 == 0 ? "#HF \r\n" : "x", i % 512 == 0 ? 6 : 1);
     add_bytes(&big, 'y', 3 * RECOVERY_READ_SIZE / 2);
-    add_group(&tail, &offset, durable, buffer_slice(&big));
+    log_bytes_add_group(&tail, &offset, durable, buffer_slice(&big));
     PUT_GROUPS(world, buffer_slice(&tail), "SET a 1");
     buffer_deinit(&tail);
     buffer_deinit(&big);
@@ -552,11 +538,11 @@ static void put_long_groups(struct world *world)
 {
     struct buffer bytes = {0}, commands = {0};
     uint64_t offset = 0;
-    add_file_header(&bytes, &some_id, 0);
+    log_bytes_add_file_header(&bytes, &log_bytes_id, 0);
     for (size_t i = 0; i < RECOVERY_READ_SIZE / 64; i++)
-        add_commands(&commands, "SET a 1");
+        log_bytes_add_commands(&commands, "SET a 1");
     for (int i = 0; i < 6; i++)
-        add_group(&bytes, &offset, offset, buffer_slice(&commands));
+        log_bytes_add_group(&bytes, &offset, offset, buffer_slice(&commands));
     add_bytes(&bytes, '#', RECOVERY_READ_SIZE / 2);
     name_files(world, false, 1);
     put(world, "1", buffer_slice(&bytes));
@@ -569,13 +555,13 @@ static void put_border(struct world *world, size_t short_of, struct slice tail)
 {
     struct buffer bytes = {0}, commands = {0};
     uint64_t offset = 0;
-    add_file_header(&bytes, &some_id, 0);
+    log_bytes_add_file_header(&bytes, &log_bytes_id, 0);
     size_t argument = RECOVERY_READ_SIZE - short_of - bytes.length -
                       strlen("#HF 0 1000000 0 01234567\r\n*1\r\n$1000000\r\n\r\n");
     buffer_add_format(&commands, "*1\r\n$%07zu\r\n", argument);
     add_bytes(&commands, 'y', argument);
     buffer_add(&commands, "\r\n", 2);
-    add_group(&bytes, &offset, 0, buffer_slice(&commands));
+    log_bytes_add_group(&bytes, &offset, 0, buffer_slice(&commands));
     assert_int_equal(bytes.length, RECOVERY_READ_SIZE - short_of);
     buffer_add(&bytes, tail.data, tail.length);
     name_files(world, false, 1);
@@ -786,6 +772,7 @@ int main(void)
         TEST(a_short_file_is_cut_where_that_is_allowed),
         TEST(files_of_a_log_follow_each_other),
         TEST(another_server_may_have_gone_on),
+        TEST(a_file_ends_where_it_ends),
         TEST(filler_may_be_longer_than_what_is_read_at_once),
         TEST(a_proof_may_stand_far_behind),
         TEST(files_may_be_longer_than_what_is_read_at_once),
