@@ -25,8 +25,13 @@ int memory_balance_begin(void **state)
     return 0;
 }
 
+int64_t memory_balance_now(void)
+{
+    return balance() - balance_before;
+}
+
 void all_memory_was_given_back(void **state)
 {
     (void)state;
-    assert_int_equal(balance() - balance_before, 0);
+    assert_int_equal(memory_balance_now(), 0);
 }

@@ -7,8 +7,12 @@
 #ifndef HOLDFAST_TESTS_MEMORY_BALANCE_H
 #define HOLDFAST_TESTS_MEMORY_BALANCE_H
 
+#include <stdint.h>
+
 /* The group's set-up. Returns 0. */
 int memory_balance_begin(void **state);
+/* Bytes taken since then and not given back; 0 in a watched build. */
+int64_t memory_balance_now(void);
 /* A test: the last of the group. */
 void all_memory_was_given_back(void **state);
 
