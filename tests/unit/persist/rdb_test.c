@@ -14,6 +14,7 @@
 #include "keyspace/database.h"
 #include "keyspace/keyspace.h"
 #include "persist/rdb_reader.h"
+#include "persist/rdb_value_writer.h"
 #include "persist/rdb_writer.h"
 #include "support/memory_balance.h"
 
@@ -274,6 +275,56 @@ static void a_file_says_where_it_comes_from(void **state)
     buffer_deinit(&out);
 }
 
+static void numbers_and_lengths_take_the_fewest_bytes(void **state)
+{
+    (void)state;
+    const struct {
+        const char *text;
+        struct slice bytes;
+    } numbers[] = {
+        {"127", SLICE("\300\177")},
+        {"-128", SLICE("\300\200")},
+        {"128", SLICE("\301\200\000")},
+        {"-129", SLICE("\301\177\377")},
+        {"32767", SLICE("\301\377\177")},
+        {"-32768", SLICE("\301\000\200")},
+        {"32768", SLICE("\302\000\200\000\000")},
+        {"-32769", SLICE("\302\377\177\377\377")},
+        {"2147483647", SLICE("\302\377\377\377\177")},
+        {"-2147483648", SLICE("\302\000\000\000\200")},
+        {"2147483648", SLICE("\0122147483648")},
+        {"-2147483649", SLICE("\013-2147483649")},
+        {"aaaaaaaaaaaaaaaaaaaa", SLICE("\024aaaaaaaaaaaaaaaaaaaa")},
+        {"aaaaaaaaaaaaaaaaaaaaa", SLICE("\303\006\025\001aa\340\012\000")},
+    };
+    const struct {
+        uint64_t length;
+        struct slice bytes;
+    } lengths[] = {
+        {0, SLICE("\000")},
+        {63, SLICE("\077")},
+        {64, SLICE("\100\100")},
+        {16383, SLICE("\177\377")},
+        {16384, SLICE("\200\000\000\100\000")},
+        {UINT32_MAX, SLICE("\200\377\377\377\377")},
+        {UINT64_C(1) << 32, SLICE("\201\000\000\000\001\000\000\000\000")},
+    };
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        struct buffer out = {0};
+        assert_int_equal(rdb_write_string(&out, slice_of_string(numbers[i].text), true), OK);
+        assert_int_equal(out.length, numbers[i].bytes.length);
+        assert_memory_equal(out.data, numbers[i].bytes.data, out.length);
+        buffer_deinit(&out);
+    }
+    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+        struct buffer out = {0};
+        assert_int_equal(rdb_write_length(&out, lengths[i].length), OK);
+        assert_int_equal(out.length, lengths[i].bytes.length);
+        assert_memory_equal(out.data, lengths[i].bytes.data, out.length);
+        buffer_deinit(&out);
+    }
+}
+
 /* DUMP: type, value, version, checksum. */
 static void a_payload_is_what_redis_makes_of_it(void **state)
 {
@@ -338,6 +389,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_says_where_it_comes_from),
+        cmocka_unit_test(numbers_and_lengths_take_the_fewest_bytes),
         cmocka_unit_test(a_payload_is_what_redis_makes_of_it),
         cmocka_unit_test(crc64_is_that_of_jones),
         cmocka_unit_test(every_form_of_string_comes_back),
