@@ -16,6 +16,7 @@
 #include "persist/rdb_reader.h"
 #include "persist/rdb_value_writer.h"
 #include "persist/rdb_writer.h"
+#include "support/failing_memory.h"
 #include "support/memory_balance.h"
 
 #define DATABASES 4
@@ -325,6 +326,29 @@ static void numbers_and_lengths_take_the_fewest_bytes(void **state)
     }
 }
 
+static void without_memory_nothing_is_written(void **state)
+{
+    (void)state;
+    struct keyspace *keyspace = make_keyspace();
+    struct key key = {SLICE("k"), keyspace_hash(keyspace, SLICE("k"))};
+    set(keyspace, 0, key.name, SLICE("v"), ENTRY_NO_DEADLINE);
+    const struct entry *entry = database_find(keyspace_database(keyspace, 0), &key);
+    for (int i = 0; i < 4; i++) {
+        struct buffer out = {0};
+        int64_t base_ms;
+        failing_memory_begin(1, 0, false);
+        enum error error = i == 0   ? rdb_write_length(&out, 5)
+                           : i == 1 ? rdb_write_string(&out, SLICE("text"), true)
+                           : i == 2 ? rdb_write_value_head(&out, entry, 1, &base_ms)
+                                    : rdb_write_entry_head(&out, entry, true);
+        assert_true(failing_memory_end());
+        assert_int_equal(error, ERROR_OUT_OF_MEMORY);
+        assert_int_equal(out.length, 0);
+        buffer_deinit(&out);
+    }
+    keyspace_destroy(keyspace);
+}
+
 /* DUMP: type, value, version, checksum. */
 static void a_payload_is_what_redis_makes_of_it(void **state)
 {
@@ -390,6 +414,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_says_where_it_comes_from),
         cmocka_unit_test(numbers_and_lengths_take_the_fewest_bytes),
+        cmocka_unit_test(without_memory_nothing_is_written),
         cmocka_unit_test(a_payload_is_what_redis_makes_of_it),
         cmocka_unit_test(crc64_is_that_of_jones),
         cmocka_unit_test(every_form_of_string_comes_back),

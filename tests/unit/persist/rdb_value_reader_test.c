@@ -11,6 +11,7 @@
 
 #include "keyspace/database.h"
 #include "keyspace/keyspace.h"
+#include "persist/rdb_format.h"
 #include "persist/rdb_reader.h"
 #include "persist/rdb_value_reader.h"
 #include "persist/rdb_writer.h"
@@ -194,6 +195,33 @@ static void old_and_new_forms_are_the_same_value(void **state)
 {
     (void)state;
     with_each(compare_dumps);
+}
+
+/* The form that Redis 7.0 would write, too. */
+static void small_values_are_written_packed(void **state)
+{
+    (void)state;
+    const struct {
+        struct slice value;
+        unsigned char type;
+    } values[] = {
+        {SLICE("\001\001\001a"), RDB_TYPE_LIST_QUICKLIST_2},
+        {SLICE("\002\001\300\001"), RDB_TYPE_SET_INTSET},
+        {SLICE("\002\001\001a"), RDB_TYPE_SET},
+        {SLICE("\005\001\001a" DOUBLE_1_5), RDB_TYPE_ZSET_LISTPACK},
+        {SLICE("\004\001\001f\001v"), RDB_TYPE_HASH_LISTPACK},
+        {SLICE("\026\001\001f\001v\000\001\000\000\000\000\000\000"), RDB_TYPE_HASH_METADATA},
+    };
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        struct keyspace *keyspace = make_keyspace();
+        struct buffer dump = {0};
+        keyspace_set_time(keyspace, 1);
+        assert_int_equal(restore(keyspace, values[i].value), OK);
+        assert_int_equal(rdb_write_dump(&dump, only_entry(keyspace)), OK);
+        assert_int_equal((unsigned char)dump.data[0], values[i].type);
+        buffer_deinit(&dump);
+        keyspace_destroy(keyspace);
+    }
 }
 
 static void cut_it_everywhere(struct slice value, struct slice first)
@@ -418,6 +446,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(old_and_new_forms_are_the_same_value),
+        cmocka_unit_test(small_values_are_written_packed),
         cmocka_unit_test(a_value_that_is_cut_is_short),
         cmocka_unit_test(after_any_flip_a_value_is_refused_or_valid),
         cmocka_unit_test(without_memory_nothing_is_restored),
