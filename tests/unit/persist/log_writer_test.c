@@ -21,6 +21,8 @@
 #include "system/event_loop.h"
 #include "system/worker.h"
 
+#define WAIT_MAX_US (INT64_C(30) * 1000 * 1000) /* then it will not come */
+
 static const struct log_id some_id = {{1, 2, 3}};
 
 /* What calls to the disk end with; 0: they are the real ones. */
@@ -174,7 +176,20 @@ static void append(struct fixture *fixture, int database, const char *text)
 /* Turns until `group` is durable. */
 static void wait_for(struct fixture *fixture, uint64_t group)
 {
+    int64_t until_us = clock_monotonic_us(fixture->clock) + WAIT_MAX_US;
     while (log_writer_durable_group(fixture->log) < group) {
+        assert_true(clock_monotonic_us(fixture->clock) < until_us);
+        log_writer_end_turn(fixture->log);
+        event_loop_run_turn(fixture->loop, 1000);
+    }
+}
+
+/* Turns until a switch of the base is over. */
+static void wait_for_switch(struct fixture *fixture)
+{
+    int64_t until_us = clock_monotonic_us(fixture->clock) + WAIT_MAX_US;
+    while (fixture->switched == 0) {
+        assert_true(clock_monotonic_us(fixture->clock) < until_us);
         log_writer_end_turn(fixture->log);
         event_loop_run_turn(fixture->loop, 1000);
     }
@@ -296,10 +311,7 @@ static void a_new_base_leaves_only_what_came_after_it(void **state)
     assert_non_null(file);
     fclose(file);
     log_writer_switch_base(fixture->log, base, sequence, on_switched, fixture);
-    while (fixture->switched == 0) {
-        log_writer_end_turn(fixture->log);
-        event_loop_run_turn(fixture->loop, 1000);
-    }
+    wait_for_switch(fixture);
     assert_int_equal(fixture->switch_error, 0);
     read_back(fixture, "appendonly.aof.2.incr.aof", text, sizeof text);
     assert_string_equal(text, "[SELECT 0 SET b 1 ]");
@@ -332,10 +344,7 @@ static void a_new_log_counts_only_with_its_base(void **state)
     assert_non_null(file);
     fclose(file);
     log_writer_switch_base(fixture->log, base, sequence, on_switched, fixture);
-    while (fixture->switched == 0) {
-        log_writer_end_turn(fixture->log);
-        event_loop_run_turn(fixture->loop, 1000);
-    }
+    wait_for_switch(fixture);
     assert_int_equal(fixture->switch_error, 0);
     group = log_writer_group(fixture->log);
     append(fixture, 0, "SET c 1");
@@ -425,8 +434,9 @@ static void each_second_syncs_what_is_written(void **state)
     uint64_t durable = log_writer_durable_offset(fixture->log);
     if (clock_monotonic_us(fixture->clock) - begin_us < 1000 * 1000)
         assert_int_equal(durable, 0); /* written, not synced */
-    while (log_writer_durable_offset(fixture->log) < log_writer_offset(fixture->log))
+    for (int i = 0; i < 1000 && log_writer_durable_offset(fixture->log) == 0; i++)
         end_turns(fixture, 10);
+    assert_int_equal(log_writer_durable_offset(fixture->log), log_writer_offset(fixture->log));
     assert_int_equal(log_writer_statistics(fixture->log)->syncs, 1);
     end_turns(fixture, 1100); /* nothing new: no sync */
     assert_int_equal(log_writer_statistics(fixture->log)->syncs, 1);
@@ -642,10 +652,7 @@ static void a_base_that_is_not_there_is_said(void **state)
     int64_t sequence;
     log_writer_rotate(fixture->log, &sequence);
     log_writer_switch_base(fixture->log, "/nowhere/base", sequence, on_switched, fixture);
-    while (fixture->switched == 0) {
-        log_writer_end_turn(fixture->log);
-        event_loop_run_turn(fixture->loop, 1000);
-    }
+    wait_for_switch(fixture);
     assert_int_equal(fixture->switched, 1);
     assert_int_equal(fixture->switch_error, ENOENT);
     append(fixture, 0, "SET a 1"); /* it goes on */
