@@ -331,6 +331,39 @@ static void a_value_that_cannot_be_written_leaves_the_buffer(void **state)
     with_each(dump_without_memory);
 }
 
+/* Not packed, and longer than a buffer is at first. */
+static void values_of_long_elements_are_written_or_not(void **state)
+{
+    (void)state;
+    enum { COUNT = 3, LENGTH = 300 };
+    static const char types[] = {RDB_TYPE_LIST, RDB_TYPE_SET, RDB_TYPE_ZSET_2, RDB_TYPE_HASH};
+    for (size_t i = 0; i < sizeof types; i++) {
+        struct buffer value = {0}, dump = {0};
+        buffer_add(&value, &types[i], 1);
+        buffer_add(&value, "\003", 1);
+        for (unsigned j = 0; j < COUNT * LENGTH; j++) {
+            char noise = (char)((j * 2654435761u) >> 13);
+            if (j % LENGTH == 0)
+                buffer_add(&value, "\101\054", 2); /* 300 */
+            buffer_add(&value, &noise, 1);
+            if (j % LENGTH == LENGTH - 1 && types[i] == RDB_TYPE_ZSET_2)
+                buffer_add(&value, DOUBLE_1_5, 8);
+            else if (j % LENGTH == LENGTH - 1 && types[i] == RDB_TYPE_HASH)
+                buffer_add(&value, "\001v", 2);
+        }
+        add_dump(&dump, buffer_slice(&value));
+        struct keyspace *keyspace = make_keyspace();
+        assert_int_equal(restore(keyspace, slice_of(dump.data, dump.length - 10)), OK);
+        const struct entry *entry = only_entry(keyspace);
+        assert_int_equal(value_kind((enum value_type)entry->type)->length(entry_collection(entry)),
+                         COUNT);
+        keyspace_destroy(keyspace);
+        dump_without_memory(buffer_slice(&value), SLICE(""));
+        buffer_deinit(&value);
+        buffer_deinit(&dump);
+    }
+}
+
 static void assert_refused(const struct form *form, const char *expected)
 {
     struct buffer value = {0};
@@ -451,6 +484,7 @@ int main(void)
         cmocka_unit_test(after_any_flip_a_value_is_refused_or_valid),
         cmocka_unit_test(without_memory_nothing_is_restored),
         cmocka_unit_test(a_value_that_cannot_be_written_leaves_the_buffer),
+        cmocka_unit_test(values_of_long_elements_are_written_or_not),
         cmocka_unit_test(an_element_stands_there_once),
         cmocka_unit_test(scores_are_numbers),
         cmocka_unit_test(deadlines_of_fields_have_a_range),
