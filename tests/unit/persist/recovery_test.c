@@ -43,6 +43,7 @@ struct world {
     uint64_t cut_bytes, keys;
     bool has_id, ran_out;
     char increment[40];
+    struct recovery_result goes_on; /* without what it pointed to */
 };
 
 static struct world *current; /* operations are given the simulated disk's context */
@@ -161,6 +162,7 @@ static void recover_with(struct world *world, uint64_t disk_call, unsigned alloc
              result->increment_name != NULL ? result->increment_name : "");
     world->cut_bytes = result->cut_bytes;
     world->has_id = result->has_id;
+    world->goes_on = *result;
     buffer_add(&world->commands, "", 1);
     recovery_destroy(recovery);
     keyspace_destroy(keyspace);
@@ -373,6 +375,15 @@ static void files_of_a_log_follow_each_other(void **state)
     name_files(world, false, 2);
     assert_loads(world, "0 SET a 1\n0 SET b 2\n");
     assert_string_equal(world->increment, "2");
+    assert_memory_equal(&world->goes_on.id, &log_bytes_id, sizeof log_bytes_id);
+    assert_int_equal(world->goes_on.offset, offset);
+    assert_int_equal(world->goes_on.increment_size, second.length);
+    log_bytes_add_group(&second, &offset, 27, SLICE("")); /* it does not prove the one before */
+    put(world, "2", buffer_slice(&second));
+    uint64_t proven = world->goes_on.increment_proven;
+    assert_loads(world, "0 SET a 1\n0 SET b 2\n");
+    assert_int_equal(world->goes_on.increment_size, second.length);
+    assert_int_equal(world->goes_on.increment_proven, proven);
     buffer_clear(&second);
     log_bytes_add_file_header(&second, &other_id, 27);
     put(world, "2", buffer_slice(&second));
@@ -409,6 +420,7 @@ static void another_server_may_have_gone_on(void **state)
         SLICE("###"),
         SLICE("#\n"),
         SLICE("*x\r\n$"),
+        SLICE("x1\r\n$4\r\nPING\r\n"),
         SLICE("*:\r\n$"),
         SLICE("*123456"),
         SLICE("\n#")};

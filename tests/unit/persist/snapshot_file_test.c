@@ -16,6 +16,7 @@
 #include "persist/snapshot.h"
 #include "persist/snapshot_file.h"
 #include "support/memory_balance.h"
+#include "support/open_files.h"
 #include "system/disk_simulated.h"
 
 #define FOLDER "data"
@@ -69,6 +70,7 @@ static int set_up(void **state)
     struct world *world = memory_allocate_zeroed(sizeof *world);
     world->simulated = disk_simulated_create(1);
     world->operations = *disk_simulated_disk(world->simulated)->operations;
+    open_files_count_from(&world->operations, disk_simulated_disk(world->simulated));
     world->operations.write = watched_write;
     world->operations.sync = watched_sync;
     world->operations.rename = watched_rename;
@@ -83,6 +85,7 @@ static int tear_down(void **state)
 {
     struct world *world = *state;
     snapshot_file_destroy(world->file);
+    assert_int_equal(open_files_count(), 0);
     disk_simulated_destroy(world->simulated);
     memory_free(world);
     return 0;
