@@ -30,6 +30,7 @@ struct world {
     struct disk disk;
     int write_errno, truncate_errno; /* what these end with; 0: they are the simulated disk's */
     int fails_once;                  /* calls of `write` that end so; 0: all */
+    bool writes_a_byte;              /* the next call of `write`, before they end so */
     struct log_directory *directory;
     struct log_files *files;
 };
@@ -42,6 +43,12 @@ static ssize_t failing_write(void *context, int file, const struct iovec *vector
     if (current->write_errno == 0)
         return disk_simulated_disk(current->simulated)
             ->operations->write(context, file, vectors, count, offset);
+    if (current->writes_a_byte) {
+        struct iovec byte = {vectors[0].iov_base, 1};
+        current->writes_a_byte = false;
+        return disk_simulated_disk(current->simulated)
+            ->operations->write(context, file, &byte, 1, offset);
+    }
     errno = current->write_errno;
     if (current->fails_once > 0 && --current->fails_once == 0)
         current->write_errno = 0;
@@ -269,12 +276,24 @@ static void filler_that_has_no_room_is_left_out(void **state)
     open_files(world, true);
     for (size_t i = 0; i < 2; i++) {
         uint64_t size = log_files_size(world->files);
+        struct slice content;
         world->write_errno = reasons[i];
         world->fails_once = 1;
+        world->writes_a_byte = true;
         assert_int_equal(log_files_append(world->files, SLICE("group")), OK);
         assert_true(log_files_size(world->files) > size);
         assert_int_equal(size_on_disk(world), log_files_size(world->files));
+        assert_true(disk_simulated_read(world->simulated, FOLDER "/" NAME ".1.incr.aof", &content));
+        assert_memory_equal(content.data + size, "#HF ", 4);
+        assert_memory_equal(content.data + content.length - 7, "\r\ngroup", 7);
     }
+    world->write_errno = EIO; /* another reason is no reason to try again, */
+    world->fails_once = 1;
+    assert_int_equal(log_files_append(world->files, SLICE("group")), ERROR_SYSTEM);
+    assert_int_equal(log_files_append(world->files, SLICE("group")), OK);
+    world->write_errno = ENOSPC; /* nor is this one when there is filler already */
+    world->fails_once = 1;
+    assert_int_equal(log_files_append(world->files, SLICE("group")), ERROR_SYSTEM);
     assert_int_equal(log_files_append(world->files, SLICE("group")), OK);
     assert_int_equal(size_on_disk(world), log_files_size(world->files) + FILLER_AHEAD);
 }
@@ -295,6 +314,9 @@ static void filler_is_written_where_little_is_left(void **state)
     assert_int_equal(size_on_disk(world), filled); /* just enough is left */
     assert_int_equal(log_files_append(world->files, SLICE("")), OK);
     assert_int_equal(size_on_disk(world), log_files_size(world->files) + FILLER_AHEAD);
+    struct slice content;
+    assert_true(disk_simulated_read(world->simulated, FOLDER "/" NAME ".1.incr.aof", &content));
+    assert_memory_equal(content.data + content.length - 3, "##\n", 3); /* a line of its own */
     memory_free(commands);
 }
 

@@ -155,6 +155,25 @@ static void golden_bytes_are_written_and_read(void **state)
     assert_int_equal(read_group.crc, group.crc);
 }
 
+/* Of a file's first line; its checksum is right where nothing else is said. */
+static void a_file_of_another_version_is_bad(void **state)
+{
+    (void)state;
+    static const char *const formats[] = {"%s %08x\r\n", "%s %08x 9\r\n", "%s %08x \r\n",
+                                          "%s %08x9\r\n", "%s  %08x\r\n"};
+    struct log_group_header group;
+    for (int version = 0; version < 4; version++)
+        for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++)
+            for (unsigned wrong = 0; wrong < 2; wrong++) {
+                char covered[LOG_ANNOTATION_MAX], line[2 * LOG_ANNOTATION_MAX];
+                snprintf(covered, sizeof covered, "#HF-LOG %d %032x 7", version, 5);
+                snprintf(line, sizeof line, formats[i], covered,
+                         crc32c_add(0, covered, strlen(covered)) ^ wrong);
+                bool good = version == LOG_FORMAT_VERSION && i == 0 && wrong == 0;
+                assert_int_equal(read_line(line, &group), good ? LOG_LINE_FILE : LOG_LINE_BAD);
+            }
+}
+
 static void a_line_that_lacks_a_field_is_bad(void **state)
 {
     (void)state;
@@ -196,6 +215,7 @@ int main(void)
         cmocka_unit_test(what_is_not_quite_a_group_is_bad),
         cmocka_unit_test(the_checksum_covers_everything),
         cmocka_unit_test(golden_bytes_are_written_and_read),
+        cmocka_unit_test(a_file_of_another_version_is_bad),
         cmocka_unit_test(a_line_that_lacks_a_field_is_bad),
     };
     return cmocka_run_group_tests_name("persist/log_group", tests, NULL, NULL);

@@ -138,6 +138,8 @@ static void the_last_sequence_is_the_highest(void **state)
     assert_int_equal(log_manifest_last_sequence(&manifest, LOG_FILE_INCREMENT), 9);
     assert_int_equal(log_manifest_last_sequence(&manifest, LOG_FILE_BASE), 0);
     assert_string_equal(manifest.files[0].name, "i9"); /* history stands at the end */
+    log_manifest_add(&manifest, "b1", 1, LOG_FILE_BASE);
+    assert_string_equal(manifest.files[0].name, "b1"); /* and the base at the beginning */
     log_manifest_deinit(&manifest);
 }
 
