@@ -48,6 +48,8 @@ static void statistics_say_what_was_written(void **state)
     struct log_writer_start start = {log_fixture_id, bytes, "appendonly.aof.1.incr.aof", size,
                                      size};
     log_fixture_open(fixture, &start, true, LOG_SYNC_ALWAYS);
+    assert_int_equal(log_writer_offset(fixture->log), bytes);
+    assert_int_equal(log_writer_durable_offset(fixture->log), bytes);
     statistics = log_writer_statistics(fixture->log);
     assert_int_equal(statistics->size, size);
     assert_int_equal(statistics->base_size, size);

@@ -319,6 +319,27 @@ static void a_full_disk_is_waited_out(void **state)
     assert_string_equal(text, "[SELECT 0 SET a 1 ][SELECT 0 SET a 1 ]");
 }
 
+/* Its file is made once. */
+static void an_increment_whose_first_group_waits_is_begun_once(void **state)
+{
+    struct log_fixture *fixture = *state;
+    int64_t sequence;
+    char text[256];
+    log_writer_rotate(fixture->log, &sequence);
+    log_fixture_append(fixture, 0, "SET a 1");
+    uint64_t group = log_writer_group(fixture->log);
+    log_fixture_faults.of_groups = true;
+    log_fixture_faults.write_errno = ENOSPC;
+    log_writer_end_turn(fixture->log);
+    worker_wait(fixture->worker);
+    assert_true(log_writer_is_full(fixture->log));
+    log_fixture_faults.write_errno = 0;
+    log_fixture_wait_for(fixture, group);
+    assert_int_equal(fixture->failures, 0);
+    log_fixture_read_back(fixture, "appendonly.aof.2.incr.aof", text, sizeof text);
+    assert_string_equal(text, "[SELECT 0 SET a 1 ]");
+}
+
 static void a_full_disk_is_left_alone_for_a_while(void **state)
 {
     struct log_fixture *fixture = *state;
@@ -517,6 +538,7 @@ int main(void)
         TEST(a_second_that_ends_while_the_worker_is_busy_counts),
         TEST(a_group_is_told_as_written_before_it_is_synced),
         TEST(a_full_disk_is_waited_out),
+        TEST(an_increment_whose_first_group_waits_is_begun_once),
         TEST(a_full_disk_is_left_alone_for_a_while),
         TEST(a_full_disk_that_cannot_be_cut_back_ends_the_log),
         TEST(a_rotation_of_a_full_increment_begins_one_only),

@@ -439,6 +439,11 @@ static void producers_in_a_file_are_read_or_refused(void **state)
     assert_refused(SLICE(STREAM FIELD "\006\001k\001\001\000x" END), "too many bytes of producers");
     assert_refused(SLICE(STREAM FIELD "\007\303\002\005xx\001\001" END),
                    "a compressed string cannot be unpacked");
+    assert_keys(SLICE(STREAM FIELD "\012\001k\200\000\001\121\200\147\020\000" END), 1); /* most */
+    assert_refused(SLICE(STREAM FIELD "\012\001k\200\000\001\121\201\147\020\000" END),
+                   "settings of producers out of range");
+    assert_refused(SLICE(STREAM FIELD "\012\001k\200\000\001\121\200\147\021\000" END),
+                   "settings of producers out of range");
     assert_keys(SLICE("\000\001k\001v" FIELD "\005\001k\001\001\000" END), 1);
     assert_refused(SLICE(STREAM FIELD "\303\002\005xx" END),
                    "a compressed string cannot be unpacked");

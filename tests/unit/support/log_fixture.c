@@ -28,7 +28,7 @@ struct log_fixture_faults log_fixture_faults = {.sync_takes_us = -1};
 static ssize_t failing_write(void *context, int file, const struct iovec *vectors, int count,
                              uint64_t offset)
 {
-    if (log_fixture_faults.write_errno == 0)
+    if (log_fixture_faults.write_errno == 0 || (log_fixture_faults.of_groups && count == 1))
         return disk_real()->operations->write(context, file, vectors, count, offset);
     errno = log_fixture_faults.write_errno;
     return -1;
@@ -136,6 +136,7 @@ int log_fixture_tear_down(void **state)
     log_fixture_faults.write_errno = log_fixture_faults.sync_errno =
         log_fixture_faults.truncate_errno = 0;
     log_fixture_faults.sync_takes_us = -1;
+    log_fixture_faults.of_groups = false;
     if (fixture->log != NULL)
         log_fixture_close(fixture);
     worker_destroy(fixture->worker);
