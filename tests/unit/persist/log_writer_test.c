@@ -50,13 +50,17 @@ static void transactions_have_multi_and_exec_where_they_need_it(void **state)
     log_fixture_append(fixture, 2, "SET d 1");
     log_fixture_append(fixture, 0, "SET e 1");
     log_writer_end_transaction(fixture->log);
+    log_writer_begin_transaction(fixture->log);
+    log_fixture_append(fixture, 0, "SET f 1");
+    log_fixture_append(fixture, 0, "SET g 1");
+    log_writer_end_transaction(fixture->log);
     uint64_t end = log_writer_offset(fixture->log);
     log_fixture_wait_for(fixture, log_writer_group(fixture->log));
     assert_int_equal(log_writer_durable_offset(fixture->log), end);
     char text[512];
     log_fixture_read_back(fixture, "appendonly.aof.1.incr.aof", text, sizeof text);
     assert_string_equal(text, "[SELECT 0 SET a 1 SELECT 1 SET b 1 SELECT 2 MULTI SET c 1 SET d 1 "
-                              "SELECT 0 SET e 1 EXEC ]");
+                              "SELECT 0 SET e 1 EXEC MULTI SET f 1 SET g 1 EXEC ]");
 }
 
 static void a_gate_on_an_empty_group_opens(void **state)
@@ -291,6 +295,28 @@ static void a_group_is_told_as_written_before_it_is_synced(void **state)
     assert_int_equal(log_writer_close(fixture->log), ERROR_SYSTEM);
     log_directory_close(fixture->directory);
     fixture->log = NULL;
+}
+
+static void who_waits_for_the_write_alone_does_not_wait_for_the_sync(void **state)
+{
+    struct log_fixture *fixture = *state;
+    reopen(fixture, LOG_SYNC_NO);
+    struct log_writer_settings settings = {LOG_SYNC_ALWAYS, LOG_SEGMENT_SIZE_DEFAULT, 1};
+    log_writer_set_settings(fixture->log, &settings); /* asks for a sync */
+    settings.sync = LOG_SYNC_EVERY_SECOND;
+    log_writer_set_settings(fixture->log, &settings);
+    uint64_t group = log_writer_group(fixture->log);
+    log_fixture_append(fixture, 0, "SET a 1");
+    log_fixture_faults.sync_waits = true;
+    log_writer_end_turn(fixture->log);
+    for (int i = 0; i < 300 && fixture->durable_calls == 0; i++)
+        event_loop_run_turn(fixture->loop, 100);
+    log_fixture_faults.sync_waits = false;
+    assert_int_equal(fixture->durable_calls, 1);
+    assert_int_equal(log_writer_durable_group(fixture->log), group);
+    assert_int_equal(log_writer_durable_offset(fixture->log), 0);
+    worker_wait(fixture->worker);
+    assert_int_equal(log_writer_durable_offset(fixture->log), log_writer_offset(fixture->log));
 }
 
 static void a_full_disk_is_waited_out(void **state)
@@ -537,6 +563,7 @@ int main(void)
         TEST(each_second_syncs_what_is_written),
         TEST(a_second_that_ends_while_the_worker_is_busy_counts),
         TEST(a_group_is_told_as_written_before_it_is_synced),
+        TEST(who_waits_for_the_write_alone_does_not_wait_for_the_sync),
         TEST(a_full_disk_is_waited_out),
         TEST(an_increment_whose_first_group_waits_is_begun_once),
         TEST(a_full_disk_is_left_alone_for_a_while),

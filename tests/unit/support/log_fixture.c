@@ -37,6 +37,8 @@ static ssize_t failing_write(void *context, int file, const struct iovec *vector
 static int failing_sync(void *context, int file)
 {
     log_fixture_faults.sync_calls++;
+    while (log_fixture_faults.sync_waits)
+        usleep(1000);
     if (log_fixture_faults.sync_takes_us > 0)
         usleep((useconds_t)log_fixture_faults.sync_takes_us);
     if (log_fixture_faults.sync_takes_us >= 0)
@@ -136,7 +138,7 @@ int log_fixture_tear_down(void **state)
     log_fixture_faults.write_errno = log_fixture_faults.sync_errno =
         log_fixture_faults.truncate_errno = 0;
     log_fixture_faults.sync_takes_us = -1;
-    log_fixture_faults.of_groups = false;
+    log_fixture_faults.of_groups = log_fixture_faults.sync_waits = false;
     if (fixture->log != NULL)
         log_fixture_close(fixture);
     worker_destroy(fixture->worker);

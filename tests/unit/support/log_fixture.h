@@ -19,6 +19,7 @@ struct log_fixture_faults {
     atomic_bool of_groups; /* writes of groups alone fail, not those of first lines */
     atomic_int write_errno, sync_errno, truncate_errno; /* 0: they are the real ones */
     atomic_int sync_takes_us; /* instead of the real one; -1: it is done */
+    atomic_bool sync_waits;   /* a sync does not return before this is false */
     atomic_int sync_calls;
 };
 extern struct log_fixture_faults log_fixture_faults;
