@@ -399,6 +399,30 @@ static void a_full_disk_that_cannot_be_cut_back_ends_the_log(void **state)
     fixture->log = NULL;
 }
 
+/* A sync that fails is never tried again (P4), whatever else went wrong. */
+static void a_full_disk_that_does_not_sync_ends_the_log(void **state)
+{
+    struct log_fixture *fixture = *state;
+    reopen(fixture, LOG_SYNC_NO);
+    struct log_writer_settings settings = {LOG_SYNC_ALWAYS, LOG_SEGMENT_SIZE_DEFAULT, 1};
+    log_fixture_append(fixture, 0, "SET a 1");
+    log_fixture_wait_for(fixture, log_writer_group(fixture->log));
+    worker_wait(fixture->worker); /* written, not synced */
+    log_writer_set_settings(fixture->log, &settings);
+    log_fixture_append(fixture, 0, "SET b 1");
+    log_fixture_faults.write_errno = ENOSPC;
+    log_fixture_faults.sync_errno = EIO;
+    log_writer_end_turn(fixture->log);
+    worker_wait(fixture->worker);
+    assert_true(log_writer_has_failed(fixture->log));
+    assert_false(log_writer_is_full(fixture->log));
+    assert_int_equal(fixture->failures, 1);
+    assert_int_equal(log_writer_statistics(fixture->log)->last_error, EIO);
+    assert_int_equal(log_writer_close(fixture->log), ERROR_SYSTEM);
+    log_directory_close(fixture->directory);
+    fixture->log = NULL;
+}
+
 static void a_rotation_of_a_full_increment_begins_one_only(void **state)
 {
     struct log_fixture *fixture = *state;
@@ -568,6 +592,7 @@ int main(void)
         TEST(an_increment_whose_first_group_waits_is_begun_once),
         TEST(a_full_disk_is_left_alone_for_a_while),
         TEST(a_full_disk_that_cannot_be_cut_back_ends_the_log),
+        TEST(a_full_disk_that_does_not_sync_ends_the_log),
         TEST(a_rotation_of_a_full_increment_begins_one_only),
         TEST(empty_arguments_are_written),
         TEST(groups_keep_their_order_when_some_wait),
