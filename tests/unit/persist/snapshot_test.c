@@ -398,6 +398,28 @@ static void a_database_that_is_emptied_takes_its_collections_from_a_snapshot(voi
     assert_false(disk_exists(disk_real(), fixture->path));
 }
 
+/* A small key of one database waits while a collection of another is written. */
+static void what_waits_keeps_its_database(void **state)
+{
+    struct fixture *fixture = *state;
+    struct database *second = keyspace_database(fixture->keyspace, 1);
+    struct key key = key_of(fixture->keyspace, "hash:0");
+    add_hashes(fixture);
+    keyspace_swap(fixture->keyspace, 0, 1);
+    set(fixture->keyspace, "small", SLICE("before"));
+    struct snapshot *snapshot = begin(fixture, false);
+    assert_true(database_delete(second, &key));
+    set(fixture->keyspace, "small", SLICE("after"));
+    snapshot_finish(snapshot);
+    assert_int_equal(fixture->error_number, 0);
+    snapshot_destroy(snapshot);
+    struct keyspace *loaded = load(fixture);
+    assert_int_equal(database_size(keyspace_database(loaded, 0)), 1);
+    assert_int_equal(database_size(keyspace_database(loaded, 1)), 2);
+    assert_holds(loaded, "small", SLICE("before"));
+    keyspace_destroy(loaded);
+}
+
 /* More than may wait for a slow disk: the walk pauses, and then goes on. */
 static void a_walk_waits_for_the_disk(void **state)
 {
@@ -454,6 +476,7 @@ int main(void)
         TEST(a_snapshot_without_memory_is_given_up),
         TEST(a_file_says_first_how_many_keys_its_databases_have),
         TEST(a_database_that_is_emptied_takes_its_collections_from_a_snapshot),
+        TEST(what_waits_keeps_its_database),
         TEST(a_walk_waits_for_the_disk),
     };
     return cmocka_run_group_tests_name("persist/snapshot", tests, NULL, NULL);
