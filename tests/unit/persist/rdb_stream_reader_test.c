@@ -437,17 +437,19 @@ static void a_stream_that_cannot_be_written_leaves_the_buffer(void **state)
                                         (struct stream_id){1, 0}, 0));
     const struct entry *entry = database_set_collection(keyspace_database(keyspace, 0), &key,
                                                         TYPE_STREAM, stream, ENTRY_NO_DEADLINE);
-    bool ran_out = true;
     struct buffer out = {0};
-    for (unsigned call = 1; ran_out; call++) {
-        buffer_deinit(&out);
-        buffer_add(&out, "x", 1);
-        /* A buffer that is full: every write asks for memory. */
-        failing_memory_begin(call, 0, false);
-        enum error error = rdb_write_entry(&out, entry, true);
-        ran_out = failing_memory_end();
-        assert_int_equal(error, ran_out ? ERROR_OUT_OF_MEMORY : OK);
-        assert_true(!ran_out || out.length == 1);
+    char before[256] = {0};
+    for (size_t filled = 1; filled < sizeof before; filled += 8) { /* it is full here or there */
+        bool ran_out = true;
+        for (unsigned call = 1; ran_out; call++) {
+            buffer_deinit(&out);
+            buffer_add(&out, before, filled);
+            failing_memory_begin(call, 0, false);
+            enum error error = rdb_write_entry(&out, entry, true);
+            ran_out = failing_memory_end();
+            assert_int_equal(error, ran_out ? ERROR_OUT_OF_MEMORY : OK);
+            assert_true(!ran_out || out.length == filled);
+        }
     }
     struct buffer dump = {0}, expected = {0};
     assert_int_equal(rdb_write_dump(&dump, entry), OK);
