@@ -25,6 +25,7 @@
 #include "system/event_loop.h"
 #include "system/worker.h"
 #include "values/hash.h"
+#include "values/stream.h"
 
 #define FILE_SIZE_MAX ((size_t)64 << 20)
 #define LARGE ((size_t)3 << 20) /* bytes: the worker encodes it */
@@ -420,6 +421,34 @@ static void what_waits_keeps_its_database(void **state)
     keyspace_destroy(loaded);
 }
 
+/* What stands behind its entries, too. */
+static void a_large_stream_is_saved_with_its_groups(void **state)
+{
+    struct fixture *fixture = *state;
+    enum { ENTRIES = 30000 };
+    const struct value_settings *settings = keyspace_value_settings(fixture->keyspace);
+    const struct slice pair[2] = {SLICE("field"), SLICE("some value of some length")};
+    struct stream *stream = stream_create(settings);
+    struct key key = key_of(fixture->keyspace, "stream");
+    for (uint64_t ms = 1; ms <= ENTRIES; ms++)
+        assert_true(stream_append(stream, &settings->limits, (struct stream_id){ms, 0}, pair, 1));
+    (void)stream_add_group(stream, SLICE("group"), (struct stream_id){7, 0}, 7);
+    assert_non_null(database_set_collection(keyspace_database(fixture->keyspace, 0), &key,
+                                            TYPE_STREAM, stream, ENTRY_NO_DEADLINE));
+    set(fixture->keyspace, "small", SLICE("1"));
+    struct snapshot *snapshot = begin(fixture, true);
+    snapshot_finish(snapshot);
+    assert_int_equal(fixture->error_number, 0);
+    snapshot_destroy(snapshot);
+    struct keyspace *loaded = load(fixture);
+    key = key_of(loaded, "stream");
+    stream = entry_collection(database_find(keyspace_database(loaded, 0), &key));
+    assert_int_equal(stream->length, ENTRIES);
+    assert_int_equal(stream_find_group(stream, SLICE("group"))->last_id.ms, 7);
+    assert_holds(loaded, "small", SLICE("1"));
+    keyspace_destroy(loaded);
+}
+
 /* More than may wait for a slow disk: the walk pauses, and then goes on. */
 static void a_walk_waits_for_the_disk(void **state)
 {
@@ -477,6 +506,7 @@ int main(void)
         TEST(a_file_says_first_how_many_keys_its_databases_have),
         TEST(a_database_that_is_emptied_takes_its_collections_from_a_snapshot),
         TEST(what_waits_keeps_its_database),
+        TEST(a_large_stream_is_saved_with_its_groups),
         TEST(a_walk_waits_for_the_disk),
     };
     return cmocka_run_group_tests_name("persist/snapshot", tests, NULL, NULL);
