@@ -239,8 +239,8 @@ static void a_payload_is_of_one_whole_value(void **state)
         bool good = payloads[i].good;
         size_t before = database_size(database);
         assert_true(rdb_reader_payload_is_valid(payload));
-        assert_int_equal(rdb_reader_is_value(payload, 1000, keyspace_value_settings(keyspace)),
-                         good);
+        assert_int_equal(rdb_reader_check_value(payload, 1000, keyspace_value_settings(keyspace)),
+                         good ? OK : ERROR_SYNTAX);
         assert_int_equal(rdb_reader_restore(database, &key, payload, ENTRY_NO_DEADLINE, 1000),
                          good ? OK : ERROR_SYNTAX);
         assert_int_equal(database_size(database), good ? 1 : before);
