@@ -8,7 +8,7 @@
 #include "keyspace/keyspace_private.h"
 #include "values/hash.h"
 
-#define PICK_TRIES_MAX 100000 /* of table_pick, before a walk finds the next key instead */
+#define PICK_TRIES_MAX 1000 /* of table_pick, before a walk finds the next key instead */
 #define PICK_EXPIRED_MAX                                                                           \
     100 /* expired keys met while expiry is frozen, before one of them is the answer */
 
@@ -695,15 +695,26 @@ size_t database_table_slots(const struct database *database)
     return table_slots(&database->table);
 }
 
+static void note_last(void *context, struct entry *entry)
+{
+    *(struct entry **)context = entry;
+}
+
 struct entry *database_pick(const struct database *database, uint64_t random)
 {
-    for (int tries = 0; tries < PICK_TRIES_MAX && database->table.count > 0; tries++) {
-        struct entry *entry = table_pick(&database->table, random);
+    const struct table *table = &database->table;
+    if (table->count == 0)
+        return NULL;
+    for (int tries = 0; tries < PICK_TRIES_MAX; tries++) {
+        struct entry *entry = table_pick(table, random);
         if (entry != NULL)
             return entry;
         random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
     }
-    return NULL;
+    struct entry *next = NULL;
+    for (uint64_t cursor = random >> (64 - TABLE_POSITION_BITS); next == NULL;)
+        cursor = table_scan(table, cursor, note_last, &next);
+    return next;
 }
 
 struct entry *database_random(struct database *database, uint64_t random)
@@ -731,20 +742,27 @@ uint64_t database_scan(struct database *database, uint64_t cursor,
     return table_scan(&database->table, cursor & cursor_mask, visit, context);
 }
 
+struct check {
+    size_t with_deadline, with_fields; /* hashes with fields that have deadlines */
+};
+
 static void check_indexed(void *context, struct entry *entry)
 {
-    size_t *with_deadline = context;
-    *with_deadline += (entry->flags & ENTRY_HAS_DEADLINE) != 0;
+    struct check *check = context;
+    check->with_deadline += (entry->flags & ENTRY_HAS_DEADLINE) != 0;
+    if (entry->type == TYPE_HASH)
+        check->with_fields += hash_next_deadline_ms(entry_collection(entry)) != HASH_NO_DEADLINE;
 }
 
 void database_check(const struct database *database)
 {
     table_check(&database->table);
     expiry_index_check(database->expiry);
-    size_t with_deadline = 0;
+    struct check check = {0};
     uint64_t cursor = 0;
     do
-        cursor = table_scan(&database->table, cursor, check_indexed, &with_deadline);
+        cursor = table_scan(&database->table, cursor, check_indexed, &check);
     while (cursor != 0);
-    ASSERT(with_deadline == expiry_index_count(database->expiry));
+    ASSERT(check.with_deadline == expiry_index_count(database->expiry));
+    ASSERT(check.with_fields == field_expiry_count(database->fields));
 }

@@ -398,6 +398,45 @@ static void a_random_key_is_one_that_is_there(void **state)
     }
 }
 
+/* As after loading a file of which most keys had expired. */
+static void a_random_key_is_found_where_there_is_room_for_many_more(void **state)
+{
+    struct fixture *fixture = *state;
+    database_reserve(fixture->database, 200000);
+    assert_null(database_random(fixture->database, 1));
+    bool found[3] = {false};
+    for (int i = 0; i < 3; i++)
+        set(fixture, (const char *[]){"a", "b", "c"}[i], "1");
+    for (uint64_t i = 0; i < 60; i++) {
+        struct entry *entry = database_random(fixture->database, i * UINT64_C(0x9E3779B97F4A7C15));
+        assert_non_null(entry);
+        found[entry_key(entry).data[0] - 'a'] = true;
+    }
+    assert_true(found[0] && found[1] && found[2]);
+}
+
+static void while_expiry_is_frozen_a_random_key_is_one_that_is_not_due(void **state)
+{
+    struct fixture *fixture = *state;
+    for (int i = 0; i < 4; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "gone:%d", i);
+        struct key gone = key_named(fixture, name);
+        database_set_string(fixture->database, &gone, SLICE("x"), DEADLINE_SET, 1001);
+    }
+    keyspace_set_time(fixture->keyspace, 1001);
+    keyspace_freeze_expiry(fixture->keyspace, true);
+    struct entry *due = database_random(fixture->database, 1);
+    assert_non_null(due); /* there is nothing else, and Redis answers so, too */
+    assert_int_equal(entry_deadline_ms(due), 1001);
+    set(fixture, "only", "1");
+    for (uint64_t i = 0; i < 100; i++) {
+        struct entry *entry = database_random(fixture->database, i * UINT64_C(0x9E3779B97F4A7C15));
+        assert_true(slice_equals(entry_key(entry), SLICE("only")));
+    }
+    assert_int_equal(database_size(fixture->database), 5);
+}
+
 /* --- random walk --- */
 
 #define WALK_KEYS 300
@@ -530,6 +569,8 @@ int main(void)
         TEST(swapped_databases_exchange_what_they_hold),
         TEST(clearing_empties_at_once),
         TEST(a_random_key_is_one_that_is_there),
+        TEST(a_random_key_is_found_where_there_is_room_for_many_more),
+        TEST(while_expiry_is_frozen_a_random_key_is_one_that_is_not_due),
         TEST(a_random_walk_leaves_what_a_plain_model_has),
     };
     return cmocka_run_group_tests_name("keyspace/database", tests, NULL, NULL);
