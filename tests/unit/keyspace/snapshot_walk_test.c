@@ -1,0 +1,282 @@
+/* The walk hands over every entry once, as it was when it began, whatever happens meanwhile. */
+#include "keyspace/snapshot_walk.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+/* cmocka wants setjmp, stdarg, stddef. */
+#include <cmocka.h>
+
+#include "base/number.h"
+#include "keyspace/database.h"
+#include "keyspace/keyspace.h"
+#include "values/hash.h"
+
+#define KEYS 3000
+#define DATABASES 3
+
+/* Key i is in database i % DATABASES. */
+struct fixture {
+    struct keyspace *keyspace;
+    int taken[KEYS], all_taken;
+    char values[KEYS][8]; /* what the walk was given */
+    int broken_off;
+    int let_go, kept;
+    bool keeps;
+    void *kept_value;
+};
+
+static void take(void *context, struct database *database, const struct entry *entry)
+{
+    struct fixture *fixture = context;
+    struct slice key = entry_key(entry);
+    int64_t number;
+    assert_true(number_parse_int64(key, &number));
+    assert_int_equal(database_index(database), number % DATABASES);
+    fixture->taken[number]++;
+    fixture->all_taken++;
+    if (entry->type != TYPE_STRING)
+        return;
+    char scratch[NUMBER_INTEGER_TEXT_MAX];
+    struct slice value = entry_string(entry, scratch);
+    assert_true(value.length < sizeof fixture->values[0]);
+    memcpy(fixture->values[number], value.data, value.length);
+}
+
+static void broken_off(void *context)
+{
+    ((struct fixture *)context)->broken_off++;
+}
+
+static bool keep(void *context, enum value_type type, void *value)
+{
+    struct fixture *fixture = context;
+    assert_int_equal(type, TYPE_HASH);
+    fixture->kept++;
+    fixture->kept_value = value;
+    return fixture->keeps;
+}
+
+static void let_go(void *context)
+{
+    ((struct fixture *)context)->let_go++;
+}
+
+static bool begin(struct fixture *fixture)
+{
+    memset(fixture->taken, 0, sizeof fixture->taken);
+    memset(fixture->values, 0, sizeof fixture->values);
+    fixture->all_taken = fixture->broken_off = 0;
+    struct snapshot_walk_handlers handlers = {fixture, take, broken_off};
+    return snapshot_walk_begin(fixture->keyspace, &handlers);
+}
+
+static struct database *database_of(struct fixture *fixture, int number)
+{
+    return keyspace_database(fixture->keyspace, number % DATABASES);
+}
+
+static struct key key_of(struct fixture *fixture, int number, char text[16])
+{
+    struct slice name = slice_of(text, (size_t)snprintf(text, 16, "%d", number));
+    return (struct key){name, keyspace_hash(fixture->keyspace, name)};
+}
+
+static struct entry *set(struct fixture *fixture, int number, const char *value)
+{
+    char text[16];
+    struct key key = key_of(fixture, number, text);
+    return database_set_string(database_of(fixture, number), &key, slice_of_string(value),
+                               DEADLINE_CLEAR, 0);
+}
+
+static struct entry *set_hash(struct fixture *fixture, int number)
+{
+    char text[16];
+    struct key key = key_of(fixture, number, text);
+    struct hash *hash = hash_create();
+    assert_int_equal(
+        hash_set(hash, keyspace_value_settings(fixture->keyspace), SLICE("f"), SLICE("v"), false),
+        HASH_ADDED);
+    return database_set_collection(database_of(fixture, number), &key, TYPE_HASH, hash,
+                                   ENTRY_NO_DEADLINE);
+}
+
+static int set_up(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof *fixture);
+    struct keyspace_hooks hooks = {.context = NULL};
+    fixture->keyspace = keyspace_create(DATABASES, &(struct hash_seed){1, 2}, &hooks);
+    keyspace_set_time(fixture->keyspace, 1000);
+    for (int i = 0; i < KEYS; i++)
+        set(fixture, i, "before");
+    *state = fixture;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+    keyspace_destroy(fixture->keyspace);
+    free(fixture);
+    return 0;
+}
+
+/* Steps until the walk ends; how many. */
+static int finish(struct fixture *fixture)
+{
+    int steps = 1;
+    for (; snapshot_walk_step(fixture->keyspace); steps++)
+        assert_true(snapshot_walk_goes_on(fixture->keyspace));
+    assert_false(snapshot_walk_goes_on(fixture->keyspace));
+    assert_false(snapshot_walk_step(fixture->keyspace)); /* nothing happens */
+    return steps;
+}
+
+static void assert_each_was_taken_once(struct fixture *fixture)
+{
+    assert_int_equal(fixture->all_taken, KEYS);
+    for (int i = 0; i < KEYS; i++)
+        assert_int_equal(fixture->taken[i], 1);
+}
+
+static void every_key_is_taken_once_in_steps_of_tens(void **state)
+{
+    struct fixture *fixture = *state;
+    for (int walk = 0; walk < 3; walk++) { /* the bit that marks what is seen turns */
+        assert_true(begin(fixture));
+        assert_false(begin(fixture));
+        assert_true(snapshot_walk_step(fixture->keyspace));
+        assert_in_range(fixture->all_taken, 1, 99);
+        assert_true(finish(fixture) > KEYS / 100);
+        assert_each_was_taken_once(fixture);
+    }
+}
+
+static void what_changes_is_taken_as_it_was(void **state)
+{
+    struct fixture *fixture = *state;
+    for (int walk = 0; walk < 2; walk++) {
+        for (int i = 0; i < KEYS; i++)
+            set(fixture, i, "before");
+        assert_true(begin(fixture));
+        for (int i = 0, going = 1; i < KEYS; i++) {
+            char text[16];
+            struct key key = key_of(fixture, i, text);
+            if (i % 4 == 0)
+                assert_true(database_delete(database_of(fixture, i), &key));
+            if (i % 4 <= 1)
+                set(fixture, i, "new"); /* in place, or anew */
+            if (i % 4 == 2)
+                set(fixture, i, "another one than it was before");
+            if (i % 10 == 0 && going)
+                going = snapshot_walk_step(fixture->keyspace);
+        }
+        finish(fixture);
+        assert_each_was_taken_once(fixture);
+        for (int i = 0; i < KEYS; i++)
+            assert_string_equal(fixture->values[i], "before");
+    }
+}
+
+static void what_is_new_is_not_taken(void **state)
+{
+    struct fixture *fixture = *state;
+    char text[16];
+    for (int walk = 0; walk < 2; walk++) {
+        for (int i = KEYS / 2; i < KEYS; i++) {
+            struct key key = key_of(fixture, i, text);
+            (void)database_delete(database_of(fixture, i), &key);
+        }
+        assert_true(begin(fixture));
+        for (int i = KEYS / 2; i < KEYS; i++)
+            set(fixture, i, "new");
+        for (int i = KEYS / 2; i < KEYS; i++)
+            set(fixture, i, "newer");
+        finish(fixture);
+        assert_int_equal(fixture->all_taken, KEYS / 2);
+    }
+}
+
+static void changes_of_all_keys_break_the_walk_off(void **state)
+{
+    struct fixture *fixture = *state;
+    for (int how = 0; how < 2; how++) {
+        assert_true(begin(fixture));
+        for (int step = 0; step < 150; step++) /* beyond the first database */
+            assert_true(snapshot_walk_step(fixture->keyspace));
+        int taken = fixture->all_taken;
+        if (how == 0)
+            keyspace_swap(fixture->keyspace, 0, 2);
+        else
+            assert_int_equal(database_clear(keyspace_database(fixture->keyspace, 1)), KEYS / 3);
+        assert_int_equal(fixture->broken_off, 1);
+        keyspace_swap(fixture->keyspace, 1, 1); /* told once */
+        assert_int_equal(fixture->broken_off, 1);
+        finish(fixture);
+        assert_int_equal(fixture->all_taken, taken);
+        if (how == 0) /* back; no walk, nobody to tell */
+            keyspace_swap(fixture->keyspace, 0, 2);
+        assert_int_equal(fixture->broken_off, 1);
+        assert_true(begin(fixture)); /* whatever the other one had seen */
+        finish(fixture);
+        assert_int_equal(fixture->all_taken, how == 0 ? KEYS : KEYS - KEYS / 3);
+    }
+}
+
+static void a_walk_that_is_broken_off_takes_no_more(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_true(begin(fixture));
+    assert_true(snapshot_walk_step(fixture->keyspace));
+    int taken = fixture->all_taken;
+    snapshot_walk_break_off(fixture->keyspace);
+    set(fixture, KEYS - 1, "other");
+    assert_true(snapshot_walk_goes_on(fixture->keyspace));
+    finish(fixture);
+    assert_int_equal(fixture->all_taken, taken);
+    assert_int_equal(fixture->broken_off, 0); /* who breaks it off knows */
+    assert_true(begin(fixture));
+    finish(fixture);
+    assert_each_was_taken_once(fixture);
+}
+
+static void a_collection_that_leaves_goes_to_its_keeper_first(void **state)
+{
+    struct fixture *fixture = *state;
+    struct value_keeper keeper = {fixture, keep, let_go};
+    snapshot_walk_set_keeper(fixture->keyspace, &keeper);
+    for (int kept = 0; kept < 2; kept++) {
+        fixture->keeps = kept != 0;
+        set_hash(fixture, 0);
+        assert_int_equal(fixture->kept, kept);
+        set(fixture, 0, "before");
+        assert_int_equal(fixture->kept, kept + 1);
+    }
+    snapshot_walk_free_value(fixture->keyspace, TYPE_HASH, fixture->kept_value);
+    assert_int_equal(fixture->let_go, 0);
+    keyspace_swap(fixture->keyspace, 0, 1);
+    assert_int_equal(fixture->let_go, 1);
+    snapshot_walk_set_keeper(fixture->keyspace, NULL);
+    keyspace_swap(fixture->keyspace, 0, 1);
+    set_hash(fixture, 0);
+    set(fixture, 0, "before");
+    assert_int_equal(fixture->let_go, 1);
+    assert_int_equal(fixture->kept, 2);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(every_key_is_taken_once_in_steps_of_tens),
+        TEST(what_changes_is_taken_as_it_was),
+        TEST(what_is_new_is_not_taken),
+        TEST(changes_of_all_keys_break_the_walk_off),
+        TEST(a_walk_that_is_broken_off_takes_no_more),
+        TEST(a_collection_that_leaves_goes_to_its_keeper_first),
+    };
+    return cmocka_run_group_tests_name("keyspace/snapshot_walk", tests, NULL, NULL);
+}
