@@ -5,6 +5,7 @@
 
 #include "base/assertion.h"
 #include "base/memory.h"
+#include "base/mix.h"
 #include "keyspace/entry.h"
 #include "keyspace/entry_reference.h"
 #include "keyspace/expiry_leaf.h"
@@ -559,15 +560,6 @@ struct entry *expiry_index_first(struct expiry_index *index)
     return expiry_leaf_entry(path.leaf, path.leaf->count - 1U, index->window);
 }
 
-/* Random bits for one more draw (the step of splitmix64, Steele and others, 2014). */
-static uint64_t next_random(uint64_t *state)
-{
-    uint64_t bits = *state += UINT64_C(0x9e3779b97f4a7c15);
-    bits = (bits ^ (bits >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    bits = (bits ^ (bits >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return bits ^ (bits >> 31);
-}
-
 struct entry *expiry_index_pick(const struct expiry_index *index, uint64_t random)
 {
     if (index->count == 0)
@@ -580,14 +572,14 @@ struct entry *expiry_index_pick(const struct expiry_index *index, uint64_t rando
         for (unsigned level = 0; level < index->height && node != NULL; level++) {
             struct inner *inner = node;
             size_t places = level == 0 || anyway ? inner->count : INNER_CHILDREN_MAX;
-            size_t place = (size_t)((next_random(&random) >> 32) * places >> 32);
+            size_t place = (size_t)((mix_next(&random) >> 32) * places >> 32);
             node = place < inner->count ? inner->children[place] : NULL;
         }
         struct expiry_leaf *leaf = node;
         if (leaf == NULL)
             continue;
         size_t places = index->height == 0 || anyway ? leaf->count : EXPIRY_LEAF_CAPACITY;
-        size_t place = (size_t)((next_random(&random) >> 32) * places >> 32);
+        size_t place = (size_t)((mix_next(&random) >> 32) * places >> 32);
         if (place < leaf->count)
             return expiry_leaf_entry(leaf, place, index->window);
     }

@@ -4,9 +4,11 @@
 
 #include "base/assertion.h"
 #include "base/memory.h"
+#include "base/mix.h"
 #include "base/prefetch.h"
 #include "keyspace/bucket.h"
 #include "keyspace/entry.h"
+#include "keyspace/table_position.h"
 
 /* The sizes a segment can have, in buckets. From 64 on they are jemalloc's size classes, so nothing
  * is lost to rounding, and each step is a quarter of the last power of two. */
@@ -95,18 +97,10 @@ static struct segment table_segment(const struct table *table, uint64_t hash)
     return segment_of_word(table->directory[directory_index(table, hash)]);
 }
 
-/* Where in its segment a hash lies, as a fraction of 2^32. Only the bits of a position count, so
- * that a scan cursor falls between entries exactly as buckets do. */
-static uint64_t position_in_segment(uint64_t hash, unsigned depth)
-{
-    const uint64_t position_mask = ~UINT64_C(0) << (64 - TABLE_POSITION_BITS);
-    return (hash & position_mask) << depth >> 32;
-}
-
 static unsigned home_bucket(struct segment segment, uint64_t hash)
 {
-    return (unsigned)(position_in_segment(hash, segment.depth) * segment_bucket_count(segment) >>
-                      32);
+    return table_position_bucket(table_position(hash), segment.depth,
+                                 segment_bucket_count(segment));
 }
 
 static uint64_t entry_hash(const struct table *table, const struct entry *entry)
@@ -543,8 +537,7 @@ uint64_t table_scan(const struct table *table, uint64_t cursor,
 {
     if (table->count == 0)
         return 0;
-    const unsigned unused_bits = 64 - TABLE_POSITION_BITS;
-    uint64_t start = cursor << unused_bits;
+    uint64_t start = cursor << (64 - TABLE_POSITION_BITS);
     struct segment segment = table_segment(table, start);
     unsigned home = home_bucket(segment, start);
 
@@ -559,35 +552,14 @@ uint64_t table_scan(const struct table *table, uint64_t cursor,
             uint64_t reference = bucket_reference(bucket, (unsigned)__builtin_ctz(used));
             struct entry *entry = entry_reference_entry(reference, table->window);
             uint64_t hash = entry_hash(table, entry);
-            if (home_bucket(segment, hash) == home && hash >> unused_bits >= cursor)
+            if (home_bucket(segment, hash) == home && table_position(hash) >= cursor)
                 visit(context, entry);
         }
         if (bucket->overflow == 0)
             break;
         index = next_bucket(segment, index);
     }
-
-    /* The first position whose bucket is the next one: the boundary, rounded up to whole positions.
-     */
-    unsigned count = segment_bucket_count(segment);
-    uint64_t boundary = (((uint64_t)(home + 1) << 32) + count - 1) / count; /* of 2^32 */
-    uint64_t prefix = segment.depth == 0
-                          ? 0
-                          : start >> (64 - segment.depth) << (TABLE_POSITION_BITS - segment.depth);
-    unsigned shift = TABLE_POSITION_BITS - 32; /* positions per 2^-32 of a segment of depth 0 */
-    uint64_t offset =
-        segment.depth <= shift
-            ? boundary << (shift - segment.depth)
-            : (boundary + (UINT64_C(1) << (segment.depth - shift)) - 1) >> (segment.depth - shift);
-    return (prefix + offset) & ((UINT64_C(1) << TABLE_POSITION_BITS) - 1);
-}
-
-/* The finalizer of SplitMix64 (Steele et al., 2014): more random bits out of the same ones. */
-static uint64_t mix(uint64_t bits)
-{
-    bits = (bits ^ bits >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-    bits = (bits ^ bits >> 27) * UINT64_C(0x94D049BB133111EB);
-    return bits ^ bits >> 31;
+    return table_position_behind(cursor, segment.depth, segment_bucket_count(segment));
 }
 
 struct entry *table_pick(const struct table *table, uint64_t random)

@@ -10,6 +10,7 @@
 
 #include "base/memory.h"
 #include "keyspace/entry.h"
+#include "support/draw.h"
 
 #define BYTES_A_KEY_MAX 7.0 /* the budget, with references of 5 bytes */
 
@@ -347,6 +348,24 @@ static void random_deadlines_stay_within_the_budget_of_memory(void **state)
     memory_free(entries);
 }
 
+/* Most keys go, in no order. */
+static void an_index_that_shrinks_stays_within_the_budget(void **state)
+{
+    (void)state;
+    draw_begin();
+    struct expiry_index *index = expiry_index_create();
+    struct model model = {0};
+    for (int i = 0; i < 40000; i++)
+        add(index, &model, (int64_t)draw(3600000));
+    while (model.count > 8000) {
+        remove_at(index, &model, draw(model.count));
+        if (model.count % 4000 == 0)
+            assert_within_budget(index, 7.8);
+    }
+    expiry_index_check(index);
+    drain(index, &model);
+}
+
 static void two_streams_of_ascending_deadlines_stay_within_the_budget(void **state)
 {
     (void)state;
@@ -389,6 +408,7 @@ int main(void)
         cmocka_unit_test(ascending_deadlines_fill_the_leaves),
         cmocka_unit_test(descending_deadlines_fill_the_leaves),
         cmocka_unit_test(random_deadlines_stay_within_the_budget_of_memory),
+        cmocka_unit_test(an_index_that_shrinks_stays_within_the_budget),
         cmocka_unit_test(two_streams_of_ascending_deadlines_stay_within_the_budget),
         cmocka_unit_test(picks_are_even),
     };
