@@ -2,10 +2,12 @@
 
 #include "base/buffer.h"
 #include "base/memory.h"
+#include "base/mix.h"
 #include "base/number.h"
 #include "keyspace/database_private.h"
 #include "keyspace/field_expiry.h"
 #include "keyspace/keyspace_private.h"
+#include "keyspace/table_position.h"
 #include "values/hash.h"
 
 #define PICK_TRIES_MAX 1000 /* of table_pick, before a walk finds the next key instead */
@@ -147,15 +149,15 @@ void database_evict(struct database *database, struct entry *entry)
 
 /* --- finding --- */
 
-/* The first field that is due goes; true if the key is gone with it. */
+/* The field that is due first goes: there is one. True if the key is gone with it. */
 static bool expire_first_field(struct database *database, const struct key *key,
                                struct entry *entry)
 {
     struct hash *hash = entry_collection(entry);
     char scratch[NUMBER_INTEGER_TEXT_MAX];
     struct slice due;
-    if (!hash_first_due(hash, keyspace_time_ms(database->keyspace), scratch, &due))
-        return false;
+    bool is_due = hash_first_due(hash, keyspace_time_ms(database->keyspace), scratch, &due);
+    ASSERT(is_due);
     struct buffer field = {NULL, 0, 0}; /* what it stands in changes */
     buffer_add(&field, due.data, due.length);
     bool is_last = hash_length(hash) == 1;
@@ -192,7 +194,7 @@ static struct entry *without_due_fields(struct database *database, const struct 
 bool database_expire_field(struct database *database)
 {
     struct slice name;
-    if (field_expiry_first_ms(database->fields, &name) == INT64_MAX)
+    if (field_expiry_first_ms(database->fields, &name) > keyspace_time_ms(database->keyspace))
         return false;
     struct buffer copy = {NULL, 0, 0}; /* the record goes with its last field */
     buffer_add(&copy, name.data, name.length);
@@ -706,13 +708,12 @@ struct entry *database_pick(const struct database *database, uint64_t random)
     if (table->count == 0)
         return NULL;
     for (int tries = 0; tries < PICK_TRIES_MAX; tries++) {
-        struct entry *entry = table_pick(table, random);
+        struct entry *entry = table_pick(table, mix_next(&random));
         if (entry != NULL)
             return entry;
-        random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
     }
     struct entry *next = NULL;
-    for (uint64_t cursor = random >> (64 - TABLE_POSITION_BITS); next == NULL;)
+    for (uint64_t cursor = table_position(mix_next(&random)); next == NULL;)
         cursor = table_scan(table, cursor, note_last, &next);
     return next;
 }
@@ -738,8 +739,7 @@ struct entry *database_random(struct database *database, uint64_t random)
 uint64_t database_scan(struct database *database, uint64_t cursor,
                        void (*visit)(void *context, struct entry *entry), void *context)
 {
-    const uint64_t cursor_mask = (UINT64_C(1) << TABLE_POSITION_BITS) - 1;
-    return table_scan(&database->table, cursor & cursor_mask, visit, context);
+    return table_scan(&database->table, cursor & TABLE_POSITION_MASK, visit, context);
 }
 
 struct check {

@@ -396,12 +396,13 @@ static void shrink_inners(struct expiry_index *index, const struct path *path)
             inner_merge(index, parent, slot);
         }
     }
-    while (index->height > 0) {
+    while (index->height > 0) { /* a root has two children at least, but for a moment */
         struct inner *root = index->root;
         if (root->count > 1)
             break;
-        index->root = root->count == 1 ? root->children[0] : NULL;
-        index->height = root->count == 1 ? index->height - 1 : 0;
+        ASSERT(root->count == 1);
+        index->root = root->children[0];
+        index->height--;
         inner_free(index, root);
     }
 }

@@ -305,7 +305,7 @@ bool table_fit(struct table *table, size_t *position)
         content.count = 0;
         segment_collect(segment, &content);
         content_hash(table, &content);
-        uint64_t hash = table->depth > 0 ? (uint64_t)*position << (64 - table->depth) : 0;
+        uint64_t hash = (uint64_t)*position << (63 - table->depth) << 1;
         segment_resize(table, hash, segment, &content, size);
     }
     *position += (size_t)1 << (table->depth - segment.depth);
@@ -340,7 +340,7 @@ static void segments_merge(struct table *table, uint64_t hash, struct segment se
     table->buckets -= segment_bucket_count(segment) + segment_bucket_count(buddy);
     segment_destroy(segment);
     segment_destroy(buddy);
-    if (table->depth > 0 && table->segments_at_depth == 0)
+    if (table->segments_at_depth == 0) /* at depth 0 there is one */
         directory_halve(table);
 }
 
@@ -613,7 +613,6 @@ void table_deinit(struct table *table)
         segment_destroy(segment);
     }
     memory_free(table->directory);
-    *table = (struct table){0};
 }
 
 size_t table_memory(const struct table *table)
@@ -667,6 +666,7 @@ void table_check(const struct table *table)
     for (size_t i = 0; i < words;) {
         struct segment segment = segment_of_word(table->directory[i]);
         ASSERT(segment.depth <= table->depth && segment.size <= SEGMENT_SIZE_LAST);
+        ASSERT(segment.depth == 0 || segment.size >= SEGMENT_SIZE_SPLIT);
         size_t covered = (size_t)1 << (table->depth - segment.depth);
         ASSERT(i % covered == 0);
         for (size_t j = 0; j < covered; j++)

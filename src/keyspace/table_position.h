@@ -1,5 +1,5 @@
 /* Where a hash lies in a table: positions are the first TABLE_POSITION_BITS of a hash, segments and
- * buckets are ranges of them. For keyspace/table.c alone. */
+ * buckets are ranges of them. For keyspace/ alone. */
 #ifndef HOLDFAST_KEYSPACE_TABLE_POSITION_H
 #define HOLDFAST_KEYSPACE_TABLE_POSITION_H
 

@@ -14,6 +14,7 @@
 #include "base/number.h"
 #include "keyspace/database.h"
 #include "keyspace/keyspace.h"
+#include "keyspace/table.h"
 
 struct fixture {
     struct keyspace *keyspace;
@@ -104,6 +105,86 @@ static void strings_of_every_length_come_back(void **state)
     free(bytes);
 }
 
+/* A number, bytes in the entry (of a number's size, of a blob's), bytes in a block. */
+static void every_form_of_a_string_turns_into_every_other(void **state)
+{
+    struct fixture *fixture = *state;
+    static char long_bytes[ENTRY_EMBEDDED_MAX + 2];
+    memset(long_bytes, 'x', sizeof long_bytes - 1);
+    const struct slice values[] = {
+        SLICE("5"),
+        SLICE("-9223372036854775808"),
+        SLICE("8 bytes."),
+        SLICE("as many bytes as a struct blob.."),
+        slice_of(long_bytes, ENTRY_EMBEDDED_MAX),
+        slice_of(long_bytes, ENTRY_EMBEDDED_MAX + 1),
+    };
+    const size_t count = sizeof values / sizeof values[0];
+    struct key key = key_named(fixture, "key");
+    for (size_t i = 0; i < count * count; i++) {
+        const struct slice both[] = {values[i / count], values[i % count]};
+        for (int j = 0; j < 2; j++) {
+            struct entry *entry =
+                database_set_string(fixture->database, &key, both[j], DEADLINE_KEEP, 0);
+            assert_non_null(entry);
+            assert_value(fixture, "key", both[j]);
+            assert_int_equal((entry->flags & ENTRY_EMBEDDED) != 0,
+                             entry->encoding != ENCODING_INT &&
+                                 both[j].length <= ENTRY_EMBEDDED_MAX);
+        }
+    }
+}
+
+static void a_value_of_about_the_same_size_stays_in_its_place(void **state)
+{
+    struct fixture *fixture = *state;
+    const char *const values[] = {"12345", "8 bytes.", "9 bytes..", "77"};
+    struct entry *entry = set(fixture, "12345678901234567", values[0]); /* 33 bytes of 48 */
+    for (size_t i = 1; i < sizeof values / sizeof values[0]; i++)
+        assert_ptr_equal(set(fixture, "12345678901234567", values[i]), entry);
+    set(fixture, "12345678901234567", "more bytes than the block of 48 has");
+    assert_int_equal(entry_memory(set(fixture, "12345678901234567", "7bytes."), 0), 32);
+    /* Beyond 128 bytes classes are 32 bytes apart, then 64. */
+    char text[300] = {0};
+    memset(text, 'a', sizeof text - 1);
+    entry = set(fixture, "k", text);
+    text[298] = 0;
+    assert_ptr_equal(set(fixture, "k", text), entry);
+    text[200] = 0;
+    set(fixture, "k", text);
+    assert_int_equal(entry_memory(set(fixture, "k", text), 0), 224);
+}
+
+static void a_large_value_counts_as_memory_with_its_block(void **state)
+{
+    struct fixture *fixture = *state;
+    char *text = malloc(5001);
+    memset(text, 'a', 5000);
+    text[5000] = 0;
+    struct entry *entry = set(fixture, "k", text);
+    size_t own = memory_good_size(sizeof(struct entry) + 1 + sizeof(struct entry_blob));
+    assert_int_equal(entry_memory(entry, 0), own + memory_good_size(5000));
+    free(text);
+}
+
+/* As Redis's strings: twice as much as is there, but not more than 1 MiB more. */
+static void a_value_that_grows_gets_room_to_spare(void **state)
+{
+    struct fixture *fixture = *state;
+    struct key key = key_named(fixture, "grows");
+    const size_t lengths[] = {1025, 5000, 1 << 20, 5 << 20};
+    const size_t expected[] = {2050, 10000, 2 << 20, 6 << 20};
+    for (size_t i = 0; i < 4; i++) {
+        char *bytes;
+        struct entry *entry = database_find(fixture->database, &key);
+        entry = database_resize_string(fixture->database, &key, entry, lengths[i], &bytes);
+        assert_int_equal(entry_blob(entry).capacity, memory_good_size(expected[i]));
+        entry = database_resize_string(fixture->database, &key, entry, expected[i], &bytes);
+        assert_int_equal(entry_blob(entry).capacity, memory_good_size(expected[i]));
+        assert_ptr_equal(entry_blob(entry).data, bytes);
+    }
+}
+
 static void encodings_are_those_redis_reports(void **state)
 {
     struct fixture *fixture = *state;
@@ -192,11 +273,15 @@ static void bytes_that_a_reader_keeps_outlive_every_change_of_the_key(void **sta
         make_shared(fixture, &key, &reader);
         struct entry *entry = database_find(fixture->database, &key);
         switch (change) {
-        case 0: /* in place: copied first */
+        case 0:                                        /* in place: copied first */
+            bytes = memory_allocate(ENTRY_SHARED_MIN); /* what the copy may be given */
+            memset(bytes, 'x', ENTRY_SHARED_MIN);
+            memory_free(bytes);
             entry = database_resize_string(fixture->database, &key, entry, ENTRY_SHARED_MIN + 10,
                                            &bytes);
             assert_non_null(entry);
-            assert_int_equal(bytes[0], 'a');
+            for (size_t i = 0; i < ENTRY_SHARED_MIN; i++)
+                assert_int_equal(bytes[i], 'a');
             memset(bytes, 'b', ENTRY_SHARED_MIN + 10);
             break;
         case 1:
@@ -340,6 +425,21 @@ static void deadlines_come_and_go_without_touching_the_value(void **state)
     }
 }
 
+static void a_value_that_is_set_in_place_has_the_new_deadline(void **state)
+{
+    struct fixture *fixture = *state;
+    struct key key = key_named(fixture, "key");
+    struct entry *entry =
+        database_set_string(fixture->database, &key, SLICE("one"), DEADLINE_SET, 7000);
+    assert_ptr_equal(database_set_string(fixture->database, &key, SLICE("two"), DEADLINE_SET, 8000),
+                     entry);
+    assert_int_equal(entry_deadline_ms(entry), 8000);
+    assert_int_equal(keyspace_next_deadline_ms(fixture->keyspace), 8000);
+    assert_ptr_equal(
+        database_set_string(fixture->database, &key, SLICE("six"), DEADLINE_KEEP, 9000), entry);
+    assert_int_equal(entry_deadline_ms(entry), 8000);
+}
+
 static void moving_takes_value_and_deadline_along(void **state)
 {
     struct fixture *fixture = *state;
@@ -380,6 +480,7 @@ static void clearing_empties_at_once(void **state)
     }
     assert_int_equal(database_clear(fixture->database), 5000);
     assert_int_equal(database_size(fixture->database), 0);
+    assert_int_equal(database_clear(fixture->database), 0);
     assert_null(database_random(fixture->database, 1));
     set(fixture, "again", "1");
     assert_value(fixture, "again", SLICE("1"));
@@ -435,6 +536,31 @@ static void while_expiry_is_frozen_a_random_key_is_one_that_is_not_due(void **st
         assert_true(slice_equals(entry_key(entry), SLICE("only")));
     }
     assert_int_equal(database_size(fixture->database), 5);
+}
+
+static void count_visit(void *context, struct entry *entry)
+{
+    (void)entry;
+    ++*(size_t *)context;
+}
+
+static void a_scan_looks_at_the_bits_of_a_cursor_that_count(void **state)
+{
+    struct fixture *fixture = *state;
+    for (int i = 0; i < 1000; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "key:%d", i);
+        set(fixture, name, "value");
+    }
+    for (unsigned bit = TABLE_POSITION_BITS; bit < 64; bit++) {
+        size_t visits = 0, expected = 0;
+        uint64_t cursor = UINT64_C(12345) << 30;
+        uint64_t next = database_scan(fixture->database, cursor, count_visit, &expected);
+        assert_true(database_scan(fixture->database, cursor | UINT64_C(1) << bit, count_visit,
+                                  &visits) == next);
+        assert_int_equal(visits, expected);
+        assert_true(visits > 0);
+    }
 }
 
 /* --- random walk --- */
@@ -557,6 +683,10 @@ int main(void)
         TEST(bytes_that_a_reader_keeps_outlive_every_change_of_the_key),
         TEST(bytes_that_nobody_keeps_any_more_are_changed_without_a_copy),
         TEST(small_strings_and_numbers_are_not_shared),
+        TEST(every_form_of_a_string_turns_into_every_other),
+        TEST(a_value_of_about_the_same_size_stays_in_its_place),
+        TEST(a_large_value_counts_as_memory_with_its_block),
+        TEST(a_value_that_grows_gets_room_to_spare),
         TEST(encodings_are_those_redis_reports),
         TEST(keys_of_every_length_are_told_apart),
         TEST(a_small_key_and_value_with_a_deadline_fill_one_cache_line),
@@ -565,12 +695,14 @@ int main(void)
         TEST(due_keys_go_in_bounded_steps),
         TEST(resizing_keeps_bytes_and_deadline_and_adds_zeros),
         TEST(deadlines_come_and_go_without_touching_the_value),
+        TEST(a_value_that_is_set_in_place_has_the_new_deadline),
         TEST(moving_takes_value_and_deadline_along),
         TEST(swapped_databases_exchange_what_they_hold),
         TEST(clearing_empties_at_once),
         TEST(a_random_key_is_one_that_is_there),
         TEST(a_random_key_is_found_where_there_is_room_for_many_more),
         TEST(while_expiry_is_frozen_a_random_key_is_one_that_is_not_due),
+        TEST(a_scan_looks_at_the_bits_of_a_cursor_that_count),
         TEST(a_random_walk_leaves_what_a_plain_model_has),
     };
     return cmocka_run_group_tests_name("keyspace/database", tests, NULL, NULL);

@@ -20,7 +20,7 @@
 struct fixture {
     struct keyspace *keyspace;
     int taken[KEYS], all_taken;
-    char values[KEYS][8]; /* what the walk was given */
+    char values[KEYS][8]; /* the beginnings of what the walk was given */
     int broken_off;
     int let_go, kept;
     bool keeps;
@@ -40,8 +40,8 @@ static void take(void *context, struct database *database, const struct entry *e
         return;
     char scratch[NUMBER_INTEGER_TEXT_MAX];
     struct slice value = entry_string(entry, scratch);
-    assert_true(value.length < sizeof fixture->values[0]);
-    memcpy(fixture->values[number], value.data, value.length);
+    size_t shown = value.length < 7 ? value.length : 7;
+    memcpy(fixture->values[number], value.data, shown);
 }
 
 static void broken_off(void *context)
@@ -180,6 +180,75 @@ static void what_changes_is_taken_as_it_was(void **state)
     }
 }
 
+/* One change after the other, each of a key that was set before the walk began. */
+static void every_kind_of_change_hands_over_what_was(void **state)
+{
+    struct fixture *fixture = *state;
+    struct database *database = keyspace_database(fixture->keyspace, 0);
+    char text[16], other_text[16], *bytes;
+    static char block[4000];
+    memset(block, 'b', sizeof block);
+    struct key key = key_of(fixture, 0, text), other = key_of(fixture, 3, other_text);
+    for (int change = 0; change < 12; change++) {
+        struct entry *entry = NULL;
+        if (change < 3) /* a blob */
+            entry = database_set_string(database, &key, slice_of(block, sizeof block), DEADLINE_SET,
+                                        99999);
+        else if (change < 10)
+            entry = database_set_string(database, &key, SLICE("before"), DEADLINE_SET, 99999);
+        else
+            entry = set_hash(fixture, 0);
+        assert_true(begin(fixture));
+        switch (change) {
+        case 0:
+            assert_non_null(database_resize_string(database, &key, entry, 10, &bytes));
+            break;
+        case 1:
+            (void)set(fixture, 0, "new");
+            break;
+        case 2:
+            assert_non_null(database_move(database, &key, database, &other));
+            break;
+        case 3:
+            assert_non_null(database_resize_string(database, &key, entry, 7, &bytes));
+            break;
+        case 4: /* in place */
+            assert_ptr_equal(database_set_deadline(database, &key, entry, 88888), entry);
+            break;
+        case 5:
+            assert_non_null(database_set_deadline(database, &key, entry, ENTRY_NO_DEADLINE));
+            break;
+        case 6:
+            assert_non_null(database_set_integer(database, &key, entry, 12));
+            break;
+        case 7:
+            assert_non_null(database_copy(database, &other, database, &key));
+            break;
+        case 8:
+            keyspace_set_time(fixture->keyspace, 99999);
+            assert_null(database_find(database, &key));
+            break;
+        case 9:
+            keyspace_set_time(fixture->keyspace, 99999);
+            assert_int_equal(keyspace_expire_due(fixture->keyspace, 10), 1);
+            break;
+        case 10:
+            database_changing(database, &key, entry);
+            break;
+        default:
+            (void)set_hash(fixture, 0);
+        }
+        assert_int_equal(fixture->taken[0], 1);
+        assert_string_equal(fixture->values[0], change < 3    ? "bbbbbbb"
+                                                : change < 10 ? "before"
+                                                              : "");
+        finish(fixture);
+        assert_int_equal(fixture->taken[0], 1);
+        keyspace_set_time(fixture->keyspace, 1000);
+        set(fixture, 3, "before");
+    }
+}
+
 static void what_is_new_is_not_taken(void **state)
 {
     struct fixture *fixture = *state;
@@ -273,6 +342,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(every_key_is_taken_once_in_steps_of_tens),
         TEST(what_changes_is_taken_as_it_was),
+        TEST(every_kind_of_change_hands_over_what_was),
         TEST(what_is_new_is_not_taken),
         TEST(changes_of_all_keys_break_the_walk_off),
         TEST(a_walk_that_is_broken_off_takes_no_more),

@@ -136,8 +136,12 @@ static void what_is_not_tracked_is_not_waited_for(void **state)
 {
     struct keyspace *keyspace = *state;
     set(keyspace, "a", 5);
+    keyspace_track_writes(keyspace, true); /* as it is */
+    assert_int_equal(mark_of_reading(keyspace, "a"), 5);
+    (void)database_clear(keyspace_database(keyspace, 0));
     keyspace_track_writes(keyspace, false);
     assert_int_equal(mark_of_reading(keyspace, "a"), 0);
+    assert_int_equal(keyspace_last_write_mark(keyspace), 0);
     keyspace_track_writes(keyspace, true); /* another log: what was is durable or not its own */
     assert_int_equal(mark_of_reading(keyspace, "a"), 0);
 }
