@@ -15,6 +15,7 @@
 #include "keyspace/database.h"
 #include "keyspace/keyspace.h"
 #include "keyspace/table.h"
+#include "support/failing_memory.h"
 
 struct fixture {
     struct keyspace *keyspace;
@@ -318,6 +319,39 @@ static void bytes_that_nobody_keeps_any_more_are_changed_without_a_copy(void **s
     chain_pool_destroy(pool);
 }
 
+/* Taking the bytes over, copying them, making room for more: whatever fails, they are there. */
+static void a_shared_value_outlives_memory_that_runs_out(void **state)
+{
+    struct fixture *fixture = *state;
+    struct key key = key_named(fixture, "large");
+    struct chain_pool *pool = chain_pool_create(1);
+    struct chain reader;
+    char *bytes;
+    chain_init(&reader, pool);
+    for (int kept = 0; kept < 2; kept++) {
+        bool failed = true;
+        for (unsigned call = 1; failed; call++) {
+            make_shared(fixture, &key, &reader);
+            if (kept == 0)
+                chain_consume(&reader, ENTRY_SHARED_MIN);
+            failing_memory_begin(call, 0, true);
+            struct entry *entry = database_resize_string(fixture->database, &key,
+                                                         database_find(fixture->database, &key),
+                                                         10 * ENTRY_SHARED_MIN, &bytes);
+            failed = failing_memory_end();
+            assert_int_equal(entry == NULL, failed);
+            entry = database_find(fixture->database, &key);
+            assert_int_equal(entry_string_length(entry),
+                             failed ? ENTRY_SHARED_MIN : 10 * ENTRY_SHARED_MIN);
+            char scratch[NUMBER_INTEGER_TEXT_MAX];
+            assert_int_equal(entry_string(entry, scratch).data[ENTRY_SHARED_MIN - 1], 'a');
+            if (kept != 0)
+                assert_reads_as_before(&reader);
+        }
+    }
+    chain_pool_destroy(pool);
+}
+
 static void small_strings_and_numbers_are_not_shared(void **state)
 {
     struct fixture *fixture = *state;
@@ -381,6 +415,23 @@ static void due_keys_go_in_bounded_steps(void **state)
     assert_int_equal(keyspace_statistics(fixture->keyspace)->expired_late_ms_max, 499);
 }
 
+static void every_database_has_its_turn_to_expire(void **state)
+{
+    struct fixture *fixture = *state;
+    for (int i = 0; i < 400; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "key:%d", i);
+        struct key key = key_named(fixture, name);
+        struct database *database = keyspace_database(fixture->keyspace, i % 4);
+        database_set_string(database, &key, SLICE("x"), DEADLINE_SET, 2000);
+    }
+    keyspace_set_time(fixture->keyspace, 2000);
+    for (int i = 0; i < 8; i++)
+        assert_int_equal(keyspace_expire_due(fixture->keyspace, 10), 10);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(database_size(keyspace_database(fixture->keyspace, i)), 80);
+}
+
 static void resizing_keeps_bytes_and_deadline_and_adds_zeros(void **state)
 {
     struct fixture *fixture = *state;
@@ -400,6 +451,9 @@ static void resizing_keeps_bytes_and_deadline_and_adds_zeros(void **state)
         assert_int_equal(entry_string_length(entry), lengths[i]);
         assert_int_equal(entry_deadline_ms(entry), 9000);
         assert_string_equal(entry_encoding_name(entry), "raw");
+        bool grown = i > 3; /* beyond what an entry holds: it stays a block */
+        assert_int_equal((entry->flags & ENTRY_EMBEDDED) == 0, grown);
+        kept = lengths[i];
     }
     struct key fresh = key_named(fixture, "fresh");
     entry = database_resize_string(fixture->database, &fresh, NULL, 3, &bytes);
@@ -484,6 +538,31 @@ static void clearing_empties_at_once(void **state)
     assert_null(database_random(fixture->database, 1));
     set(fixture, "again", "1");
     assert_value(fixture, "again", SLICE("1"));
+}
+
+static void a_database_that_is_filled_grows_in_larger_steps(void **state)
+{
+    struct fixture *fixture = *state;
+    size_t slots[2];
+    for (int fills = 0; fills < 2; fills++) {
+        database_clear(fixture->database);
+        database_fill(fixture->database, fills != 0);
+        if (fills != 0) /* FLUSHALL while loading */
+            set(fixture, "x", "1"), database_clear(fixture->database);
+        for (int i = 0; i < 650; i++) {
+            char name[32];
+            snprintf(name, sizeof name, "key:%d", i);
+            set(fixture, name, "value");
+        }
+        slots[fills] = database_table_slots(fixture->database);
+        assert_true(database_table_memory(fixture->database) > slots[fills] * 5);
+    }
+    assert_true(slots[0] < slots[1]);
+    size_t position = 0;
+    database_fill(fixture->database, false);
+    while (database_fit(fixture->database, &position))
+        ;
+    assert_true(database_table_slots(fixture->database) < slots[1]);
 }
 
 static void a_random_key_is_one_that_is_there(void **state)
@@ -682,6 +761,7 @@ int main(void)
         TEST(strings_of_every_length_come_back),
         TEST(bytes_that_a_reader_keeps_outlive_every_change_of_the_key),
         TEST(bytes_that_nobody_keeps_any_more_are_changed_without_a_copy),
+        TEST(a_shared_value_outlives_memory_that_runs_out),
         TEST(small_strings_and_numbers_are_not_shared),
         TEST(every_form_of_a_string_turns_into_every_other),
         TEST(a_value_of_about_the_same_size_stays_in_its_place),
@@ -693,12 +773,14 @@ int main(void)
         TEST(an_expired_key_is_gone_and_the_hook_told),
         TEST(frozen_expiry_hides_keys_and_keeps_them),
         TEST(due_keys_go_in_bounded_steps),
+        TEST(every_database_has_its_turn_to_expire),
         TEST(resizing_keeps_bytes_and_deadline_and_adds_zeros),
         TEST(deadlines_come_and_go_without_touching_the_value),
         TEST(a_value_that_is_set_in_place_has_the_new_deadline),
         TEST(moving_takes_value_and_deadline_along),
         TEST(swapped_databases_exchange_what_they_hold),
         TEST(clearing_empties_at_once),
+        TEST(a_database_that_is_filled_grows_in_larger_steps),
         TEST(a_random_key_is_one_that_is_there),
         TEST(a_random_key_is_found_where_there_is_room_for_many_more),
         TEST(while_expiry_is_frozen_a_random_key_is_one_that_is_not_due),

@@ -10,6 +10,7 @@
 
 #include "base/memory.h"
 #include "keyspace/entry.h"
+#include "keyspace/expiry_leaf.h"
 #include "support/draw.h"
 
 #define BYTES_A_KEY_MAX 7.0 /* the budget, with references of 5 bytes */
@@ -266,6 +267,23 @@ static void random_operations_with_few_deadlines_agree_too(void **state)
     random_operations(12);
 }
 
+/* A full leaf of which all but one come before what is added, or behind it. Whichever that is. */
+static void one_in_the_way_keeps_a_leaf_from_ending_there(void **state)
+{
+    (void)state;
+    for (int other = 0; other <= 2000; other += 2000) {
+        for (int place = 0; place < EXPIRY_LEAF_CAPACITY; place++) {
+            struct expiry_index *index = expiry_index_create();
+            struct model model = {0};
+            for (int i = 0; i < EXPIRY_LEAF_CAPACITY; i++)
+                add(index, &model, i == place ? 2000 - other : 900 + other / 10 - i % 3);
+            add(index, &model, 1000);
+            expiry_index_check(index);
+            drain(index, &model);
+        }
+    }
+}
+
 static void equal_deadlines_by_the_ten_thousand(void **state)
 {
     (void)state;
@@ -404,6 +422,7 @@ int main(void)
         cmocka_unit_test(due_entries_come_in_order_and_no_more_than_asked_for),
         cmocka_unit_test(random_operations_agree_with_a_sorted_array),
         cmocka_unit_test(random_operations_with_few_deadlines_agree_too),
+        cmocka_unit_test(one_in_the_way_keeps_a_leaf_from_ending_there),
         cmocka_unit_test(equal_deadlines_by_the_ten_thousand),
         cmocka_unit_test(ascending_deadlines_fill_the_leaves),
         cmocka_unit_test(descending_deadlines_fill_the_leaves),

@@ -13,6 +13,7 @@
 #include "keyspace/bucket.h"
 #include "keyspace/entry.h"
 #include "keyspace/table.h"
+#include "keyspace/table_position.h"
 
 static const struct hash_seed seed = {UINT64_C(0x0123456789abcdef), UINT64_C(0xfedcba9876543210)};
 
@@ -277,6 +278,24 @@ static void a_scan_visits_keys_that_stay_once_while_the_table_changes(void **sta
     model_destroy(model);
 }
 
+static void a_scan_begins_at_the_very_position_of_its_cursor(void **state)
+{
+    (void)state;
+    struct model *model = model_create(3000);
+    for (size_t i = 0; i < model->size; i++)
+        model_insert(model, i);
+    for (size_t i = 0; i < model->size; i++) {
+        char text[32];
+        uint64_t position = table_position(hash_of(key_of(i, text)));
+        unsigned before = model->visits[i];
+        table_scan(&model->table, position, count_visit, model);
+        assert_int_equal(model->visits[i], before + 1);
+        table_scan(&model->table, position + 1, count_visit, model);
+        assert_int_equal(model->visits[i], before + 1);
+    }
+    model_destroy(model);
+}
+
 static void any_cursor_a_client_sends_ends_the_scan_in_bounds(void **state)
 {
     (void)state;
@@ -461,6 +480,7 @@ int main(void)
         cmocka_unit_test(a_growing_table_stays_three_quarters_full),
         cmocka_unit_test(a_scan_of_a_still_table_visits_every_key_once),
         cmocka_unit_test(a_scan_visits_keys_that_stay_once_while_the_table_changes),
+        cmocka_unit_test(a_scan_begins_at_the_very_position_of_its_cursor),
         cmocka_unit_test(any_cursor_a_client_sends_ends_the_scan_in_bounds),
         cmocka_unit_test(picks_are_even_over_segments_of_all_sizes),
         cmocka_unit_test(picks_are_even_where_keys_do_not_part),
