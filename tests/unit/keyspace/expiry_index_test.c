@@ -295,6 +295,31 @@ static void equal_deadlines_by_the_ten_thousand(void **state)
     drain(index, &model);
 }
 
+/* Leaves are full and in order, so every second one is known: it empties, and begins anew. */
+static void a_leaf_that_empties_leaves_its_room_to_its_neighbours(void **state)
+{
+    (void)state;
+    draw_begin();
+    struct expiry_index *index = expiry_index_create();
+    struct model model = {0};
+    for (int i = 0; i < 200 * EXPIRY_LEAF_CAPACITY; i++)
+        add(index, &model, i);
+    for (int leaf = 0; leaf < 200; leaf += 2) {
+        int64_t first_ms = leaf * EXPIRY_LEAF_CAPACITY;
+        for (int i = 0; i < EXPIRY_LEAF_CAPACITY; i++)
+            remove_at(index, &model, model_find(&model, first_ms + i));
+        for (int i = 0; i < 3; i++)
+            add(index, &model, first_ms + i);
+    }
+    expiry_index_check(index);
+    while (model.count > 0) {
+        remove_at(index, &model, draw(model.count));
+        if (model.count % 100 == 0)
+            expiry_index_check(index);
+    }
+    finish(index, &model);
+}
+
 static double bytes_a_key(const struct expiry_index *index)
 {
     return (double)expiry_index_memory(index) / (double)expiry_index_count(index);
@@ -431,6 +456,7 @@ int main(void)
         cmocka_unit_test(random_operations_with_few_deadlines_agree_too),
         cmocka_unit_test(one_in_the_way_keeps_a_leaf_from_ending_there),
         cmocka_unit_test(equal_deadlines_by_the_ten_thousand),
+        cmocka_unit_test(a_leaf_that_empties_leaves_its_room_to_its_neighbours),
         cmocka_unit_test(ascending_deadlines_fill_the_leaves),
         cmocka_unit_test(descending_deadlines_fill_the_leaves),
         cmocka_unit_test(random_deadlines_stay_within_the_budget_of_memory),
