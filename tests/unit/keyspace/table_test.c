@@ -379,7 +379,7 @@ static void picks_are_even_where_keys_do_not_part(void **state)
 static void a_table_shrinks_when_it_is_less_than_30_percent_full(void **state)
 {
     (void)state;
-    struct model *model = model_create(550); /* of the 588 that 64 buckets take */
+    struct model *model = model_create(55 * BUCKET_SLOTS); /* fewer than 64 buckets take */
     for (size_t i = 0; i < model->size; i++) {
         model_insert(model, i);
         table_check(&model->table);
