@@ -15,7 +15,6 @@
 #include "keyspace/database.h"
 #include "keyspace/keyspace.h"
 #include "keyspace/table.h"
-#include "support/failing_memory.h"
 
 struct fixture {
     struct keyspace *keyspace;
@@ -223,6 +222,9 @@ static void keys_of_every_length_are_told_apart(void **state)
         struct entry *entry = database_find(fixture->database, &key);
         assert_true(slice_equals(entry_key(entry), slice));
         assert_int_equal(entry_deadline_ms(entry), length % 2 ? 5000 : ENTRY_NO_DEADLINE);
+        size_t head = sizeof *entry + (length % 2 ? 8 : 0) + (length > 255 ? 4 : 0) + length;
+        if (head + (size_t)value_length >= 16)
+            assert_int_equal(entry_memory(entry, 0), memory_good_size(head + (size_t)value_length));
     }
     assert_int_equal(database_size(fixture->database), count);
     free(name);
@@ -237,133 +239,6 @@ static void a_small_key_and_value_with_a_deadline_fill_one_cache_line(void **sta
     assert_int_equal(entry_memory(entry, 0), 64);
     entry = database_set_string(fixture->database, &key, SLICE("123456"), DEADLINE_CLEAR, 0);
     assert_int_equal(entry_memory(entry, 0), 32);
-}
-
-/* A large string, and a reader who keeps its bytes. */
-static struct chain_shared *make_shared(struct fixture *fixture, const struct key *key,
-                                        struct chain *reader)
-{
-    char *value = malloc(ENTRY_SHARED_MIN);
-    memset(value, 'a', ENTRY_SHARED_MIN);
-    struct entry *entry = database_set_string(fixture->database, key,
-                                              slice_of(value, ENTRY_SHARED_MIN), DEADLINE_CLEAR, 0);
-    free(value);
-    struct chain_shared *shared = entry_share(entry);
-    assert_non_null(shared);
-    assert_ptr_equal(shared, entry_share(entry));
-    chain_append_shared(reader, shared, 0, shared->length);
-    return shared;
-}
-
-static void assert_reads_as_before(struct chain *reader)
-{
-    assert_int_equal(reader->length, ENTRY_SHARED_MIN);
-    char *bytes = malloc(ENTRY_SHARED_MIN);
-    chain_copy_out(reader, 0, bytes, ENTRY_SHARED_MIN);
-    for (size_t i = 0; i < ENTRY_SHARED_MIN; i++)
-        assert_int_equal(bytes[i], 'a');
-    free(bytes);
-    chain_consume(reader, ENTRY_SHARED_MIN);
-}
-
-static void bytes_that_a_reader_keeps_outlive_every_change_of_the_key(void **state)
-{
-    struct fixture *fixture = *state;
-    struct key key = key_named(fixture, "large"), other = key_named(fixture, "other");
-    struct chain_pool *pool = chain_pool_create(1);
-    struct chain reader;
-    char *bytes;
-    chain_init(&reader, pool);
-    for (int change = 0; change < 5; change++) {
-        make_shared(fixture, &key, &reader);
-        struct entry *entry = database_find(fixture->database, &key);
-        switch (change) {
-        case 0:                                        /* in place: copied first */
-            bytes = memory_allocate(ENTRY_SHARED_MIN); /* what the copy may be given */
-            memset(bytes, 'x', ENTRY_SHARED_MIN);
-            memory_free(bytes);
-            entry = database_resize_string(fixture->database, &key, entry, ENTRY_SHARED_MIN + 10,
-                                           &bytes);
-            assert_non_null(entry);
-            for (size_t i = 0; i < ENTRY_SHARED_MIN; i++)
-                assert_int_equal(bytes[i], 'a');
-            memset(bytes, 'b', ENTRY_SHARED_MIN + 10);
-            break;
-        case 1:
-            database_set_string(fixture->database, &key, SLICE("small"), DEADLINE_CLEAR, 0);
-            break;
-        case 2:
-            assert_true(database_delete(fixture->database, &key));
-            break;
-        case 3: /* goes with the value */
-            assert_non_null(database_move(fixture->database, &key, fixture->database, &other));
-            assert_true(database_delete(fixture->database, &other));
-            break;
-        default:
-            database_clear(fixture->database);
-        }
-        assert_reads_as_before(&reader);
-    }
-    chain_pool_destroy(pool);
-}
-
-static void bytes_that_nobody_keeps_any_more_are_changed_without_a_copy(void **state)
-{
-    struct fixture *fixture = *state;
-    struct key key = key_named(fixture, "large");
-    struct chain_pool *pool = chain_pool_create(1);
-    struct chain reader;
-    char *bytes;
-    chain_init(&reader, pool);
-    const char *before = make_shared(fixture, &key, &reader)->data;
-    chain_consume(&reader, reader.length);
-    assert_non_null(database_resize_string(
-        fixture->database, &key, database_find(fixture->database, &key), ENTRY_SHARED_MIN, &bytes));
-    assert_ptr_equal(bytes, before);
-    chain_pool_destroy(pool);
-}
-
-/* Taking the bytes over, copying them, making room for more: whatever fails, they are there. */
-static void a_shared_value_outlives_memory_that_runs_out(void **state)
-{
-    struct fixture *fixture = *state;
-    struct key key = key_named(fixture, "large");
-    struct chain_pool *pool = chain_pool_create(1);
-    struct chain reader;
-    char *bytes;
-    chain_init(&reader, pool);
-    for (int kept = 0; kept < 2; kept++) {
-        bool failed = true;
-        for (unsigned call = 1; failed; call++) {
-            make_shared(fixture, &key, &reader);
-            if (kept == 0)
-                chain_consume(&reader, ENTRY_SHARED_MIN);
-            failing_memory_begin(call, 0, true);
-            struct entry *entry = database_resize_string(fixture->database, &key,
-                                                         database_find(fixture->database, &key),
-                                                         10 * ENTRY_SHARED_MIN, &bytes);
-            failed = failing_memory_end();
-            assert_int_equal(entry == NULL, failed);
-            entry = database_find(fixture->database, &key);
-            assert_int_equal(entry_string_length(entry),
-                             failed ? ENTRY_SHARED_MIN : 10 * ENTRY_SHARED_MIN);
-            char scratch[NUMBER_INTEGER_TEXT_MAX];
-            assert_int_equal(entry_string(entry, scratch).data[ENTRY_SHARED_MIN - 1], 'a');
-            if (kept != 0)
-                assert_reads_as_before(&reader);
-        }
-    }
-    chain_pool_destroy(pool);
-}
-
-static void small_strings_and_numbers_are_not_shared(void **state)
-{
-    struct fixture *fixture = *state;
-    struct key key = key_named(fixture, "small");
-    assert_null(entry_share(
-        database_set_string(fixture->database, &key, SLICE("text"), DEADLINE_CLEAR, 0)));
-    assert_null(
-        entry_share(database_set_string(fixture->database, &key, SLICE("12"), DEADLINE_CLEAR, 0)));
 }
 
 static void an_expired_key_is_gone_and_the_hook_told(void **state)
@@ -474,6 +349,7 @@ static void deadlines_come_and_go_without_touching_the_value(void **state)
         struct key key = key_named(fixture, "key");
         entry = database_set_deadline(fixture->database, &key, entry, 7000);
         assert_int_equal(entry_deadline_ms(entry), 7000);
+        assert_true(database_expiry_memory(fixture->database) > 0);
         entry = database_set_deadline(fixture->database, &key, entry, 8000);
         assert_int_equal(keyspace_next_deadline_ms(fixture->keyspace), 8000);
         entry = database_set_deadline(fixture->database, &key, entry, ENTRY_NO_DEADLINE);
@@ -764,10 +640,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(strings_of_every_length_come_back),
-        TEST(bytes_that_a_reader_keeps_outlive_every_change_of_the_key),
-        TEST(bytes_that_nobody_keeps_any_more_are_changed_without_a_copy),
-        TEST(a_shared_value_outlives_memory_that_runs_out),
-        TEST(small_strings_and_numbers_are_not_shared),
         TEST(every_form_of_a_string_turns_into_every_other),
         TEST(a_value_of_about_the_same_size_stays_in_its_place),
         TEST(a_large_value_counts_as_memory_with_its_block),

@@ -347,6 +347,28 @@ static void ascending_deadlines_fill_the_leaves(void **state)
     drain(index, &model);
 }
 
+/* Enough for inner nodes on three levels. */
+static void a_higher_tree_finds_and_loses_its_entries(void **state)
+{
+    (void)state;
+    enum { COUNT = 230000 };
+    struct entry **entries = memory_allocate(COUNT * sizeof(struct entry *));
+    struct expiry_index *index = expiry_index_create();
+    for (size_t i = 0; i < COUNT; i++)
+        expiry_index_add(index, entries[i] = new_entry((int64_t)i));
+    expiry_index_check(index);
+    for (size_t i = 0; i < COUNT; i++) {
+        struct entry *entry = entries[i * 77777 % COUNT]; /* no common divisor */
+        expiry_index_remove(index, entry);
+        entry_free(entry);
+        if (i % (COUNT / 8) == 0)
+            expiry_index_check(index);
+    }
+    assert_int_equal(expiry_index_count(index), 0);
+    expiry_index_destroy(index);
+    memory_free(entries);
+}
+
 static void descending_deadlines_fill_the_leaves(void **state)
 {
     (void)state;
@@ -458,6 +480,7 @@ int main(void)
         cmocka_unit_test(equal_deadlines_by_the_ten_thousand),
         cmocka_unit_test(a_leaf_that_empties_leaves_its_room_to_its_neighbours),
         cmocka_unit_test(ascending_deadlines_fill_the_leaves),
+        cmocka_unit_test(a_higher_tree_finds_and_loses_its_entries),
         cmocka_unit_test(descending_deadlines_fill_the_leaves),
         cmocka_unit_test(random_deadlines_stay_within_the_budget_of_memory),
         cmocka_unit_test(an_index_that_shrinks_stays_within_the_budget),
