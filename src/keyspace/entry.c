@@ -124,8 +124,6 @@ void entry_set_collection(struct entry *entry, enum value_type type, void *value
 {
     ASSERT(type != TYPE_STRING && value != NULL);
     entry->type = (unsigned)type & 0xf;
-    entry->encoding = 0;
-    entry->flags &= (uint8_t)~ENTRY_EMBEDDED;
     memcpy(entry_value_room(entry), &value, sizeof value);
 }
 

@@ -456,6 +456,8 @@ static void a_random_key_is_one_that_is_there(void **state)
         struct entry *entry = database_random(fixture->database, i * UINT64_C(0x9E3779B97F4A7C15));
         assert_true(slice_equals(entry_key(entry), SLICE("only")));
     }
+    assert_int_equal(fixture->removed, 1); /* when it was met */
+    assert_int_equal(database_size(fixture->database), 1);
 }
 
 /* As after loading a file of which most keys had expired. */

@@ -200,6 +200,42 @@ static void a_bucket_may_be_passed_over_by_more_than_it_counts(void **state)
     model_destroy(model);
 }
 
+static bool key_is_low(size_t number)
+{
+    char text[32];
+    return hash_of(key_of(number, text)) >> 63 == 0;
+}
+
+/* Whichever of them gets emptier. */
+static void halves_merge_when_they_fill_one_small_segment_to_70_percent(void **state)
+{
+    (void)state;
+    for (int emptier = 0; emptier < 2; emptier++) {
+        struct model *model = model_create(10000);
+        size_t counts[2] = {0}, wanted[2] = {90 * BUCKET_SLOTS, 90 * BUCKET_SLOTS};
+        wanted[!emptier] = 30 * BUCKET_SLOTS; /* together more than one segment takes */
+        for (size_t i = 0; i < model->size; i++) {
+            bool low = key_is_low(i);
+            if (counts[low] < wanted[low]) {
+                model_insert(model, i);
+                counts[low]++;
+            }
+        }
+        const size_t merged_max = 64 * BUCKET_SLOTS * 70 / 100;
+        for (size_t i = 0; i < model->size; i++) {
+            if (model->entries[i] == NULL || key_is_low(i) != (emptier != 0))
+                continue;
+            assert_int_equal(model->table.depth, 1);
+            model_remove(model, i);
+            if (model->table.count <= merged_max)
+                break;
+        }
+        assert_int_equal(model->table.depth, 0);
+        model_compare(model);
+        model_destroy(model);
+    }
+}
+
 static void a_table_that_empties_gives_its_memory_back(void **state)
 {
     (void)state;
@@ -426,6 +462,7 @@ static void room_made_before_is_used_and_given_back(void **state)
         struct model *model = model_create(sizes[i]);
         table_reserve(&model->table, sizes[i]);
         size_t reserved = model->table.buckets;
+        assert_true(sizes[i] == 100 ? reserved == 0 : reserved * BUCKET_SLOTS > sizes[i]);
         for (size_t number = 0; number < sizes[i]; number++)
             model_insert(model, number);
         table_check(&model->table);
@@ -478,6 +515,7 @@ int main(void)
         cmocka_unit_test(random_changes_leave_what_a_plain_model_has),
         cmocka_unit_test(keys_that_do_not_part_are_found_and_go),
         cmocka_unit_test(a_bucket_may_be_passed_over_by_more_than_it_counts),
+        cmocka_unit_test(halves_merge_when_they_fill_one_small_segment_to_70_percent),
         cmocka_unit_test(a_table_that_empties_gives_its_memory_back),
         cmocka_unit_test(a_growing_table_stays_three_quarters_full),
         cmocka_unit_test(a_scan_of_a_still_table_visits_every_key_once),
