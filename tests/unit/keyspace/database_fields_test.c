@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "base/memory.h"
 #include "keyspace/database.h"
 #include "keyspace/keyspace.h"
 #include "values/hash.h"
@@ -326,6 +327,8 @@ static void peeking_changes_nothing(void **state)
     keyspace_set_time(fixture->keyspace, DUE_MS + 100);
     assert_ptr_equal(database_peek(fixture->database, &key, &kind), entry_collection(entry));
     assert_string_equal(kind->name, "hash");
+    size_t own = memory_good_size(sizeof *entry + 4 + sizeof(void *)); /* "hash" */
+    assert_int_equal(entry_memory(entry, 0), own + kind->memory(entry_collection(entry), 0));
     assert_null(database_peek(fixture->database, &text, &kind));
     struct key absent = key_named(fixture, "absent");
     assert_null(database_peek(fixture->database, &absent, &kind));

@@ -340,6 +340,33 @@ static void resizing_keeps_bytes_and_deadline_and_adds_zeros(void **state)
     assert_int_equal(entry_deadline_ms(entry), ENTRY_NO_DEADLINE);
 }
 
+static void the_only_byte_is_kept_when_a_value_grows(void **state)
+{
+    struct fixture *fixture = *state;
+    struct key key = key_named(fixture, "key");
+    for (size_t length = 2; length < 3000; length *= 40) {
+        char *bytes;
+        assert_non_null(database_resize_string(fixture->database, &key, set(fixture, "key", "a"),
+                                               length, &bytes));
+        assert_memory_equal(bytes, "a\0", 2);
+    }
+}
+
+static void a_block_becomes_the_value_without_a_copy(void **state)
+{
+    struct fixture *fixture = *state;
+    struct key key = key_named(fixture, "key");
+    for (int round = 0; round < 2; round++) { /* of a key that is not there, of one that is */
+        char *block = memory_allocate(3000);
+        memset(block, 'a' + round, 3000);
+        struct entry *entry = database_set_string_block(fixture->database, &key, block, 3000,
+                                                        DEADLINE_SET, 7000 + round);
+        assert_ptr_equal(entry_blob(entry).data, block);
+        assert_value(fixture, "key", slice_of(block, 3000));
+        assert_int_equal(entry_deadline_ms(entry), 7000 + round);
+    }
+}
+
 static void deadlines_come_and_go_without_touching_the_value(void **state)
 {
     struct fixture *fixture = *state;
@@ -654,6 +681,8 @@ int main(void)
         TEST(due_keys_go_in_bounded_steps),
         TEST(every_database_has_its_turn_to_expire),
         TEST(resizing_keeps_bytes_and_deadline_and_adds_zeros),
+        TEST(the_only_byte_is_kept_when_a_value_grows),
+        TEST(a_block_becomes_the_value_without_a_copy),
         TEST(deadlines_come_and_go_without_touching_the_value),
         TEST(a_value_that_is_set_in_place_has_the_new_deadline),
         TEST(moving_takes_value_and_deadline_along),

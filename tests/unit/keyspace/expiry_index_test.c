@@ -449,24 +449,29 @@ static void two_streams_of_ascending_deadlines_stay_within_the_budget(void **sta
     drain(index, &model);
 }
 
+/* In a tree of one level, and in one whose last inner node has twice the children of others. */
 static void picks_are_even(void **state)
 {
     (void)state;
-    enum { COUNT = 1000, PICKS = 100000, BLOCK = 100 };
-    struct entry *entries[COUNT];
-    size_t picked[COUNT / BLOCK] = {0};
-    struct expiry_index *index = expiry_index_create();
-    for (int i = 0; i < COUNT; i++)
-        expiry_index_add(index, entries[i] = new_entry(i));
-    for (uint64_t i = 0; i < PICKS; i++)
-        picked[entry_deadline_ms(expiry_index_pick(index, i)) / BLOCK]++;
-    for (int i = 0; i < COUNT / BLOCK; i++) /* 10,000 expected, 5 deviations allowed */
-        assert_in_range(picked[i], 9500, 10500);
-    int64_t average_ms = expiry_index_average_ttl_ms(index, -1000);
-    assert_in_range(average_ms, 1300, 1700);
-    expiry_index_destroy(index);
-    for (int i = 0; i < COUNT; i++)
-        entry_free(entries[i]);
+    enum { PICKS = 100000, BLOCKS = 10 };
+    const size_t counts[] = {1000, 155 * EXPIRY_LEAF_CAPACITY};
+    for (int run = 0; run < 2; run++) {
+        size_t count = counts[run], picked[BLOCKS + 1] = {0};
+        struct entry **entries = memory_allocate(count * sizeof(struct entry *));
+        struct expiry_index *index = expiry_index_create();
+        for (size_t i = 0; i < count; i++)
+            expiry_index_add(index, entries[i] = new_entry((int64_t)i));
+        for (uint64_t i = 0; i < PICKS; i++)
+            picked[(size_t)entry_deadline_ms(expiry_index_pick(index, i)) / (count / BLOCKS)]++;
+        for (int i = 0; i < BLOCKS; i++) /* 10,000 expected, 5 deviations allowed */
+            assert_in_range(picked[i], 9500, 10500);
+        int64_t average_ms = expiry_index_average_ttl_ms(index, -1000) - 1000;
+        assert_in_range(average_ms, count * 3 / 10, count * 7 / 10);
+        expiry_index_destroy(index);
+        for (size_t i = 0; i < count; i++)
+            entry_free(entries[i]);
+        memory_free(entries);
+    }
 }
 
 int main(void)

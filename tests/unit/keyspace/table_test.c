@@ -332,6 +332,41 @@ static void a_scan_begins_at_the_very_position_of_its_cursor(void **state)
     model_destroy(model);
 }
 
+/* The next number on of a key that is out, with its hash in this half. */
+static size_t next_out(const struct model *model, bool low)
+{
+    size_t i = 0;
+    while (model->entries[i] != NULL || key_is_low(i) != low)
+        i++;
+    return i;
+}
+
+/* Both of two: then only their number ends a search. */
+static void a_scan_visits_keys_once_where_every_bucket_was_passed_over(void **state)
+{
+    (void)state;
+    struct model *model = model_create(1000);
+    size_t high[BUCKET_SLOTS + 1];
+    for (size_t i = 0; i <= BUCKET_SLOTS; i++) /* the last one goes to the first bucket */
+        model_insert(model, high[i] = next_out(model, false));
+    size_t lows = 2 * BUCKET_SLOTS * 92 / 100 - (BUCKET_SLOTS + 1);
+    for (size_t i = 0; i < lows; i++)
+        model_insert(model, next_out(model, true));
+    for (size_t i = 0; i < BUCKET_SLOTS - 2; i++)
+        model_remove(model, high[i]);
+    for (size_t i = lows; i <= BUCKET_SLOTS; i++) /* the last ones go to the second bucket */
+        model_insert(model, next_out(model, true));
+    assert_int_equal(table_slots(&model->table), 2 * BUCKET_SLOTS);
+    model_compare(model);
+    uint64_t cursor = 0;
+    do
+        cursor = table_scan(&model->table, cursor, count_visit, model);
+    while (cursor != 0);
+    for (size_t i = 0; i < model->size; i++)
+        assert_int_equal(model->visits[i], model->entries[i] != NULL);
+    model_destroy(model);
+}
+
 static void any_cursor_a_client_sends_ends_the_scan_in_bounds(void **state)
 {
     (void)state;
@@ -419,6 +454,7 @@ static void a_table_shrinks_when_it_is_less_than_30_percent_full(void **state)
     for (size_t i = 0; i < model->size; i++) {
         model_insert(model, i);
         table_check(&model->table);
+        assert_true(i > 0 || table_slots(&model->table) == BUCKET_SLOTS);
     }
     size_t number = 0;
     while (model->table.count > 0) {
@@ -521,6 +557,7 @@ int main(void)
         cmocka_unit_test(a_scan_of_a_still_table_visits_every_key_once),
         cmocka_unit_test(a_scan_visits_keys_that_stay_once_while_the_table_changes),
         cmocka_unit_test(a_scan_begins_at_the_very_position_of_its_cursor),
+        cmocka_unit_test(a_scan_visits_keys_once_where_every_bucket_was_passed_over),
         cmocka_unit_test(any_cursor_a_client_sends_ends_the_scan_in_bounds),
         cmocka_unit_test(picks_are_even_over_segments_of_all_sizes),
         cmocka_unit_test(picks_are_even_where_keys_do_not_part),
