@@ -20,7 +20,7 @@ struct fixture {
     struct database *database;
     int removed, expired, last; /* told by the hooks; `last`: with its key */
     char told[64];              /* "key.field" */
-    int discarded;
+    int discarded, steps;       /* garbage, and how often it was asked to free some */
 };
 
 static void note_removed(void *context, struct database *database, struct slice key,
@@ -44,9 +44,11 @@ static void note_field(void *context, struct database *database, struct slice ke
 
 static void discard(void *context, void *garbage, bool (*free_some)(void *garbage))
 {
-    ((struct fixture *)context)->discarded++;
+    struct fixture *fixture = context;
+    fixture->discarded++;
+    fixture->steps = 1;
     while (!free_some(garbage))
-        ;
+        fixture->steps++;
 }
 
 static int set_up(void **state)
@@ -315,6 +317,21 @@ static void a_large_value_is_left_to_the_hook_to_free(void **state)
     put_hash(fixture, "hash", new_hash(fixture, 10 * VALUE_FREE_STEP), ENTRY_NO_DEADLINE);
     assert_true(database_delete(fixture->database, &key));
     assert_int_equal(fixture->discarded, 2);
+    assert_true(fixture->steps >= 10);
+}
+
+static void what_a_database_held_is_freed_in_steps(void **state)
+{
+    struct fixture *fixture = *state;
+    for (int i = 0; i < 5000; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "%d", i);
+        struct key key = key_named(fixture, name);
+        database_set_string(fixture->database, &key, SLICE("x"), DEADLINE_SET, DUE_MS);
+    }
+    assert_int_equal(database_clear(fixture->database), 5000);
+    assert_int_equal(fixture->discarded, 1);
+    assert_true(fixture->steps >= 4); /* segments hold 1,280 at most */
 }
 
 static void peeking_changes_nothing(void **state)
@@ -349,6 +366,7 @@ int main(void)
         TEST(deadlines_that_a_command_changes_are_followed),
         TEST(a_field_that_goes_is_a_change_of_its_key),
         TEST(a_large_value_is_left_to_the_hook_to_free),
+        TEST(what_a_database_held_is_freed_in_steps),
         TEST(peeking_changes_nothing),
     };
     return cmocka_run_group_tests_name("keyspace/database_fields", tests, NULL, NULL);

@@ -311,6 +311,24 @@ static void every_database_has_its_turn_to_expire(void **state)
         assert_int_equal(database_size(keyspace_database(fixture->keyspace, i)), 80);
 }
 
+static void no_more_keys_expire_than_asked_for(void **state)
+{
+    struct fixture *fixture = *state;
+    for (int i = 0; i < 400; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "key:%d", i);
+        struct key key = key_named(fixture, name);
+        database_set_string(fixture->database, &key, SLICE("x"), DEADLINE_SET, 2000);
+    }
+    keyspace_set_time(fixture->keyspace, 2000);
+    size_t left = 400;
+    const size_t asked[] = {0, 1, 100, 63, 64, 65};
+    for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
+        assert_int_equal(keyspace_expire_due(fixture->keyspace, asked[i]), asked[i]);
+        assert_int_equal(database_size(fixture->database), left -= asked[i]);
+    }
+}
+
 static void resizing_keeps_bytes_and_deadline_and_adds_zeros(void **state)
 {
     struct fixture *fixture = *state;
@@ -427,6 +445,7 @@ static void swapped_databases_exchange_what_they_hold(void **state)
     keyspace_swap(fixture->keyspace, 0, 3);
     assert_int_equal(database_size(fixture->database), 0);
     assert_int_equal(database_index(fixture->database), 0);
+    assert_ptr_equal(database_keyspace(fixture->database), fixture->keyspace);
     assert_int_equal(database_size(keyspace_database(fixture->keyspace, 3)), 1);
     keyspace_swap(fixture->keyspace, 2, 2);
 }
@@ -680,6 +699,7 @@ int main(void)
         TEST(frozen_expiry_hides_keys_and_keeps_them),
         TEST(due_keys_go_in_bounded_steps),
         TEST(every_database_has_its_turn_to_expire),
+        TEST(no_more_keys_expire_than_asked_for),
         TEST(resizing_keeps_bytes_and_deadline_and_adds_zeros),
         TEST(the_only_byte_is_kept_when_a_value_grows),
         TEST(a_block_becomes_the_value_without_a_copy),

@@ -253,6 +253,17 @@ static void due_entries_come_in_order_and_no_more_than_asked_for(void **state)
     expiry_index_destroy(index);
 }
 
+static void the_average_of_one_is_its_own(void **state)
+{
+    (void)state;
+    struct expiry_index *index = expiry_index_create();
+    struct entry *entry = new_entry(7400);
+    expiry_index_add(index, entry);
+    assert_int_equal(expiry_index_average_ttl_ms(index, 1000), 6400); /* 64 samples */
+    expiry_index_destroy(index);
+    entry_free(entry);
+}
+
 static void random_operations_agree_with_a_sorted_array(void **state)
 {
     (void)state;
@@ -479,6 +490,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_empty_index_has_nothing),
         cmocka_unit_test(due_entries_come_in_order_and_no_more_than_asked_for),
+        cmocka_unit_test(the_average_of_one_is_its_own),
         cmocka_unit_test(random_operations_agree_with_a_sorted_array),
         cmocka_unit_test(random_operations_with_few_deadlines_agree_too),
         cmocka_unit_test(one_in_the_way_keeps_a_leaf_from_ending_there),
