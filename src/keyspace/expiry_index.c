@@ -358,20 +358,21 @@ static bool merge_leaf(struct expiry_index *index, struct inner *parent, size_t 
     return false;
 }
 
-/* Gives what the leaf at `slot` holds to both neighbours, if they have room. */
+/* Gives what the leaf at `slot` holds to both neighbours, if they have room: no two of the three
+ * make one leaf, so each of them gets some. */
 static bool dissolve_leaf(struct expiry_index *index, struct inner *parent, size_t slot)
 {
+    _Static_assert(LEAF_DISSOLVED_MAX <= LEAF_MERGED_MAX, "what a neighbour has is less than each");
     if (slot == 0 || slot + 1 >= parent->count)
         return false;
     struct expiry_leaf *left = parent->children[slot - 1], *leaf = parent->children[slot];
     struct expiry_leaf *right = parent->children[slot + 1];
     size_t each = ((size_t)left->count + leaf->count + right->count + 1) / 2;
-    if (each > LEAF_DISSOLVED_MAX || left->count > each || right->count > each)
+    if (each > LEAF_DISSOLVED_MAX)
         return false;
     struct expiry_position items[EXPIRY_LEAF_CAPACITY];
     size_t count = expiry_leaf_load(leaf, index->window, items), given = each - left->count;
-    if (given >= count)
-        return false;
+    ASSERT(left->count < each && given < count);
     expiry_position_select(items, count, given);
     expiry_leaf_append(left, items, given);
     expiry_leaf_append(right, items + given, count - given);

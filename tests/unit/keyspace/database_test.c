@@ -362,7 +362,7 @@ static void the_only_byte_is_kept_when_a_value_grows(void **state)
 {
     struct fixture *fixture = *state;
     struct key key = key_named(fixture, "key");
-    for (size_t length = 2; length < 3000; length *= 40) {
+    for (size_t length = 2; length < 4000; length *= 40) {
         char *bytes;
         assert_non_null(database_resize_string(fixture->database, &key, set(fixture, "key", "a"),
                                                length, &bytes));

@@ -70,6 +70,15 @@ static void assert_reads_as_before(struct chain *reader)
     chain_consume(reader, ENTRY_SHARED_MIN);
 }
 
+static void overwrite_free_blocks(void)
+{
+    char *blocks[4];
+    for (int i = 0; i < 4; i++)
+        memset(blocks[i] = memory_allocate(ENTRY_SHARED_MIN), 'x', ENTRY_SHARED_MIN);
+    for (int i = 0; i < 4; i++)
+        memory_free(blocks[i]);
+}
+
 static void bytes_that_a_reader_keeps_outlive_every_change_of_the_key(void **state)
 {
     struct fixture *fixture = *state;
@@ -82,10 +91,8 @@ static void bytes_that_a_reader_keeps_outlive_every_change_of_the_key(void **sta
         make_shared(fixture, &key, &reader);
         struct entry *entry = database_find(fixture->database, &key);
         switch (change) {
-        case 0:                                        /* in place: copied first */
-            bytes = memory_allocate(ENTRY_SHARED_MIN); /* what the copy may be given */
-            memset(bytes, 'x', ENTRY_SHARED_MIN);
-            memory_free(bytes);
+        case 0:                      /* in place: copied first */
+            overwrite_free_blocks(); /* what the copy may be given */
             entry = database_resize_string(fixture->database, &key, entry, ENTRY_SHARED_MIN + 10,
                                            &bytes);
             assert_non_null(entry);
@@ -106,6 +113,7 @@ static void bytes_that_a_reader_keeps_outlive_every_change_of_the_key(void **sta
         default:
             database_clear(fixture->database);
         }
+        overwrite_free_blocks();
         assert_reads_as_before(&reader);
     }
     chain_pool_destroy(pool);

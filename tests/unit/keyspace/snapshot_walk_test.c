@@ -338,6 +338,14 @@ static void a_collection_that_leaves_goes_to_its_keeper_first(void **state)
         assert_int_equal(fixture->kept, 3 + how);
         keyspace_set_time(fixture->keyspace, 1000);
     }
+    struct entry *entry = set_hash(fixture, 0); /* gone with its last field */
+    struct hash *hash = entry_collection(entry);
+    assert_true(
+        hash_set_deadline(hash, keyspace_value_settings(fixture->keyspace), SLICE("f"), 2000));
+    database_fields_changed(database_of(fixture, 0), &key, entry);
+    keyspace_set_time(fixture->keyspace, 2000);
+    assert_null(database_find(database_of(fixture, 0), &key));
+    assert_int_equal(fixture->kept, 6);
     assert_int_equal(fixture->let_go, 0);
     keyspace_swap(fixture->keyspace, 0, 1);
     assert_int_equal(fixture->let_go, 1);
@@ -346,7 +354,7 @@ static void a_collection_that_leaves_goes_to_its_keeper_first(void **state)
     set_hash(fixture, 0);
     set(fixture, 0, "before");
     assert_int_equal(fixture->let_go, 1);
-    assert_int_equal(fixture->kept, 5);
+    assert_int_equal(fixture->kept, 6);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
