@@ -246,10 +246,15 @@ static void an_expired_key_is_gone_and_the_hook_told(void **state)
     struct fixture *fixture = *state;
     struct key key = key_named(fixture, "short");
     database_set_string(fixture->database, &key, SLICE("x"), DEADLINE_SET, 2000);
+    keyspace_set_time(fixture->keyspace, 1360);
+    assert_int_equal(database_average_ttl_ms(fixture->database), 640);
     keyspace_set_time(fixture->keyspace, 1999);
     assert_non_null(database_find(fixture->database, &key));
+    assert_non_null(database_read(fixture->database, &key, true));
     keyspace_set_time(fixture->keyspace, 2000);
     assert_null(database_read(fixture->database, &key, true));
+    assert_int_equal(keyspace_statistics(fixture->keyspace)->hits, 1);
+    assert_int_equal(keyspace_statistics(fixture->keyspace)->misses, 1);
     assert_int_equal(fixture->removed, 1);
     assert_int_equal(fixture->missed, 1);
     assert_int_equal(fixture->last_reason, REMOVED_EXPIRED);

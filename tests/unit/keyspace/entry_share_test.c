@@ -144,13 +144,13 @@ static void a_shared_value_outlives_memory_that_runs_out(void **state)
     struct chain reader;
     char *bytes;
     chain_init(&reader, pool);
-    for (int kept = 0; kept < 2; kept++) {
-        bool failed = true;
+    for (int how = 0; how < 4; how++) {
+        bool failed = true, kept = how % 2 != 0, for_good = how < 2;
         for (unsigned call = 1; failed; call++) {
             make_shared(fixture, &key, &reader);
-            if (kept == 0)
+            if (!kept)
                 chain_consume(&reader, ENTRY_SHARED_MIN);
-            failing_memory_begin(call, 0, true);
+            failing_memory_begin(call, 0, for_good);
             struct entry *entry = database_resize_string(fixture->database, &key,
                                                          database_find(fixture->database, &key),
                                                          10 * ENTRY_SHARED_MIN, &bytes);
@@ -161,7 +161,7 @@ static void a_shared_value_outlives_memory_that_runs_out(void **state)
                              failed ? ENTRY_SHARED_MIN : 10 * ENTRY_SHARED_MIN);
             char scratch[NUMBER_INTEGER_TEXT_MAX];
             assert_int_equal(entry_string(entry, scratch).data[ENTRY_SHARED_MIN - 1], 'a');
-            if (kept != 0)
+            if (kept)
                 assert_reads_as_before(&reader);
         }
     }

@@ -141,6 +141,10 @@ static void a_step_stops_at_its_budget_and_when_enough_is_freed(void **state)
         eviction_step(fixture.keyspace, &fixture.settings, limit + 10 * entry, limit, 7, 25),
         EVICTION_DONE);
     assert_int_equal(fixture.evicted, 35);
+    assert_int_equal(
+        eviction_step(fixture.keyspace, &fixture.settings, limit + entry + 1, limit, 7, 25),
+        EVICTION_DONE);
+    assert_int_equal(fixture.evicted, 37); /* one was a byte too few */
     close_fixture(&fixture);
 }
 
@@ -231,6 +235,43 @@ static void a_candidate_that_was_used_since_is_spared_for_days(void **state)
         assert_int_equal(evict(&fixture), EVICTION_DONE);
         assert_int_equal(fixture.last, expected[i]);
     }
+    close_fixture(&fixture);
+}
+
+static void a_candidate_that_lost_its_deadline_is_spared(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_fixture(&fixture, EVICTION_VOLATILE_LRU);
+    fixture.settings.samples = EVICTION_SAMPLES_MAX;
+    for (int i = 0; i < 4; i++) {
+        keyspace_set_time(fixture.keyspace, START_MS + i * SECOND_MS);
+        set(&fixture, i * 2, START_MS + MINUTE_MS);
+    }
+    evict(&fixture); /* the pool holds the other three */
+    assert_int_equal(fixture.last, 0);
+    char text[16];
+    struct key key = key_of(&fixture, 2, text);
+    struct database *database = keyspace_database(fixture.keyspace, 0);
+    (void)database_set_deadline(database, &key, database_find(database, &key), ENTRY_NO_DEADLINE);
+    for (int i = 2; i < 4; i++) {
+        assert_int_equal(evict(&fixture), EVICTION_DONE);
+        assert_int_equal(fixture.last, i * 2);
+    }
+    assert_int_equal(evict(&fixture), EVICTION_IMPOSSIBLE);
+    close_fixture(&fixture);
+}
+
+static void a_key_without_a_name_goes_like_others(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_fixture(&fixture, EVICTION_ALLKEYS_LRU);
+    struct key key = {SLICE(""), keyspace_hash(fixture.keyspace, SLICE(""))};
+    database_set_string(keyspace_database(fixture.keyspace, 0), &key, SLICE("x"), DEADLINE_CLEAR,
+                        0);
+    assert_int_equal(evict(&fixture), EVICTION_DONE);
+    assert_int_equal(keyspace_size(fixture.keyspace), 0);
     close_fixture(&fixture);
 }
 
@@ -446,6 +487,8 @@ int main(void)
         cmocka_unit_test(more_samples_come_closer_to_exact_lru),
         cmocka_unit_test(a_candidate_that_was_used_since_is_spared),
         cmocka_unit_test(a_candidate_that_was_used_since_is_spared_for_days),
+        cmocka_unit_test(a_candidate_that_lost_its_deadline_is_spared),
+        cmocka_unit_test(a_key_without_a_name_goes_like_others),
         cmocka_unit_test(another_policy_chooses_anew),
         cmocka_unit_test(without_memory_for_candidates_nothing_is_evicted),
         cmocka_unit_test(idle_time_counts_on_when_the_clock_of_24_bits_wraps),

@@ -21,6 +21,7 @@ struct fixture {
     struct keyspace *keyspace;
     int taken[KEYS], all_taken;
     char values[KEYS][8]; /* the beginnings of what the walk was given */
+    size_t fields;        /* of the hash that was given last */
     int broken_off;
     int let_go, kept;
     bool keeps;
@@ -36,8 +37,10 @@ static void take(void *context, struct database *database, const struct entry *e
     assert_int_equal(database_index(database), number % DATABASES);
     fixture->taken[number]++;
     fixture->all_taken++;
-    if (entry->type != TYPE_STRING)
+    if (entry->type != TYPE_STRING) {
+        fixture->fields = hash_length(entry_collection(entry));
         return;
+    }
     char scratch[NUMBER_INTEGER_TEXT_MAX];
     struct slice value = entry_string(entry, scratch);
     size_t shown = value.length < 7 ? value.length : 7;
@@ -101,6 +104,13 @@ static struct entry *set_hash(struct fixture *fixture, int number)
         HASH_ADDED);
     return database_set_collection(database_of(fixture, number), &key, TYPE_HASH, hash,
                                    ENTRY_NO_DEADLINE);
+}
+
+static void add_due_field(struct fixture *fixture, struct hash *hash)
+{
+    const struct value_settings *settings = keyspace_value_settings(fixture->keyspace);
+    assert_int_equal(hash_set(hash, settings, SLICE("due"), SLICE("v"), false), HASH_ADDED);
+    assert_true(hash_set_deadline(hash, settings, SLICE("due"), 2000));
 }
 
 static int set_up(void **state)
@@ -189,7 +199,7 @@ static void every_kind_of_change_hands_over_what_was(void **state)
     static char block[4000];
     memset(block, 'b', sizeof block);
     struct key key = key_of(fixture, 0, text), other = key_of(fixture, 3, other_text);
-    for (int change = 0; change < 12; change++) {
+    for (int change = 0; change < 13; change++) {
         struct entry *entry = NULL;
         if (change < 3) /* a blob */
             entry = database_set_string(database, &key, slice_of(block, sizeof block), DEADLINE_SET,
@@ -198,6 +208,10 @@ static void every_kind_of_change_hands_over_what_was(void **state)
             entry = database_set_string(database, &key, SLICE("before"), DEADLINE_SET, 99999);
         else
             entry = set_hash(fixture, 0);
+        if (change == 12) {
+            add_due_field(fixture, entry_collection(entry));
+            database_fields_changed(database, &key, entry);
+        }
         assert_true(begin(fixture));
         switch (change) {
         case 0:
@@ -235,8 +249,14 @@ static void every_kind_of_change_hands_over_what_was(void **state)
         case 10:
             database_changing(database, &key, entry);
             break;
-        default:
+        case 11:
             (void)set_hash(fixture, 0);
+            break;
+        default: /* one of two fields goes */
+            keyspace_set_time(fixture->keyspace, 2000);
+            assert_ptr_equal(database_find(database, &key), entry);
+            assert_int_equal(fixture->fields, 2);
+            assert_int_equal(hash_length(entry_collection(entry)), 1);
         }
         assert_int_equal(fixture->taken[0], 1);
         assert_string_equal(fixture->values[0], change < 3    ? "bbbbbbb"

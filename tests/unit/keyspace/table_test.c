@@ -429,6 +429,18 @@ static void keys_that_differ_in_one_byte_are_told_apart(void **state)
     }
 }
 
+/* Of 30,000 picks those of a key whose number is below `few`. */
+static unsigned picks_below(const struct model *model, size_t few)
+{
+    unsigned picked = 0, of_few = 0;
+    while (picked < 30000) {
+        struct entry *entry = table_pick(&model->table, next_random() << 20 ^ next_random());
+        picked += entry != NULL;
+        of_few += entry != NULL && (size_t)entry_integer(entry) < few;
+    }
+    return of_few;
+}
+
 static void picks_are_even_where_keys_do_not_part(void **state)
 {
     (void)state;
@@ -436,13 +448,17 @@ static void picks_are_even_where_keys_do_not_part(void **state)
     struct model *model = model_create(100000);
     size_t few = insert_alike(model, 0, 20, 1);
     insert_alike(model, few, 1500, 5);
-    unsigned picked = 0, of_few = 0;
-    while (picked < 30000) {
-        struct entry *entry = table_pick(&model->table, next_random() << 20 ^ next_random());
-        picked += entry != NULL;
-        of_few += entry != NULL && (size_t)entry_integer(entry) < few;
-    }
-    assert_in_range(of_few, 395 - 100, 395 + 100); /* 20 of 1520: a deviation of 20 */
+    assert_in_range(picks_below(model, few), 395 - 100, 395 + 100); /* 20 of 1520: deviation 20 */
+    model_destroy(model);
+    model = model_create(100000); /* two segments, of different sizes */
+    size_t many = insert_alike(model, 0, 90 * BUCKET_SLOTS, 1);
+    for (size_t i = many, high = 0; high < 30 * BUCKET_SLOTS; i++)
+        if (!key_is_low(i)) {
+            model_insert(model, i);
+            high++;
+        }
+    assert_int_equal(model->table.depth, 1);
+    assert_in_range(picks_below(model, many), 22500 - 500, 22500 + 500); /* deviation 75 */
     model_destroy(model);
 }
 

@@ -108,6 +108,21 @@ static void a_changed_deadline_is_a_change(void **state)
     assert_int_equal(mark_of_reading(keyspace, "a"), 7);
 }
 
+static void a_value_that_grows_in_place_is_a_change(void **state)
+{
+    struct keyspace *keyspace = *state;
+    struct key key = key_of(keyspace, "a");
+    struct database *database = keyspace_database(keyspace, 0);
+    set(keyspace, "a", 5);
+    for (uint64_t mark = 6; mark < 9; mark++) { /* in the entry, to a block, in the block */
+        char *bytes;
+        keyspace_set_write_mark(keyspace, mark);
+        assert_non_null(database_resize_string(database, &key, database_find(database, &key),
+                                               mark == 6 ? 2 : 1000 * mark, &bytes));
+        assert_int_equal(mark_of_reading(keyspace, "a"), mark);
+    }
+}
+
 static void both_names_of_a_rename_are_marked(void **state)
 {
     struct keyspace *keyspace = *state;
@@ -171,6 +186,7 @@ int main(void)
         TEST(a_read_of_several_keys_waits_for_the_latest),
         TEST(that_a_key_is_gone_is_waited_for),
         TEST(a_changed_deadline_is_a_change),
+        TEST(a_value_that_grows_in_place_is_a_change),
         TEST(both_names_of_a_rename_are_marked),
         TEST(flushing_and_swapping_concern_every_key),
         TEST(what_is_not_tracked_is_not_waited_for),
