@@ -336,6 +336,16 @@ static void what_a_database_held_is_freed_in_steps(void **state)
     assert_true(fixture->steps >= 4); /* segments hold 1,280 at most */
 }
 
+static void limits_of_values_are_copied(void **state)
+{
+    struct fixture *fixture = *state;
+    struct value_limits limits = keyspace_value_settings(fixture->keyspace)->limits;
+    limits.hash_entries_max += 7;
+    keyspace_set_value_limits(fixture->keyspace, &limits);
+    assert_memory_equal(&keyspace_value_settings(fixture->keyspace)->limits, &limits,
+                        sizeof limits);
+}
+
 static void peeking_changes_nothing(void **state)
 {
     struct fixture *fixture = *state;
@@ -369,6 +379,7 @@ int main(void)
         TEST(a_field_that_goes_is_a_change_of_its_key),
         TEST(a_large_value_is_left_to_the_hook_to_free),
         TEST(what_a_database_held_is_freed_in_steps),
+        TEST(limits_of_values_are_copied),
         TEST(peeking_changes_nothing),
     };
     return cmocka_run_group_tests_name("keyspace/database_fields", tests, NULL, NULL);

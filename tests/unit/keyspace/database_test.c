@@ -239,6 +239,10 @@ static void a_small_key_and_value_with_a_deadline_fill_one_cache_line(void **sta
     assert_int_equal(entry_memory(entry, 0), 64);
     entry = database_set_string(fixture->database, &key, SLICE("123456"), DEADLINE_CLEAR, 0);
     assert_int_equal(entry_memory(entry, 0), 32);
+    char name[ENTRY_KEY_SHORT_MAX + 1] = {0}; /* its length takes no room of its own */
+    memset(name, 'k', ENTRY_KEY_SHORT_MAX);
+    entry = set(fixture, name, "as many bytes as are left of a block of 320: these are 57");
+    assert_int_equal(entry_memory(entry, 0), 320);
 }
 
 static void an_expired_key_is_gone_and_the_hook_told(void **state)

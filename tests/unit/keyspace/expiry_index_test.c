@@ -479,8 +479,15 @@ static void picks_are_even(void **state)
         struct expiry_index *index = expiry_index_create();
         for (size_t i = 0; i < count; i++)
             expiry_index_add(index, entries[i] = new_entry((int64_t)i));
-        for (uint64_t i = 0; i < PICKS; i++)
-            picked[(size_t)entry_deadline_ms(expiry_index_pick(index, i)) / (count / BLOCKS)]++;
+        bool *once = memory_allocate_zeroed(count * sizeof(bool));
+        for (uint64_t i = 0; i < PICKS; i++) {
+            size_t number = (size_t)entry_deadline_ms(expiry_index_pick(index, i));
+            picked[number / (count / BLOCKS)]++;
+            once[number] = true;
+        }
+        for (size_t i = 0; i < count && run == 0; i++) /* 100 times, on average */
+            assert_true(once[i]);
+        memory_free(once);
         for (int i = 0; i < BLOCKS; i++) /* 10,000 expected, 5 deviations allowed */
             assert_in_range(picked[i], 9500, 10500);
         int64_t average_ms = expiry_index_average_ttl_ms(index, -1000) - 1000;

@@ -123,6 +123,25 @@ static void a_value_that_grows_in_place_is_a_change(void **state)
     }
 }
 
+static void a_key_that_expires_is_changed(void **state)
+{
+    struct keyspace *keyspace = *state;
+    struct key key = key_of(keyspace, "a");
+    struct database *database = keyspace_database(keyspace, 0);
+    for (uint64_t mark = 5; mark < 9; mark += 2) { /* found when it is due, or looked for */
+        keyspace_set_time(keyspace, 1000);
+        keyspace_set_write_mark(keyspace, mark);
+        assert_non_null(database_set_string(database, &key, SLICE("x"), DEADLINE_SET, 2000));
+        keyspace_set_write_mark(keyspace, mark + 1);
+        keyspace_set_time(keyspace, 2000);
+        if (mark == 5)
+            assert_int_equal(keyspace_expire_due(keyspace, 10), 1);
+        else
+            assert_null(database_find(database, &key));
+        assert_int_equal(mark_of_reading(keyspace, "a"), mark + 1);
+    }
+}
+
 static void both_names_of_a_rename_are_marked(void **state)
 {
     struct keyspace *keyspace = *state;
@@ -187,6 +206,7 @@ int main(void)
         TEST(that_a_key_is_gone_is_waited_for),
         TEST(a_changed_deadline_is_a_change),
         TEST(a_value_that_grows_in_place_is_a_change),
+        TEST(a_key_that_expires_is_changed),
         TEST(both_names_of_a_rename_are_marked),
         TEST(flushing_and_swapping_concern_every_key),
         TEST(what_is_not_tracked_is_not_waited_for),
