@@ -243,6 +243,7 @@ static void a_small_key_and_value_with_a_deadline_fill_one_cache_line(void **sta
     memset(name, 'k', ENTRY_KEY_SHORT_MAX);
     entry = set(fixture, name, "as many bytes as are left of a block of 320: these are 57");
     assert_int_equal(entry_memory(entry, 0), 320);
+    assert_false(entry->flags & ENTRY_LONG_KEY);
 }
 
 static void an_expired_key_is_gone_and_the_hook_told(void **state)

@@ -357,6 +357,11 @@ static void a_scan_visits_keys_once_where_every_bucket_was_passed_over(void **st
     for (size_t i = lows; i <= BUCKET_SLOTS; i++) /* the last ones go to the second bucket */
         model_insert(model, next_out(model, true));
     assert_int_equal(table_slots(&model->table), 2 * BUCKET_SLOTS);
+    const uint64_t address_mask = (UINT64_C(1) << 48) - 1; /* of a word of the directory */
+    const struct bucket *buckets =
+        (const struct bucket *)(uintptr_t)(model->table.directory[0] & address_mask);
+    assert_int_equal(buckets[0].overflow, 2);
+    assert_int_equal(buckets[1].overflow, 1);
     model_compare(model);
     uint64_t cursor = 0;
     do
