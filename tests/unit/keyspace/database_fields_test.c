@@ -358,6 +358,8 @@ static void peeking_changes_nothing(void **state)
     keyspace_set_time(fixture->keyspace, DUE_MS + 100);
     assert_ptr_equal(database_peek(fixture->database, &key, &kind), entry_collection(entry));
     assert_string_equal(kind->name, "hash");
+    assert_string_equal(entry_type_name(entry), "hash");
+    assert_string_equal(entry_encoding_name(entry), kind->encoding(entry_collection(entry)));
     size_t own = memory_good_size(sizeof *entry + 4 + sizeof(void *)); /* "hash" */
     assert_int_equal(entry_memory(entry, 0), own + kind->memory(entry_collection(entry), 0));
     assert_null(database_peek(fixture->database, &text, &kind));

@@ -380,6 +380,18 @@ static void the_only_byte_is_kept_when_a_value_grows(void **state)
     }
 }
 
+static void a_number_keeps_the_deadline(void **state)
+{
+    struct fixture *fixture = *state;
+    struct key key = key_named(fixture, "key");
+    struct entry *entry = database_set_integer(fixture->database, &key, NULL, -12);
+    assert_value(fixture, "key", SLICE("-12"));
+    entry = database_set_deadline(fixture->database, &key, entry, 7000);
+    assert_ptr_equal(database_set_integer(fixture->database, &key, entry, INT64_MAX), entry);
+    assert_value(fixture, "key", SLICE("9223372036854775807"));
+    assert_int_equal(entry_deadline_ms(entry), 7000);
+}
+
 static void a_block_becomes_the_value_without_a_copy(void **state)
 {
     struct fixture *fixture = *state;
@@ -712,6 +724,7 @@ int main(void)
         TEST(no_more_keys_expire_than_asked_for),
         TEST(resizing_keeps_bytes_and_deadline_and_adds_zeros),
         TEST(the_only_byte_is_kept_when_a_value_grows),
+        TEST(a_number_keeps_the_deadline),
         TEST(a_block_becomes_the_value_without_a_copy),
         TEST(deadlines_come_and_go_without_touching_the_value),
         TEST(a_value_that_is_set_in_place_has_the_new_deadline),

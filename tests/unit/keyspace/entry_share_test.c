@@ -168,6 +168,26 @@ static void a_shared_value_outlives_memory_that_runs_out(void **state)
     chain_pool_destroy(pool);
 }
 
+static void a_copy_has_no_room_to_spare(void **state)
+{
+    struct fixture *fixture = *state;
+    struct key key = key_named(fixture, "large");
+    struct chain_pool *pool = chain_pool_create(1);
+    struct chain reader;
+    char *bytes;
+    chain_init(&reader, pool);
+    struct entry *entry =
+        database_resize_string(fixture->database, &key, NULL, 2 * ENTRY_SHARED_MIN, &bytes);
+    entry = database_resize_string(fixture->database, &key, entry, ENTRY_SHARED_MIN, &bytes);
+    memset(bytes, 'a', ENTRY_SHARED_MIN);
+    chain_append_shared(&reader, entry_share(entry), 0, ENTRY_SHARED_MIN);
+    entry = database_resize_string(fixture->database, &key, entry, ENTRY_SHARED_MIN + 10, &bytes);
+    struct entry_blob blob = entry_blob(entry);
+    assert_true(memory_usable_size(blob.data) >= blob.capacity);
+    assert_reads_as_before(&reader);
+    chain_pool_destroy(pool);
+}
+
 static void small_strings_and_numbers_are_not_shared(void **state)
 {
     struct fixture *fixture = *state;
@@ -186,6 +206,7 @@ int main(void)
         TEST(bytes_that_a_reader_keeps_outlive_every_change_of_the_key),
         TEST(bytes_that_nobody_keeps_any_more_are_changed_without_a_copy),
         TEST(a_shared_value_outlives_memory_that_runs_out),
+        TEST(a_copy_has_no_room_to_spare),
         TEST(small_strings_and_numbers_are_not_shared),
     };
     return cmocka_run_group_tests_name("keyspace/entry_share", tests, NULL, NULL);
