@@ -175,6 +175,14 @@ static bool hash_goes_high(uint64_t hash, unsigned depth)
     return (hash << (depth - 1) >> 63) != 0;
 }
 
+static size_t content_count_high(const struct segment_content *content, unsigned depth)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < content->count; i++)
+        count += hash_goes_high(content->hashes[i], depth);
+    return count;
+}
+
 static void segment_fill(struct segment segment, const struct segment_content *content)
 {
     for (size_t i = 0; i < content->count; i++)
@@ -243,9 +251,7 @@ static void segment_split(struct table *table, uint64_t hash, struct segment seg
     if (segment.depth == table->depth)
         directory_double(table);
     unsigned depth = segment.depth + 1;
-    size_t high_count = 0;
-    for (size_t i = 0; i < content->count; i++)
-        high_count += hash_goes_high(content->hashes[i], depth);
+    size_t high_count = content_count_high(content, depth);
     struct segment low = segment_create(depth, size_of_half(table, content->count - high_count));
     struct segment high = segment_create(depth, size_of_half(table, high_count));
     for (size_t i = 0; i < content->count; i++) {

@@ -19,18 +19,12 @@ static void hashes_are_siphash_1_3(void **state)
         size_t length;
         uint64_t hash;
     } cases[] = {
-        {1, UINT64_C(0x68a914128e01e473)},
-        {2, UINT64_C(0x010bac45c41e3669)},
-        {7, UINT64_C(0x2f098ab0c751325a)},
-        {8, UINT64_C(0xead411e67ebe2eea)},
-        {9, UINT64_C(0x75927f9d95124362)},
-        {12, UINT64_C(0xa6baf4fb0f9fe1c2)},
-        {15, UINT64_C(0xf30eb725bb91c9ea)},
-        {16, UINT64_C(0x8972188433a5c5b7)},
-        {17, UINT64_C(0x4883c49a2c009c1d)},
-        {19, UINT64_C(0x091f4a3329f87d19)},
-        {23, UINT64_C(0x37332b1389daa4ff)},
-        {24, UINT64_C(0x31185a47af932f3a)},
+        {1, UINT64_C(0x68a914128e01e473)},  {2, UINT64_C(0x010bac45c41e3669)},
+        {7, UINT64_C(0x2f098ab0c751325a)},  {8, UINT64_C(0xead411e67ebe2eea)},
+        {9, UINT64_C(0x75927f9d95124362)},  {12, UINT64_C(0xa6baf4fb0f9fe1c2)},
+        {15, UINT64_C(0xf30eb725bb91c9ea)}, {16, UINT64_C(0x8972188433a5c5b7)},
+        {17, UINT64_C(0x4883c49a2c009c1d)}, {19, UINT64_C(0x091f4a3329f87d19)},
+        {23, UINT64_C(0x37332b1389daa4ff)}, {24, UINT64_C(0x31185a47af932f3a)},
         {63, UINT64_C(0x385d3e39e5f37359)},
     };
     const struct hash_seed seed = {0, 0};
