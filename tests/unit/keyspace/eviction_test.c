@@ -328,6 +328,22 @@ static void idle_time_counts_on_when_the_clock_of_24_bits_wraps(void **state)
     close_fixture(&fixture);
 }
 
+static void another_entry_of_the_key_keeps_the_time_of_its_use(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_fixture(&fixture, EVICTION_ALLKEYS_LRU);
+    struct entry *entry = set(&fixture, 2, ENTRY_NO_DEADLINE);
+    int64_t now_ms = START_MS + 100 * SECOND_MS;
+    keyspace_set_time(fixture.keyspace, now_ms);
+    char text[16];
+    struct key key = key_of(&fixture, 2, text);
+    entry = database_set_deadline(keyspace_database(fixture.keyspace, 0), &key, entry,
+                                  now_ms + MINUTE_MS);
+    assert_int_equal(eviction_idle_seconds(entry, now_ms), 100);
+    close_fixture(&fixture);
+}
+
 static void volatile_policies_touch_only_keys_with_a_deadline(void **state)
 {
     (void)state;
@@ -492,6 +508,7 @@ int main(void)
         cmocka_unit_test(another_policy_chooses_anew),
         cmocka_unit_test(without_memory_for_candidates_nothing_is_evicted),
         cmocka_unit_test(idle_time_counts_on_when_the_clock_of_24_bits_wraps),
+        cmocka_unit_test(another_entry_of_the_key_keeps_the_time_of_its_use),
         cmocka_unit_test(volatile_policies_touch_only_keys_with_a_deadline),
         cmocka_unit_test(volatile_ttl_evicts_in_order_of_deadline),
         cmocka_unit_test(the_farthest_deadline_of_all_is_one),
