@@ -280,7 +280,10 @@ static void deadlines_that_a_command_changes_are_followed(void **state)
     struct key key = key_named(fixture, "hash");
     struct entry *entry = put_hash(fixture, "hash", new_hash(fixture, 1), ENTRY_NO_DEADLINE);
     keyspace_set_time(fixture->keyspace, 3000);
+    keyspace_track_writes(fixture->keyspace, true);
+    keyspace_set_write_mark(fixture->keyspace, 7);
     database_changing(fixture->database, &key, entry);
+    assert_int_equal(keyspace_last_write_mark(fixture->keyspace), 7);
     assert_int_equal(eviction_idle_seconds(entry, 3000), 0);
     add_due_fields(fixture, entry_collection(entry));
     database_fields_changed(fixture->database, &key, entry);
