@@ -190,15 +190,68 @@ static void what_changes_is_taken_as_it_was(void **state)
     }
 }
 
+/* Of key 0, whose entry this is, in one of 13 ways. */
+static void change_key(struct fixture *fixture, int change, struct entry *entry)
+{
+    struct database *database = keyspace_database(fixture->keyspace, 0);
+    char text[16], other_text[16], *bytes;
+    struct key key = key_of(fixture, 0, text), other = key_of(fixture, DATABASES, other_text);
+    switch (change) {
+    case 0:
+        assert_non_null(database_resize_string(database, &key, entry, 10, &bytes));
+        break;
+    case 1:
+        (void)set(fixture, 0, "new");
+        break;
+    case 2:
+        assert_non_null(database_move(database, &key, database, &other));
+        break;
+    case 3:
+        assert_non_null(database_resize_string(database, &key, entry, 7, &bytes));
+        break;
+    case 4: /* in place */
+        assert_ptr_equal(database_set_deadline(database, &key, entry, 88888), entry);
+        break;
+    case 5:
+        assert_non_null(database_set_deadline(database, &key, entry, ENTRY_NO_DEADLINE));
+        break;
+    case 6:
+        assert_non_null(database_set_integer(database, &key, entry, 12));
+        break;
+    case 7:
+        assert_non_null(database_copy(database, &other, database, &key));
+        break;
+    case 8:
+        keyspace_set_time(fixture->keyspace, 99999);
+        assert_null(database_find(database, &key));
+        break;
+    case 9:
+        keyspace_set_time(fixture->keyspace, 99999);
+        assert_int_equal(keyspace_expire_due(fixture->keyspace, 10), 1);
+        break;
+    case 10:
+        database_changing(database, &key, entry);
+        break;
+    case 11:
+        (void)set_hash(fixture, 0);
+        break;
+    default: /* one of two fields goes */
+        keyspace_set_time(fixture->keyspace, 2000);
+        assert_ptr_equal(database_find(database, &key), entry);
+        assert_int_equal(fixture->fields, 2);
+        assert_int_equal(hash_length(entry_collection(entry)), 1);
+    }
+}
+
 /* One change after the other, each of a key that was set before the walk began. */
 static void every_kind_of_change_hands_over_what_was(void **state)
 {
     struct fixture *fixture = *state;
     struct database *database = keyspace_database(fixture->keyspace, 0);
-    char text[16], other_text[16], *bytes;
+    char text[16];
     static char block[4000];
     memset(block, 'b', sizeof block);
-    struct key key = key_of(fixture, 0, text), other = key_of(fixture, 3, other_text);
+    struct key key = key_of(fixture, 0, text);
     for (int change = 0; change < 13; change++) {
         struct entry *entry = NULL;
         if (change < 3) /* a blob */
@@ -213,51 +266,7 @@ static void every_kind_of_change_hands_over_what_was(void **state)
             database_fields_changed(database, &key, entry);
         }
         assert_true(begin(fixture));
-        switch (change) {
-        case 0:
-            assert_non_null(database_resize_string(database, &key, entry, 10, &bytes));
-            break;
-        case 1:
-            (void)set(fixture, 0, "new");
-            break;
-        case 2:
-            assert_non_null(database_move(database, &key, database, &other));
-            break;
-        case 3:
-            assert_non_null(database_resize_string(database, &key, entry, 7, &bytes));
-            break;
-        case 4: /* in place */
-            assert_ptr_equal(database_set_deadline(database, &key, entry, 88888), entry);
-            break;
-        case 5:
-            assert_non_null(database_set_deadline(database, &key, entry, ENTRY_NO_DEADLINE));
-            break;
-        case 6:
-            assert_non_null(database_set_integer(database, &key, entry, 12));
-            break;
-        case 7:
-            assert_non_null(database_copy(database, &other, database, &key));
-            break;
-        case 8:
-            keyspace_set_time(fixture->keyspace, 99999);
-            assert_null(database_find(database, &key));
-            break;
-        case 9:
-            keyspace_set_time(fixture->keyspace, 99999);
-            assert_int_equal(keyspace_expire_due(fixture->keyspace, 10), 1);
-            break;
-        case 10:
-            database_changing(database, &key, entry);
-            break;
-        case 11:
-            (void)set_hash(fixture, 0);
-            break;
-        default: /* one of two fields goes */
-            keyspace_set_time(fixture->keyspace, 2000);
-            assert_ptr_equal(database_find(database, &key), entry);
-            assert_int_equal(fixture->fields, 2);
-            assert_int_equal(hash_length(entry_collection(entry)), 1);
-        }
+        change_key(fixture, change, entry);
         assert_int_equal(fixture->taken[0], 1);
         assert_string_equal(fixture->values[0], change < 3    ? "bbbbbbb"
                                                 : change < 10 ? "before"
