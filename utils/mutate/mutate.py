@@ -266,8 +266,9 @@ class Run:
         counting = {}
         for number, path in enumerate(self.chosen):
             counting[path] = os.path.abspath(os.path.join(self.folder, f"counting-{number}.o"))
-            compile_text([*self.compiles[path], "--coverage", "-fno-inline"], path,
-                         self.tree.text(path), counting[path])
+            # A function that is inlined early would count as one that never ran.
+            words = [*self.compiles[path], "--coverage", "-fno-inline"]
+            compile_text(words, path, self.tree.text(path), counting[path])
         users = collections.defaultdict(list)
         for path, programs in self.chosen.items():
             for program in programs:
