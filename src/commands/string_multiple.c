@@ -1,6 +1,7 @@
 /* Strings by the dozen: MGET, MSET, MSETNX, MSETEX. */
 #include <limits.h>
 
+#include "base/memory.h"
 #include "base/number.h"
 #include "commands/string_options.h"
 #include "commands/string_set.h"
@@ -50,25 +51,29 @@ static bool set_new_pairs(struct command_context *context, size_t first, size_t 
 {
     struct database *database = context->database;
     enum deadline_rule rule = string_options_rule(options);
-    size_t i, done;
-    for (i = first; i < end; i += 2) {
+    bool *created = memory_try_allocate((end - first) / 2); /* a key may come twice */
+    size_t i = first;
+    for (; created != NULL && i < end; i += 2) {
         struct key key = command_key(context, i);
-        if (string_set_value(context, &key, database_find(database, &key), i + 1, rule,
-                             options->deadline_ms) == NULL)
+        struct entry *entry = database_find(database, &key);
+        created[(i - first) / 2] = entry == NULL;
+        if (string_set_value(context, &key, entry, i + 1, rule, options->deadline_ms) == NULL)
             break;
     }
-    for (done = first; done < i; done += 2) {
+    bool whole = i == end;
+    for (size_t done = first; done < i; done += 2) {
         struct key key = command_key(context, done);
-        if (i < end)
-            (void)database_delete(database, &key);
+        if (whole)
+            tell_pair(context, options, done, created[(done - first) / 2]);
         else
-            tell_pair(context, options, done, true);
+            (void)database_delete(database, &key);
     }
-    if (i < end)
+    memory_free(created);
+    if (!whole)
         command_reply_out_of_memory(context);
     else if (rule == DEADLINE_CLEAR)
         tell_pairs(context, first, end);
-    return i == end;
+    return whole;
 }
 
 /* Sets the pairs from argument `first` to before `end`. When memory runs out on the way it replies

@@ -2,13 +2,15 @@
 
 #include "base/buffer.h"
 #include "base/memory.h"
+#include "base/mix.h"
 #include "base/number.h"
 #include "keyspace/database_private.h"
 #include "keyspace/field_expiry.h"
 #include "keyspace/keyspace_private.h"
+#include "keyspace/table_position.h"
 #include "values/hash.h"
 
-#define PICK_TRIES_MAX 100000 /* of table_pick, before a walk finds the next key instead */
+#define PICK_TRIES_MAX 1000 /* of table_pick, before a walk finds the next key instead */
 #define PICK_EXPIRED_MAX                                                                           \
     100 /* expired keys met while expiry is frozen, before one of them is the answer */
 
@@ -147,15 +149,15 @@ void database_evict(struct database *database, struct entry *entry)
 
 /* --- finding --- */
 
-/* The first field that is due goes; true if the key is gone with it. */
+/* The field that is due first goes: there is one. True if the key is gone with it. */
 static bool expire_first_field(struct database *database, const struct key *key,
                                struct entry *entry)
 {
     struct hash *hash = entry_collection(entry);
     char scratch[NUMBER_INTEGER_TEXT_MAX];
     struct slice due;
-    if (!hash_first_due(hash, keyspace_time_ms(database->keyspace), scratch, &due))
-        return false;
+    bool is_due = hash_first_due(hash, keyspace_time_ms(database->keyspace), scratch, &due);
+    ASSERT(is_due);
     struct buffer field = {NULL, 0, 0}; /* what it stands in changes */
     buffer_add(&field, due.data, due.length);
     bool is_last = hash_length(hash) == 1;
@@ -192,7 +194,7 @@ static struct entry *without_due_fields(struct database *database, const struct 
 bool database_expire_field(struct database *database)
 {
     struct slice name;
-    if (field_expiry_first_ms(database->fields, &name) == INT64_MAX)
+    if (field_expiry_first_ms(database->fields, &name) > keyspace_time_ms(database->keyspace))
         return false;
     struct buffer copy = {NULL, 0, 0}; /* the record goes with its last field */
     buffer_add(&copy, name.data, name.length);
@@ -709,15 +711,25 @@ size_t database_table_slots(const struct database *database)
     return table_slots(&database->table);
 }
 
+static void note_last(void *context, struct entry *entry)
+{
+    *(struct entry **)context = entry;
+}
+
 struct entry *database_pick(const struct database *database, uint64_t random)
 {
-    for (int tries = 0; tries < PICK_TRIES_MAX && database->table.count > 0; tries++) {
-        struct entry *entry = table_pick(&database->table, random);
+    const struct table *table = &database->table;
+    if (table->count == 0)
+        return NULL;
+    for (int tries = 0; tries < PICK_TRIES_MAX; tries++) {
+        struct entry *entry = table_pick(table, mix_next(&random));
         if (entry != NULL)
             return entry;
-        random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
     }
-    return NULL;
+    struct entry *next = NULL;
+    for (uint64_t cursor = table_position(mix_next(&random)); next == NULL;)
+        cursor = table_scan(table, cursor, note_last, &next);
+    return next;
 }
 
 struct entry *database_random(struct database *database, uint64_t random)
@@ -741,24 +753,30 @@ struct entry *database_random(struct database *database, uint64_t random)
 uint64_t database_scan(struct database *database, uint64_t cursor,
                        void (*visit)(void *context, struct entry *entry), void *context)
 {
-    const uint64_t cursor_mask = (UINT64_C(1) << TABLE_POSITION_BITS) - 1;
-    return table_scan(&database->table, cursor & cursor_mask, visit, context);
+    return table_scan(&database->table, cursor & TABLE_POSITION_MASK, visit, context);
 }
+
+struct check {
+    size_t with_deadline, with_fields; /* hashes with fields that have deadlines */
+};
 
 static void check_indexed(void *context, struct entry *entry)
 {
-    size_t *with_deadline = context;
-    *with_deadline += (entry->flags & ENTRY_HAS_DEADLINE) != 0;
+    struct check *check = context;
+    check->with_deadline += (entry->flags & ENTRY_HAS_DEADLINE) != 0;
+    if (entry->type == TYPE_HASH)
+        check->with_fields += hash_next_deadline_ms(entry_collection(entry)) != HASH_NO_DEADLINE;
 }
 
 void database_check(const struct database *database)
 {
     table_check(&database->table);
     expiry_index_check(database->expiry);
-    size_t with_deadline = 0;
+    struct check check = {0};
     uint64_t cursor = 0;
     do
-        cursor = table_scan(&database->table, cursor, check_indexed, &with_deadline);
+        cursor = table_scan(&database->table, cursor, check_indexed, &check);
     while (cursor != 0);
-    ASSERT(with_deadline == expiry_index_count(database->expiry));
+    ASSERT(check.with_deadline == expiry_index_count(database->expiry));
+    ASSERT(check.with_fields == field_expiry_count(database->fields));
 }

@@ -28,9 +28,9 @@ void database_remove(struct database *database, uint64_t hash, struct entry *ent
 /* The same for an expired entry that expiry_index_take_due gave. */
 void database_remove_due(struct database *database, struct entry *entry);
 
-/* Removes the field that is due first in this database, if there is one; true if so. */
+/* Removes the field that was due first in this database, if one is due; true if so. */
 bool database_expire_field(struct database *database);
-/* When; INT64_MAX: none has a deadline. */
+/* When the next one is; INT64_MAX: none has a deadline. */
 int64_t database_next_field_ms(const struct database *database);
 
 /* The same for eviction. */

@@ -100,7 +100,6 @@ void entry_set_integer(struct entry *entry, int64_t value)
 {
     entry->encoding = ENCODING_INT;
     entry->flags &= (uint8_t)~ENTRY_EMBEDDED;
-    entry->value_length = 0;
     memcpy(entry_value_room(entry), &value, sizeof value);
 }
 
@@ -118,7 +117,6 @@ void entry_set_blob(struct entry *entry, const struct entry_blob *blob)
 {
     entry->encoding = ENCODING_RAW;
     entry->flags &= (uint8_t)~ENTRY_EMBEDDED;
-    entry->value_length = 0;
     memcpy(entry_value_room(entry), blob, sizeof *blob);
 }
 
@@ -126,9 +124,6 @@ void entry_set_collection(struct entry *entry, enum value_type type, void *value
 {
     ASSERT(type != TYPE_STRING && value != NULL);
     entry->type = (unsigned)type & 0xf;
-    entry->encoding = 0;
-    entry->flags &= (uint8_t)~ENTRY_EMBEDDED;
-    entry->value_length = 0;
     memcpy(entry_value_room(entry), &value, sizeof value);
 }
 

@@ -143,7 +143,7 @@ void entry_free(struct entry *entry);
 void entry_set_integer(struct entry *entry, int64_t value);
 void entry_set_embedded(struct entry *entry, struct slice value, enum value_encoding encoding);
 void entry_set_blob(struct entry *entry, const struct entry_blob *blob);
-/* Room: sizeof(void *). The entry owns `value` from now on. */
+/* Of an entry that is new, or a copy. Room: sizeof(void *). The entry owns `value` from now on. */
 void entry_set_collection(struct entry *entry, enum value_type type, void *value);
 
 /* True if the entry's block is what the allocator would give for the same key and deadline with

@@ -4,6 +4,7 @@
 
 #include "base/assertion.h"
 #include "base/memory.h"
+#include "base/mix.h"
 #include "keyspace/database_private.h"
 #include "keyspace/keyspace_private.h"
 
@@ -173,15 +174,6 @@ struct choice {
     struct entry *entry; /* NULL: none */
 };
 
-/* Random bits for one more draw (the step of splitmix64, Steele and others, 2014). */
-static uint64_t next_random(uint64_t *state)
-{
-    uint64_t bits = *state += UINT64_C(0x9e3779b97f4a7c15);
-    bits = (bits ^ (bits >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    bits = (bits ^ (bits >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return bits ^ (bits >> 31);
-}
-
 static size_t eligible(const struct database *database, enum eviction_policy policy)
 {
     return policy_is_volatile(policy) ? database_count_with_deadline(database)
@@ -198,7 +190,7 @@ static struct database *pick_database(struct keyspace *keyspace, enum eviction_p
         total += eligible(keyspace_database(keyspace, i), policy);
     if (total == 0)
         return NULL;
-    size_t place = next_random(random) % total;
+    size_t place = mix_next(random) % total;
     for (int i = 0;; i++) {
         struct database *database = keyspace_database(keyspace, i);
         size_t here = eligible(database, policy);
@@ -211,8 +203,8 @@ static struct database *pick_database(struct keyspace *keyspace, enum eviction_p
 static struct entry *pick_entry(const struct database *database, enum eviction_policy policy,
                                 uint64_t *random)
 {
-    return policy_is_volatile(policy) ? expiry_index_pick(database->expiry, next_random(random))
-                                      : database_pick(database, next_random(random));
+    return policy_is_volatile(policy) ? expiry_index_pick(database->expiry, mix_next(random))
+                                      : database_pick(database, mix_next(random));
 }
 
 static struct choice choose_random(struct keyspace *keyspace, enum eviction_policy policy,

@@ -5,6 +5,7 @@
 
 #include "base/assertion.h"
 #include "base/memory.h"
+#include "base/mix.h"
 #include "keyspace/entry.h"
 #include "keyspace/entry_reference.h"
 #include "keyspace/expiry_leaf.h"
@@ -357,20 +358,21 @@ static bool merge_leaf(struct expiry_index *index, struct inner *parent, size_t 
     return false;
 }
 
-/* Gives what the leaf at `slot` holds to both neighbours, if they have room. */
+/* Gives what the leaf at `slot` holds to both neighbours, if they have room: no two of the three
+ * make one leaf, so each of them gets some. */
 static bool dissolve_leaf(struct expiry_index *index, struct inner *parent, size_t slot)
 {
+    _Static_assert(LEAF_DISSOLVED_MAX <= LEAF_MERGED_MAX, "what a neighbour has is less than each");
     if (slot == 0 || slot + 1 >= parent->count)
         return false;
     struct expiry_leaf *left = parent->children[slot - 1], *leaf = parent->children[slot];
     struct expiry_leaf *right = parent->children[slot + 1];
     size_t each = ((size_t)left->count + leaf->count + right->count + 1) / 2;
-    if (each > LEAF_DISSOLVED_MAX || left->count > each || right->count > each)
+    if (each > LEAF_DISSOLVED_MAX)
         return false;
     struct expiry_position items[EXPIRY_LEAF_CAPACITY];
     size_t count = expiry_leaf_load(leaf, index->window, items), given = each - left->count;
-    if (given >= count)
-        return false;
+    ASSERT(left->count < each && given < count);
     expiry_position_select(items, count, given);
     expiry_leaf_append(left, items, given);
     expiry_leaf_append(right, items + given, count - given);
@@ -395,12 +397,13 @@ static void shrink_inners(struct expiry_index *index, const struct path *path)
             inner_merge(index, parent, slot);
         }
     }
-    while (index->height > 0) {
+    while (index->height > 0) { /* a root has two children at least, but for a moment */
         struct inner *root = index->root;
         if (root->count > 1)
             break;
-        index->root = root->count == 1 ? root->children[0] : NULL;
-        index->height = root->count == 1 ? index->height - 1 : 0;
+        ASSERT(root->count == 1);
+        index->root = root->children[0];
+        index->height--;
         inner_free(index, root);
     }
 }
@@ -559,15 +562,6 @@ struct entry *expiry_index_first(struct expiry_index *index)
     return expiry_leaf_entry(path.leaf, path.leaf->count - 1U, index->window);
 }
 
-/* Random bits for one more draw (the step of splitmix64, Steele and others, 2014). */
-static uint64_t next_random(uint64_t *state)
-{
-    uint64_t bits = *state += UINT64_C(0x9e3779b97f4a7c15);
-    bits = (bits ^ (bits >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    bits = (bits ^ (bits >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return bits ^ (bits >> 31);
-}
-
 struct entry *expiry_index_pick(const struct expiry_index *index, uint64_t random)
 {
     if (index->count == 0)
@@ -580,14 +574,14 @@ struct entry *expiry_index_pick(const struct expiry_index *index, uint64_t rando
         for (unsigned level = 0; level < index->height && node != NULL; level++) {
             struct inner *inner = node;
             size_t places = level == 0 || anyway ? inner->count : INNER_CHILDREN_MAX;
-            size_t place = (size_t)((next_random(&random) >> 32) * places >> 32);
+            size_t place = (size_t)((mix_next(&random) >> 32) * places >> 32);
             node = place < inner->count ? inner->children[place] : NULL;
         }
         struct expiry_leaf *leaf = node;
         if (leaf == NULL)
             continue;
         size_t places = index->height == 0 || anyway ? leaf->count : EXPIRY_LEAF_CAPACITY;
-        size_t place = (size_t)((next_random(&random) >> 32) * places >> 32);
+        size_t place = (size_t)((mix_next(&random) >> 32) * places >> 32);
         if (place < leaf->count)
             return expiry_leaf_entry(leaf, place, index->window);
     }

@@ -78,14 +78,15 @@ static void position_sort(struct expiry_position *items, size_t count)
 size_t expiry_leaf_load(const struct expiry_leaf *leaf, uint64_t window,
                         struct expiry_position *items)
 {
+    size_t count = leaf->count;
     for (size_t i = 0; i < leaf->count; i++)
         __builtin_prefetch(expiry_leaf_entry(leaf, i, window));
-    for (size_t i = 0; i < leaf->count; i++) {
+    for (size_t i = 0; i < count; i++) {
         uint64_t reference = entry_reference_load(leaf->references[i]);
         items[i] = (struct expiry_position){
             entry_deadline_ms(entry_reference_entry(reference, window)), reference};
     }
-    return leaf->count;
+    return count;
 }
 
 void expiry_leaf_append(struct expiry_leaf *leaf, const struct expiry_position *items, size_t count)

@@ -171,8 +171,7 @@ static size_t expire_in(struct keyspace *keyspace, struct database *database, si
         }
         expired += count;
     }
-    while (expired < count_max && database_next_field_ms(database) <= keyspace->now_ms &&
-           database_expire_field(database))
+    while (expired < count_max && database_expire_field(database))
         expired++;
     return expired;
 }

@@ -4,9 +4,11 @@
 
 #include "base/assertion.h"
 #include "base/memory.h"
+#include "base/mix.h"
 #include "base/prefetch.h"
 #include "keyspace/bucket.h"
 #include "keyspace/entry.h"
+#include "keyspace/table_position.h"
 
 /* The sizes a segment can have, in buckets. From 64 on they are jemalloc's size classes, so nothing
  * is lost to rounding, and each step is a quarter of the last power of two. */
@@ -95,18 +97,10 @@ static struct segment table_segment(const struct table *table, uint64_t hash)
     return segment_of_word(table->directory[directory_index(table, hash)]);
 }
 
-/* Where in its segment a hash lies, as a fraction of 2^32. Only the bits of a position count, so
- * that a scan cursor falls between entries exactly as buckets do. */
-static uint64_t position_in_segment(uint64_t hash, unsigned depth)
-{
-    const uint64_t position_mask = ~UINT64_C(0) << (64 - TABLE_POSITION_BITS);
-    return (hash & position_mask) << depth >> 32;
-}
-
 static unsigned home_bucket(struct segment segment, uint64_t hash)
 {
-    return (unsigned)(position_in_segment(hash, segment.depth) * segment_bucket_count(segment) >>
-                      32);
+    return table_position_bucket(table_position(hash), segment.depth,
+                                 segment_bucket_count(segment));
 }
 
 static uint64_t entry_hash(const struct table *table, const struct entry *entry)
@@ -181,6 +175,14 @@ static bool hash_goes_high(uint64_t hash, unsigned depth)
     return (hash << (depth - 1) >> 63) != 0;
 }
 
+static size_t content_count_high(const struct segment_content *content, unsigned depth)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < content->count; i++)
+        count += hash_goes_high(content->hashes[i], depth);
+    return count;
+}
+
 static void segment_fill(struct segment segment, const struct segment_content *content)
 {
     for (size_t i = 0; i < content->count; i++)
@@ -249,9 +251,7 @@ static void segment_split(struct table *table, uint64_t hash, struct segment seg
     if (segment.depth == table->depth)
         directory_double(table);
     unsigned depth = segment.depth + 1;
-    size_t high_count = 0;
-    for (size_t i = 0; i < content->count; i++)
-        high_count += hash_goes_high(content->hashes[i], depth);
+    size_t high_count = content_count_high(content, depth);
     struct segment low = segment_create(depth, size_of_half(table, content->count - high_count));
     struct segment high = segment_create(depth, size_of_half(table, high_count));
     for (size_t i = 0; i < content->count; i++) {
@@ -311,7 +311,7 @@ bool table_fit(struct table *table, size_t *position)
         content.count = 0;
         segment_collect(segment, &content);
         content_hash(table, &content);
-        uint64_t hash = table->depth > 0 ? (uint64_t)*position << (64 - table->depth) : 0;
+        uint64_t hash = (uint64_t)*position << (63 - table->depth) << 1;
         segment_resize(table, hash, segment, &content, size);
     }
     *position += (size_t)1 << (table->depth - segment.depth);
@@ -346,7 +346,7 @@ static void segments_merge(struct table *table, uint64_t hash, struct segment se
     table->buckets -= segment_bucket_count(segment) + segment_bucket_count(buddy);
     segment_destroy(segment);
     segment_destroy(buddy);
-    if (table->depth > 0 && table->segments_at_depth == 0)
+    if (table->segments_at_depth == 0) /* at depth 0 there is one */
         directory_halve(table);
 }
 
@@ -543,8 +543,7 @@ uint64_t table_scan(const struct table *table, uint64_t cursor,
 {
     if (table->count == 0)
         return 0;
-    const unsigned unused_bits = 64 - TABLE_POSITION_BITS;
-    uint64_t start = cursor << unused_bits;
+    uint64_t start = cursor << (64 - TABLE_POSITION_BITS);
     struct segment segment = table_segment(table, start);
     unsigned home = home_bucket(segment, start);
 
@@ -559,35 +558,14 @@ uint64_t table_scan(const struct table *table, uint64_t cursor,
             uint64_t reference = bucket_reference(bucket, (unsigned)__builtin_ctz(used));
             struct entry *entry = entry_reference_entry(reference, table->window);
             uint64_t hash = entry_hash(table, entry);
-            if (home_bucket(segment, hash) == home && hash >> unused_bits >= cursor)
+            if (home_bucket(segment, hash) == home && table_position(hash) >= cursor)
                 visit(context, entry);
         }
         if (bucket->overflow == 0)
             break;
         index = next_bucket(segment, index);
     }
-
-    /* The first position whose bucket is the next one: the boundary, rounded up to whole positions.
-     */
-    unsigned count = segment_bucket_count(segment);
-    uint64_t boundary = (((uint64_t)(home + 1) << 32) + count - 1) / count; /* of 2^32 */
-    uint64_t prefix = segment.depth == 0
-                          ? 0
-                          : start >> (64 - segment.depth) << (TABLE_POSITION_BITS - segment.depth);
-    unsigned shift = TABLE_POSITION_BITS - 32; /* positions per 2^-32 of a segment of depth 0 */
-    uint64_t offset =
-        segment.depth <= shift
-            ? boundary << (shift - segment.depth)
-            : (boundary + (UINT64_C(1) << (segment.depth - shift)) - 1) >> (segment.depth - shift);
-    return (prefix + offset) & ((UINT64_C(1) << TABLE_POSITION_BITS) - 1);
-}
-
-/* The finalizer of SplitMix64 (Steele et al., 2014): more random bits out of the same ones. */
-static uint64_t mix(uint64_t bits)
-{
-    bits = (bits ^ bits >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-    bits = (bits ^ bits >> 27) * UINT64_C(0x94D049BB133111EB);
-    return bits ^ bits >> 31;
+    return table_position_behind(cursor, segment.depth, segment_bucket_count(segment));
 }
 
 struct entry *table_pick(const struct table *table, uint64_t random)
@@ -641,7 +619,6 @@ void table_deinit(struct table *table)
         segment_destroy(segment);
     }
     memory_free(table->directory);
-    *table = (struct table){0};
 }
 
 size_t table_memory(const struct table *table)
@@ -695,6 +672,7 @@ void table_check(const struct table *table)
     for (size_t i = 0; i < words;) {
         struct segment segment = segment_of_word(table->directory[i]);
         ASSERT(segment.depth <= table->depth && segment.size <= SEGMENT_SIZE_LAST);
+        ASSERT(segment.depth == 0 || segment.size >= SEGMENT_SIZE_SPLIT);
         size_t covered = (size_t)1 << (table->depth - segment.depth);
         ASSERT(i % covered == 0);
         for (size_t j = 0; j < covered; j++)

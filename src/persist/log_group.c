@@ -54,7 +54,7 @@ static bool take_word(struct cursor *cursor, struct slice *word)
     *word = slice_of(begin, (size_t)(cursor->at - begin));
     if (cursor->at < cursor->end && ++cursor->at == cursor->end)
         return false; /* a blank at the end */
-    return word->length > 0;
+    return true;      /* an empty word is neither a number nor digits */
 }
 
 static bool take_number(struct cursor *cursor, uint64_t *out)

@@ -277,9 +277,7 @@ static enum error finish(struct log_writer *writer)
         .sync = true,
         .closes = true,
     };
-    writer->sealed = NULL;
     log_writer_job_run(&job->worker_job);
-    writer->sealed = job->groups;
     if (job->error_number == 0)
         return OK;
     errno = job->error_number;

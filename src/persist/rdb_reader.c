@@ -96,11 +96,16 @@ static bool refuse_key(struct rdb_reader *reader, const char *why, struct slice 
     return refuse(reader, "%s: '%.*s'", why, (int)(name.length < 64 ? name.length : 64), name.data);
 }
 
-/* Strings that wait. False: refused. */
-static bool put_in(struct rdb_reader *reader)
+static void prefetch(const struct rdb_reader *reader)
 {
     for (size_t i = 0; i < reader->batch_count; i++)
         database_prefetch_entry(reader->batch[i].database, reader->batch[i].key.hash);
+}
+
+/* Strings that wait. False: refused. */
+static bool put_in(struct rdb_reader *reader)
+{
+    prefetch(reader);
     for (size_t i = 0; i < reader->batch_count; i++) {
         const struct pending *pending = &reader->batch[i];
         if (database_find(pending->database, &pending->key) != NULL)

@@ -25,7 +25,6 @@ bool recovery_refuse(struct recovery *recovery, const char *format, ...)
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     ASSERT(recovery->named != NULL);
-    buffer_clear(&recovery->error);
     buffer_add_format(&recovery->error, "%s/%s at byte %" PRIu64 ": ",
                       log_directory_path(recovery->directory), recovery->named->name,
                       recovery_position(recovery));

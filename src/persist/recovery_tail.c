@@ -91,8 +91,8 @@ bool recovery_tail_is_plain(struct recovery *recovery, bool *plain)
     return true;
 }
 
-/* Filler, or what ends it: the last byte of the file, if filler stands before it. `before`: the
- * byte before the window. */
+/* Filler, or what ends it: the last byte of the file, if filler stands before it, or nothing that
+ * is left over. `before`: the byte before the window. */
 static bool is_filler(struct slice window, size_t at, char before, bool last)
 {
     if (window.data[at] == LOG_FILLER)
@@ -106,7 +106,7 @@ bool recovery_tail_length(struct recovery *recovery, uint64_t *length)
     struct buffer window = {0};
     uint64_t start = recovery_position(recovery);
     size_t got = 1;
-    char before = '\0';
+    char before = LOG_FILLER;
     bool good = buffer_reserve(&window, RECOVERY_READ_SIZE) == OK;
     *length = 0;
     if (!good)

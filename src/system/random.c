@@ -1,20 +1,12 @@
 #include "system/random.h"
 
 #include "base/assertion.h"
-
-/* splitmix64 (Steele, Lea and Flood, 2014): spreads one word over the state. */
-static uint64_t random_spread(uint64_t *seed)
-{
-    uint64_t z = *seed += 0x9e3779b97f4a7c15u;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
+#include "base/mix.h"
 
 void random_init_seed(struct random *random, uint64_t seed)
 {
     for (int i = 0; i < 4; i++)
-        random->state[i] = random_spread(&seed);
+        random->state[i] = mix_next(&seed); /* spreads one word over the state */
 }
 
 void random_init(struct random *random)

@@ -46,6 +46,9 @@ MEMORY_MAX = 8 << 30  # bytes of address space of a program: a mutant may ask fo
 FILE_MAX = 1 << 30  # bytes of a file it may write
 PROGRESS_EVERY = 25  # mutants
 SLOWER_MAX = 5  # times what a program took without a mutant, if that is more than tests.tsv allows
+LOOK_EVERY = 0.1  # seconds
+FAILED = b"[  FAILED  ]"  # what cmocka says at once of a test, before it goes on to the next
+SAID_MAX = 1 << 16  # bytes of what it says that are looked at
 COMPILE_SECONDS = 120  # as good as never; a compiler that hangs ends the run
 
 
@@ -163,17 +166,24 @@ class Workplace:
         return out
 
     def passes(self, program, path, **environment):
-        """Runs it; what it leaves running is killed."""
+        """Runs it up to its first test that fails; what it leaves running is killed."""
         temporary = os.path.join(self.folder, "tmp")
         shutil.rmtree(temporary, ignore_errors=True)
         os.makedirs(temporary)
-        process = subprocess.Popen(
-            [os.path.abspath(path), *program.arguments], cwd=temporary, start_new_session=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            env={**os.environ, "TMPDIR": temporary, **environment})
+        said = os.path.join(self.folder, "said")
+        with open(said, "wb") as errors:
+            process = subprocess.Popen(
+                [os.path.abspath(path), *program.arguments], cwd=temporary, start_new_session=True,
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors,
+                env={**os.environ, "TMPDIR": temporary, **environment})
+        ends = time.monotonic() + program.seconds
         try:
-            return process.wait(program.seconds) == 0
-        except subprocess.TimeoutExpired:
+            while time.monotonic() < ends:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    return process.wait(LOOK_EVERY) == 0
+                with open(said, "rb") as errors:
+                    if FAILED in errors.read(SAID_MAX):
+                        return False
             return False
         finally:
             with contextlib.suppress(ProcessLookupError):
@@ -256,8 +266,9 @@ class Run:
         counting = {}
         for number, path in enumerate(self.chosen):
             counting[path] = os.path.abspath(os.path.join(self.folder, f"counting-{number}.o"))
-            compile_text([*self.compiles[path], "--coverage"], path, self.tree.text(path),
-                         counting[path])
+            # A function that is inlined early would count as one that never ran.
+            words = [*self.compiles[path], "--coverage", "-fno-inline"]
+            compile_text(words, path, self.tree.text(path), counting[path])
         users = collections.defaultdict(list)
         for path, programs in self.chosen.items():
             for program in programs:

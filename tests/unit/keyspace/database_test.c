@@ -14,6 +14,7 @@
 #include "base/number.h"
 #include "keyspace/database.h"
 #include "keyspace/keyspace.h"
+#include "keyspace/table.h"
 
 struct fixture {
     struct keyspace *keyspace;
@@ -104,6 +105,90 @@ static void strings_of_every_length_come_back(void **state)
     free(bytes);
 }
 
+/* A number, bytes in the entry (of a number's size, of a blob's), bytes in a block. */
+static void every_form_of_a_string_turns_into_every_other(void **state)
+{
+    struct fixture *fixture = *state;
+    static char long_bytes[ENTRY_EMBEDDED_MAX + 2];
+    memset(long_bytes, 'x', sizeof long_bytes - 1);
+    const struct slice values[] = {
+        SLICE("5"),
+        SLICE("-9223372036854775808"),
+        SLICE("8 bytes."),
+        SLICE("as many bytes as a struct blob.."),
+        slice_of(long_bytes, ENTRY_EMBEDDED_MAX),
+        slice_of(long_bytes, ENTRY_EMBEDDED_MAX + 1),
+    };
+    const size_t count = sizeof values / sizeof values[0];
+    struct key key = key_named(fixture, "key");
+    for (size_t i = 0; i < count * count; i++) {
+        const struct slice both[] = {values[i / count], values[i % count]};
+        for (int j = 0; j < 2; j++) {
+            struct entry *entry =
+                database_set_string(fixture->database, &key, both[j], DEADLINE_KEEP, 0);
+            assert_non_null(entry);
+            assert_value(fixture, "key", both[j]);
+            assert_int_equal((entry->flags & ENTRY_EMBEDDED) != 0,
+                             entry->encoding != ENCODING_INT &&
+                                 both[j].length <= ENTRY_EMBEDDED_MAX);
+        }
+    }
+}
+
+static void a_value_of_about_the_same_size_stays_in_its_place(void **state)
+{
+#ifdef HOLDFAST_SANITIZED
+    skip(); /* there blocks end where they were asked to end */
+#endif
+    struct fixture *fixture = *state;
+    const char *const values[] = {"12345", "8 bytes.", "9 bytes..", "77"};
+    struct entry *entry = set(fixture, "12345678901234567", values[0]); /* 33 bytes of 48 */
+    for (size_t i = 1; i < sizeof values / sizeof values[0]; i++)
+        assert_ptr_equal(set(fixture, "12345678901234567", values[i]), entry);
+    set(fixture, "12345678901234567", "more bytes than the block of 48 has");
+    assert_int_equal(entry_memory(set(fixture, "12345678901234567", "7bytes."), 0), 32);
+    /* Beyond 128 bytes classes are 32 bytes apart, then 64. */
+    char text[300] = {0};
+    memset(text, 'a', sizeof text - 1);
+    entry = set(fixture, "k", text);
+    text[298] = 0;
+    assert_ptr_equal(set(fixture, "k", text), entry);
+    text[265] = 0;
+    assert_ptr_equal(set(fixture, "k", text), entry);
+    text[200] = 0;
+    assert_int_equal(entry_memory(set(fixture, "k", text), 0), 224);
+}
+
+static void a_large_value_counts_as_memory_with_its_block(void **state)
+{
+    struct fixture *fixture = *state;
+    char *text = malloc(5001);
+    memset(text, 'a', 5000);
+    text[5000] = 0;
+    struct entry *entry = set(fixture, "k", text);
+    size_t own = memory_good_size(sizeof(struct entry) + 1 + sizeof(struct entry_blob));
+    assert_int_equal(entry_memory(entry, 0), own + memory_good_size(5000));
+    free(text);
+}
+
+/* As Redis's strings: twice as much as is there, but not more than 1 MiB more. */
+static void a_value_that_grows_gets_room_to_spare(void **state)
+{
+    struct fixture *fixture = *state;
+    struct key key = key_named(fixture, "grows");
+    const size_t lengths[] = {1025, 5000, 1 << 20, 5 << 20};
+    const size_t expected[] = {2050, 10000, 2 << 20, 6 << 20};
+    for (size_t i = 0; i < 4; i++) {
+        char *bytes;
+        struct entry *entry = database_find(fixture->database, &key);
+        entry = database_resize_string(fixture->database, &key, entry, lengths[i], &bytes);
+        assert_int_equal(entry_blob(entry).capacity, memory_good_size(expected[i]));
+        entry = database_resize_string(fixture->database, &key, entry, expected[i], &bytes);
+        assert_int_equal(entry_blob(entry).capacity, memory_good_size(expected[i]));
+        assert_ptr_equal(entry_blob(entry).data, bytes);
+    }
+}
+
 static void encodings_are_those_redis_reports(void **state)
 {
     struct fixture *fixture = *state;
@@ -137,6 +222,9 @@ static void keys_of_every_length_are_told_apart(void **state)
         struct entry *entry = database_find(fixture->database, &key);
         assert_true(slice_equals(entry_key(entry), slice));
         assert_int_equal(entry_deadline_ms(entry), length % 2 ? 5000 : ENTRY_NO_DEADLINE);
+        size_t head = sizeof *entry + (length % 2 ? 8 : 0) + (length > 255 ? 4 : 0) + length;
+        if (head + (size_t)value_length >= 16)
+            assert_int_equal(entry_memory(entry, 0), memory_good_size(head + (size_t)value_length));
     }
     assert_int_equal(database_size(fixture->database), count);
     free(name);
@@ -151,96 +239,11 @@ static void a_small_key_and_value_with_a_deadline_fill_one_cache_line(void **sta
     assert_int_equal(entry_memory(entry, 0), 64);
     entry = database_set_string(fixture->database, &key, SLICE("123456"), DEADLINE_CLEAR, 0);
     assert_int_equal(entry_memory(entry, 0), 32);
-}
-
-/* A large string, and a reader who keeps its bytes. */
-static struct chain_shared *make_shared(struct fixture *fixture, const struct key *key,
-                                        struct chain *reader)
-{
-    char *value = malloc(ENTRY_SHARED_MIN);
-    memset(value, 'a', ENTRY_SHARED_MIN);
-    struct entry *entry = database_set_string(fixture->database, key,
-                                              slice_of(value, ENTRY_SHARED_MIN), DEADLINE_CLEAR, 0);
-    free(value);
-    struct chain_shared *shared = entry_share(entry);
-    assert_non_null(shared);
-    assert_ptr_equal(shared, entry_share(entry));
-    chain_append_shared(reader, shared, 0, shared->length);
-    return shared;
-}
-
-static void assert_reads_as_before(struct chain *reader)
-{
-    assert_int_equal(reader->length, ENTRY_SHARED_MIN);
-    char *bytes = malloc(ENTRY_SHARED_MIN);
-    chain_copy_out(reader, 0, bytes, ENTRY_SHARED_MIN);
-    for (size_t i = 0; i < ENTRY_SHARED_MIN; i++)
-        assert_int_equal(bytes[i], 'a');
-    free(bytes);
-    chain_consume(reader, ENTRY_SHARED_MIN);
-}
-
-static void bytes_that_a_reader_keeps_outlive_every_change_of_the_key(void **state)
-{
-    struct fixture *fixture = *state;
-    struct key key = key_named(fixture, "large"), other = key_named(fixture, "other");
-    struct chain_pool *pool = chain_pool_create(1);
-    struct chain reader;
-    char *bytes;
-    chain_init(&reader, pool);
-    for (int change = 0; change < 5; change++) {
-        make_shared(fixture, &key, &reader);
-        struct entry *entry = database_find(fixture->database, &key);
-        switch (change) {
-        case 0: /* in place: copied first */
-            entry = database_resize_string(fixture->database, &key, entry, ENTRY_SHARED_MIN + 10,
-                                           &bytes);
-            assert_non_null(entry);
-            assert_int_equal(bytes[0], 'a');
-            memset(bytes, 'b', ENTRY_SHARED_MIN + 10);
-            break;
-        case 1:
-            database_set_string(fixture->database, &key, SLICE("small"), DEADLINE_CLEAR, 0);
-            break;
-        case 2:
-            assert_true(database_delete(fixture->database, &key));
-            break;
-        case 3: /* goes with the value */
-            assert_non_null(database_move(fixture->database, &key, fixture->database, &other));
-            assert_true(database_delete(fixture->database, &other));
-            break;
-        default:
-            database_clear(fixture->database);
-        }
-        assert_reads_as_before(&reader);
-    }
-    chain_pool_destroy(pool);
-}
-
-static void bytes_that_nobody_keeps_any_more_are_changed_without_a_copy(void **state)
-{
-    struct fixture *fixture = *state;
-    struct key key = key_named(fixture, "large");
-    struct chain_pool *pool = chain_pool_create(1);
-    struct chain reader;
-    char *bytes;
-    chain_init(&reader, pool);
-    const char *before = make_shared(fixture, &key, &reader)->data;
-    chain_consume(&reader, reader.length);
-    assert_non_null(database_resize_string(
-        fixture->database, &key, database_find(fixture->database, &key), ENTRY_SHARED_MIN, &bytes));
-    assert_ptr_equal(bytes, before);
-    chain_pool_destroy(pool);
-}
-
-static void small_strings_and_numbers_are_not_shared(void **state)
-{
-    struct fixture *fixture = *state;
-    struct key key = key_named(fixture, "small");
-    assert_null(entry_share(
-        database_set_string(fixture->database, &key, SLICE("text"), DEADLINE_CLEAR, 0)));
-    assert_null(
-        entry_share(database_set_string(fixture->database, &key, SLICE("12"), DEADLINE_CLEAR, 0)));
+    char name[ENTRY_KEY_SHORT_MAX + 1] = {0}; /* its length takes no room of its own */
+    memset(name, 'k', ENTRY_KEY_SHORT_MAX);
+    entry = set(fixture, name, "as many bytes as are left of a block of 320: these are 57");
+    assert_int_equal(entry_memory(entry, 0), 320);
+    assert_false(entry->flags & ENTRY_LONG_KEY);
 }
 
 static void an_expired_key_is_gone_and_the_hook_told(void **state)
@@ -248,10 +251,15 @@ static void an_expired_key_is_gone_and_the_hook_told(void **state)
     struct fixture *fixture = *state;
     struct key key = key_named(fixture, "short");
     database_set_string(fixture->database, &key, SLICE("x"), DEADLINE_SET, 2000);
+    keyspace_set_time(fixture->keyspace, 1360);
+    assert_int_equal(database_average_ttl_ms(fixture->database), 640);
     keyspace_set_time(fixture->keyspace, 1999);
     assert_non_null(database_find(fixture->database, &key));
+    assert_non_null(database_read(fixture->database, &key, true));
     keyspace_set_time(fixture->keyspace, 2000);
     assert_null(database_read(fixture->database, &key, true));
+    assert_int_equal(keyspace_statistics(fixture->keyspace)->hits, 1);
+    assert_int_equal(keyspace_statistics(fixture->keyspace)->misses, 1);
     assert_int_equal(fixture->removed, 1);
     assert_int_equal(fixture->missed, 1);
     assert_int_equal(fixture->last_reason, REMOVED_EXPIRED);
@@ -296,6 +304,41 @@ static void due_keys_go_in_bounded_steps(void **state)
     assert_int_equal(keyspace_statistics(fixture->keyspace)->expired_late_ms_max, 499);
 }
 
+static void every_database_has_its_turn_to_expire(void **state)
+{
+    struct fixture *fixture = *state;
+    for (int i = 0; i < 400; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "key:%d", i);
+        struct key key = key_named(fixture, name);
+        struct database *database = keyspace_database(fixture->keyspace, i % 4);
+        database_set_string(database, &key, SLICE("x"), DEADLINE_SET, 2000);
+    }
+    keyspace_set_time(fixture->keyspace, 2000);
+    for (int i = 0; i < 8; i++)
+        assert_int_equal(keyspace_expire_due(fixture->keyspace, 10), 10);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(database_size(keyspace_database(fixture->keyspace, i)), 80);
+}
+
+static void no_more_keys_expire_than_asked_for(void **state)
+{
+    struct fixture *fixture = *state;
+    for (int i = 0; i < 400; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "key:%d", i);
+        struct key key = key_named(fixture, name);
+        database_set_string(fixture->database, &key, SLICE("x"), DEADLINE_SET, 2000);
+    }
+    keyspace_set_time(fixture->keyspace, 2000);
+    size_t left = 400;
+    const size_t asked[] = {0, 1, 100, 63, 64, 65};
+    for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
+        assert_int_equal(keyspace_expire_due(fixture->keyspace, asked[i]), asked[i]);
+        assert_int_equal(database_size(fixture->database), left -= asked[i]);
+    }
+}
+
 static void resizing_keeps_bytes_and_deadline_and_adds_zeros(void **state)
 {
     struct fixture *fixture = *state;
@@ -315,11 +358,53 @@ static void resizing_keeps_bytes_and_deadline_and_adds_zeros(void **state)
         assert_int_equal(entry_string_length(entry), lengths[i]);
         assert_int_equal(entry_deadline_ms(entry), 9000);
         assert_string_equal(entry_encoding_name(entry), "raw");
+        bool grown = i > 3; /* beyond what an entry holds: it stays a block */
+        assert_int_equal((entry->flags & ENTRY_EMBEDDED) == 0, grown);
+        kept = lengths[i];
     }
     struct key fresh = key_named(fixture, "fresh");
     entry = database_resize_string(fixture->database, &fresh, NULL, 3, &bytes);
     assert_memory_equal(bytes, "\0\0\0", 3);
     assert_int_equal(entry_deadline_ms(entry), ENTRY_NO_DEADLINE);
+}
+
+static void the_only_byte_is_kept_when_a_value_grows(void **state)
+{
+    struct fixture *fixture = *state;
+    struct key key = key_named(fixture, "key");
+    for (size_t length = 2; length < 4000; length *= 40) {
+        char *bytes;
+        assert_non_null(database_resize_string(fixture->database, &key, set(fixture, "key", "a"),
+                                               length, &bytes));
+        assert_memory_equal(bytes, "a\0", 2);
+    }
+}
+
+static void a_number_keeps_the_deadline(void **state)
+{
+    struct fixture *fixture = *state;
+    struct key key = key_named(fixture, "key");
+    struct entry *entry = database_set_integer(fixture->database, &key, NULL, -12);
+    assert_value(fixture, "key", SLICE("-12"));
+    entry = database_set_deadline(fixture->database, &key, entry, 7000);
+    assert_ptr_equal(database_set_integer(fixture->database, &key, entry, INT64_MAX), entry);
+    assert_value(fixture, "key", SLICE("9223372036854775807"));
+    assert_int_equal(entry_deadline_ms(entry), 7000);
+}
+
+static void a_block_becomes_the_value_without_a_copy(void **state)
+{
+    struct fixture *fixture = *state;
+    struct key key = key_named(fixture, "key");
+    for (int round = 0; round < 2; round++) { /* of a key that is not there, of one that is */
+        char *block = memory_allocate(3000);
+        memset(block, 'a' + round, 3000);
+        struct entry *entry = database_set_string_block(fixture->database, &key, block, 3000,
+                                                        DEADLINE_SET, 7000 + round);
+        assert_ptr_equal(entry_blob(entry).data, block);
+        assert_value(fixture, "key", slice_of(block, 3000));
+        assert_int_equal(entry_deadline_ms(entry), 7000 + round);
+    }
 }
 
 static void deadlines_come_and_go_without_touching_the_value(void **state)
@@ -331,6 +416,7 @@ static void deadlines_come_and_go_without_touching_the_value(void **state)
         struct key key = key_named(fixture, "key");
         entry = database_set_deadline(fixture->database, &key, entry, 7000);
         assert_int_equal(entry_deadline_ms(entry), 7000);
+        assert_true(database_expiry_memory(fixture->database) > 0);
         entry = database_set_deadline(fixture->database, &key, entry, 8000);
         assert_int_equal(keyspace_next_deadline_ms(fixture->keyspace), 8000);
         entry = database_set_deadline(fixture->database, &key, entry, ENTRY_NO_DEADLINE);
@@ -338,6 +424,21 @@ static void deadlines_come_and_go_without_touching_the_value(void **state)
         assert_int_equal(database_count_with_deadline(fixture->database), 0);
         assert_value(fixture, "key", slice_of_string(values[i]));
     }
+}
+
+static void a_value_that_is_set_in_place_has_the_new_deadline(void **state)
+{
+    struct fixture *fixture = *state;
+    struct key key = key_named(fixture, "key");
+    struct entry *entry =
+        database_set_string(fixture->database, &key, SLICE("one"), DEADLINE_SET, 7000);
+    assert_ptr_equal(database_set_string(fixture->database, &key, SLICE("two"), DEADLINE_SET, 8000),
+                     entry);
+    assert_int_equal(entry_deadline_ms(entry), 8000);
+    assert_int_equal(keyspace_next_deadline_ms(fixture->keyspace), 8000);
+    assert_ptr_equal(
+        database_set_string(fixture->database, &key, SLICE("six"), DEADLINE_KEEP, 9000), entry);
+    assert_int_equal(entry_deadline_ms(entry), 8000);
 }
 
 static void moving_takes_value_and_deadline_along(void **state)
@@ -366,6 +467,7 @@ static void swapped_databases_exchange_what_they_hold(void **state)
     keyspace_swap(fixture->keyspace, 0, 3);
     assert_int_equal(database_size(fixture->database), 0);
     assert_int_equal(database_index(fixture->database), 0);
+    assert_ptr_equal(database_keyspace(fixture->database), fixture->keyspace);
     assert_int_equal(database_size(keyspace_database(fixture->keyspace, 3)), 1);
     keyspace_swap(fixture->keyspace, 2, 2);
 }
@@ -380,9 +482,35 @@ static void clearing_empties_at_once(void **state)
     }
     assert_int_equal(database_clear(fixture->database), 5000);
     assert_int_equal(database_size(fixture->database), 0);
+    assert_int_equal(database_clear(fixture->database), 0);
     assert_null(database_random(fixture->database, 1));
     set(fixture, "again", "1");
     assert_value(fixture, "again", SLICE("1"));
+}
+
+static void a_database_that_is_filled_grows_in_larger_steps(void **state)
+{
+    struct fixture *fixture = *state;
+    size_t slots[2];
+    for (int fills = 0; fills < 2; fills++) {
+        database_clear(fixture->database);
+        database_fill(fixture->database, fills != 0);
+        if (fills != 0) /* FLUSHALL while loading */
+            set(fixture, "x", "1"), database_clear(fixture->database);
+        for (int i = 0; i < 650; i++) {
+            char name[32];
+            snprintf(name, sizeof name, "key:%d", i);
+            set(fixture, name, "value");
+        }
+        slots[fills] = database_table_slots(fixture->database);
+        assert_true(database_table_memory(fixture->database) > slots[fills] * 5);
+    }
+    assert_true(slots[0] < slots[1]);
+    size_t position = 0;
+    database_fill(fixture->database, false);
+    while (database_fit(fixture->database, &position))
+        ;
+    assert_true(database_table_slots(fixture->database) < slots[1]);
 }
 
 static void a_random_key_is_one_that_is_there(void **state)
@@ -395,6 +523,73 @@ static void a_random_key_is_one_that_is_there(void **state)
     for (uint64_t i = 0; i < 100; i++) {
         struct entry *entry = database_random(fixture->database, i * UINT64_C(0x9E3779B97F4A7C15));
         assert_true(slice_equals(entry_key(entry), SLICE("only")));
+    }
+    assert_int_equal(fixture->removed, 1); /* when it was met */
+    assert_int_equal(database_size(fixture->database), 1);
+}
+
+/* As after loading a file of which most keys had expired. */
+static void a_random_key_is_found_where_there_is_room_for_many_more(void **state)
+{
+    struct fixture *fixture = *state;
+    database_reserve(fixture->database, 200000);
+    assert_true(database_table_slots(fixture->database) > 200000);
+    assert_null(database_random(fixture->database, 1));
+    bool found[3] = {false};
+    for (int i = 0; i < 3; i++)
+        set(fixture, (const char *[]){"a", "b", "c"}[i], "1");
+    for (uint64_t i = 0; i < 60; i++) {
+        struct entry *entry = database_random(fixture->database, i * UINT64_C(0x9E3779B97F4A7C15));
+        assert_non_null(entry);
+        found[entry_key(entry).data[0] - 'a'] = true;
+    }
+    assert_true(found[0] && found[1] && found[2]);
+}
+
+static void while_expiry_is_frozen_a_random_key_is_one_that_is_not_due(void **state)
+{
+    struct fixture *fixture = *state;
+    for (int i = 0; i < 4; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "gone:%d", i);
+        struct key gone = key_named(fixture, name);
+        database_set_string(fixture->database, &gone, SLICE("x"), DEADLINE_SET, 1001);
+    }
+    keyspace_set_time(fixture->keyspace, 1001);
+    keyspace_freeze_expiry(fixture->keyspace, true);
+    struct entry *due = database_random(fixture->database, 1);
+    assert_non_null(due); /* there is nothing else, and Redis answers so, too */
+    assert_int_equal(entry_deadline_ms(due), 1001);
+    set(fixture, "only", "1");
+    for (uint64_t i = 0; i < 100; i++) {
+        struct entry *entry = database_random(fixture->database, i * UINT64_C(0x9E3779B97F4A7C15));
+        assert_true(slice_equals(entry_key(entry), SLICE("only")));
+    }
+    assert_int_equal(database_size(fixture->database), 5);
+}
+
+static void count_visit(void *context, struct entry *entry)
+{
+    (void)entry;
+    ++*(size_t *)context;
+}
+
+static void a_scan_looks_at_the_bits_of_a_cursor_that_count(void **state)
+{
+    struct fixture *fixture = *state;
+    for (int i = 0; i < 1000; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "key:%d", i);
+        set(fixture, name, "value");
+    }
+    for (unsigned bit = TABLE_POSITION_BITS; bit < 64; bit++) {
+        size_t visits = 0, expected = 0;
+        uint64_t cursor = UINT64_C(12345) << 30;
+        uint64_t next = database_scan(fixture->database, cursor, count_visit, &expected);
+        assert_true(database_scan(fixture->database, cursor | UINT64_C(1) << bit, count_visit,
+                                  &visits) == next);
+        assert_int_equal(visits, expected);
+        assert_true(visits > 0);
     }
 }
 
@@ -515,21 +710,32 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(strings_of_every_length_come_back),
-        TEST(bytes_that_a_reader_keeps_outlive_every_change_of_the_key),
-        TEST(bytes_that_nobody_keeps_any_more_are_changed_without_a_copy),
-        TEST(small_strings_and_numbers_are_not_shared),
+        TEST(every_form_of_a_string_turns_into_every_other),
+        TEST(a_value_of_about_the_same_size_stays_in_its_place),
+        TEST(a_large_value_counts_as_memory_with_its_block),
+        TEST(a_value_that_grows_gets_room_to_spare),
         TEST(encodings_are_those_redis_reports),
         TEST(keys_of_every_length_are_told_apart),
         TEST(a_small_key_and_value_with_a_deadline_fill_one_cache_line),
         TEST(an_expired_key_is_gone_and_the_hook_told),
         TEST(frozen_expiry_hides_keys_and_keeps_them),
         TEST(due_keys_go_in_bounded_steps),
+        TEST(every_database_has_its_turn_to_expire),
+        TEST(no_more_keys_expire_than_asked_for),
         TEST(resizing_keeps_bytes_and_deadline_and_adds_zeros),
+        TEST(the_only_byte_is_kept_when_a_value_grows),
+        TEST(a_number_keeps_the_deadline),
+        TEST(a_block_becomes_the_value_without_a_copy),
         TEST(deadlines_come_and_go_without_touching_the_value),
+        TEST(a_value_that_is_set_in_place_has_the_new_deadline),
         TEST(moving_takes_value_and_deadline_along),
         TEST(swapped_databases_exchange_what_they_hold),
         TEST(clearing_empties_at_once),
+        TEST(a_database_that_is_filled_grows_in_larger_steps),
         TEST(a_random_key_is_one_that_is_there),
+        TEST(a_random_key_is_found_where_there_is_room_for_many_more),
+        TEST(while_expiry_is_frozen_a_random_key_is_one_that_is_not_due),
+        TEST(a_scan_looks_at_the_bits_of_a_cursor_that_count),
         TEST(a_random_walk_leaves_what_a_plain_model_has),
     };
     return cmocka_run_group_tests_name("keyspace/database", tests, NULL, NULL);

@@ -9,6 +9,7 @@
 
 #include "keyspace/database.h"
 #include "keyspace/keyspace.h"
+#include "support/failing_memory.h"
 
 #define KEYS 4000
 #define SECOND_MS INT64_C(1000)
@@ -135,9 +136,15 @@ static void a_step_stops_at_its_budget_and_when_enough_is_freed(void **state)
     assert_int_equal(eviction_step(fixture.keyspace, &fixture.settings, 1 << 30, 1, 7, 25),
                      EVICTION_MORE);
     assert_int_equal(fixture.evicted, 25);
-    assert_int_equal(eviction_step(fixture.keyspace, &fixture.settings, 10 * entry, 0, 7, 25),
-                     EVICTION_DONE);
+    size_t limit = 100 * entry;
+    assert_int_equal(
+        eviction_step(fixture.keyspace, &fixture.settings, limit + 10 * entry, limit, 7, 25),
+        EVICTION_DONE);
     assert_int_equal(fixture.evicted, 35);
+    assert_int_equal(
+        eviction_step(fixture.keyspace, &fixture.settings, limit + entry + 1, limit, 7, 25),
+        EVICTION_DONE);
+    assert_int_equal(fixture.evicted, 37); /* one was a byte too few */
     close_fixture(&fixture);
 }
 
@@ -206,6 +213,108 @@ static void a_candidate_that_was_used_since_is_spared(void **state)
     close_fixture(&fixture);
 }
 
+/* Ranks that were given at different times compare. All keys in one database: candidates come from
+ * one at a time. */
+static void a_candidate_that_was_used_since_is_spared_for_days(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_fixture(&fixture, EVICTION_ALLKEYS_LRU);
+    fixture.settings.samples = EVICTION_SAMPLES_MAX;
+    for (int i = 0; i < 4; i++) {
+        keyspace_set_time(fixture.keyspace, START_MS + i * 10 * SECOND_MS);
+        set(&fixture, i * 2, ENTRY_NO_DEADLINE);
+    }
+    evict(&fixture); /* the pool holds the other three */
+    assert_int_equal(fixture.last, 0);
+    keyspace_set_time(fixture.keyspace, START_MS + 50 * SECOND_MS);
+    get(&fixture, 2);
+    keyspace_set_time(fixture.keyspace, START_MS + 200000 * SECOND_MS);
+    const int expected[] = {4, 6, 2};
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(evict(&fixture), EVICTION_DONE);
+        assert_int_equal(fixture.last, expected[i]);
+    }
+    close_fixture(&fixture);
+}
+
+static void a_candidate_that_lost_its_deadline_is_spared(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_fixture(&fixture, EVICTION_VOLATILE_LRU);
+    fixture.settings.samples = EVICTION_SAMPLES_MAX;
+    for (int i = 0; i < 4; i++) {
+        keyspace_set_time(fixture.keyspace, START_MS + i * SECOND_MS);
+        set(&fixture, i * 2, START_MS + MINUTE_MS);
+    }
+    evict(&fixture); /* the pool holds the other three */
+    assert_int_equal(fixture.last, 0);
+    char text[16];
+    struct key key = key_of(&fixture, 2, text);
+    struct database *database = keyspace_database(fixture.keyspace, 0);
+    (void)database_set_deadline(database, &key, database_find(database, &key), ENTRY_NO_DEADLINE);
+    for (int i = 2; i < 4; i++) {
+        assert_int_equal(evict(&fixture), EVICTION_DONE);
+        assert_int_equal(fixture.last, i * 2);
+    }
+    assert_int_equal(evict(&fixture), EVICTION_IMPOSSIBLE);
+    close_fixture(&fixture);
+}
+
+static void a_key_without_a_name_goes_like_others(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_fixture(&fixture, EVICTION_ALLKEYS_LRU);
+    struct key key = {SLICE(""), keyspace_hash(fixture.keyspace, SLICE(""))};
+    database_set_string(keyspace_database(fixture.keyspace, 0), &key, SLICE("x"), DEADLINE_CLEAR,
+                        0);
+    assert_int_equal(evict(&fixture), EVICTION_DONE);
+    assert_int_equal(keyspace_size(fixture.keyspace), 0);
+    close_fixture(&fixture);
+}
+
+/* What one policy has chosen counts for nothing under the next. */
+static void another_policy_chooses_anew(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_fixture(&fixture, EVICTION_ALLKEYS_LRU);
+    fixture.settings.samples = EVICTION_SAMPLES_MAX;
+    for (int i = 0; i < 8; i++) {
+        keyspace_set_time(fixture.keyspace, START_MS + i * SECOND_MS);
+        set(&fixture, i * 2, ENTRY_NO_DEADLINE);
+    }
+    evict(&fixture);
+    assert_int_equal(fixture.last, 0);
+    fixture.settings.policy = EVICTION_ALLKEYS_LFU;
+    fixture.settings.lfu_log_factor = 0;
+    keyspace_set_time(fixture.keyspace, START_MS + 1000 * MINUTE_MS); /* all decay to 0 */
+    for (int i = 1; i < 8; i++)
+        for (int hit = i; hit < 8; hit++)
+            get(&fixture, i * 2); /* the oldest are used most */
+    for (int i = 7; i > 0; i--) {
+        assert_int_equal(evict(&fixture), EVICTION_DONE);
+        assert_int_equal(fixture.last, i * 2);
+    }
+    close_fixture(&fixture);
+}
+
+static void without_memory_for_candidates_nothing_is_evicted(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_fixture(&fixture, EVICTION_ALLKEYS_LRU);
+    for (int i = 0; i < 100; i++)
+        set(&fixture, i, ENTRY_NO_DEADLINE);
+    failing_memory_begin(1, 0, true);
+    assert_int_equal(evict(&fixture), EVICTION_IMPOSSIBLE);
+    assert_true(failing_memory_end());
+    assert_int_equal(evict(&fixture), EVICTION_DONE);
+    close_fixture(&fixture);
+}
+
 static void idle_time_counts_on_when_the_clock_of_24_bits_wraps(void **state)
 {
     (void)state;
@@ -216,6 +325,22 @@ static void idle_time_counts_on_when_the_clock_of_24_bits_wraps(void **state)
     struct entry *entry = set(&fixture, 1, ENTRY_NO_DEADLINE);
     assert_int_equal(eviction_idle_seconds(entry, before_wrap_ms + 999), 0);
     assert_int_equal(eviction_idle_seconds(entry, before_wrap_ms + 30 * SECOND_MS), 30);
+    close_fixture(&fixture);
+}
+
+static void another_entry_of_the_key_keeps_the_time_of_its_use(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_fixture(&fixture, EVICTION_ALLKEYS_LRU);
+    struct entry *entry = set(&fixture, 2, ENTRY_NO_DEADLINE);
+    int64_t now_ms = START_MS + 100 * SECOND_MS;
+    keyspace_set_time(fixture.keyspace, now_ms);
+    char text[16];
+    struct key key = key_of(&fixture, 2, text);
+    entry = database_set_deadline(keyspace_database(fixture.keyspace, 0), &key, entry,
+                                  now_ms + MINUTE_MS);
+    assert_int_equal(eviction_idle_seconds(entry, now_ms), 100);
     close_fixture(&fixture);
 }
 
@@ -252,6 +377,17 @@ static void volatile_ttl_evicts_in_order_of_deadline(void **state)
     close_fixture(&fixture);
 }
 
+static void the_farthest_deadline_of_all_is_one(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    open_fixture(&fixture, EVICTION_VOLATILE_TTL);
+    set(&fixture, 2, INT64_MAX);
+    assert_int_equal(evict(&fixture), EVICTION_DONE);
+    assert_int_equal(evict(&fixture), EVICTION_IMPOSSIBLE);
+    close_fixture(&fixture);
+}
+
 static void random_eviction_is_even_over_keys_and_databases(void **state)
 {
     (void)state;
@@ -271,16 +407,18 @@ static void random_eviction_is_even_over_keys_and_databases(void **state)
     close_fixture(&fixture);
 }
 
-/* Redis's documentation of lfu-log-factor: hits 100, 1000, 100 K at factor 10 give 10, 18, 142. */
+/* Redis's documentation of lfu-log-factor: hits 100, 1000, 100 K at factor 10 give 10, 18, 142. The
+ * draws of this test are always the same ones. */
 static void the_counter_grows_with_the_logarithm_of_use(void **state)
 {
     (void)state;
     const struct {
         int hits, least, most;
-    } expected[] = {{0, 5, 5}, {100, 7, 13}, {1000, 14, 22}, {100000, 125, 158}};
-    for (int i = 0; i < 4; i++) {
+    } expected[] = {{0, 5, 5}, {1, 6, 6}, {100, 10, 12}, {1000, 20, 24}, {100000, 138, 148}};
+    for (int i = 0; i < 5; i++) {
         struct fixture fixture;
         open_fixture(&fixture, EVICTION_ALLKEYS_LFU);
+        assert_ptr_equal(keyspace_eviction(fixture.keyspace), &fixture.settings);
         struct entry *entry = set(&fixture, 1, ENTRY_NO_DEADLINE);
         for (int hit = 0; hit < expected[i].hits; hit++)
             get(&fixture, 1);
@@ -300,6 +438,9 @@ static void the_counter_decays_with_time_and_survives_an_overwrite(void **state)
     for (int i = 0; i < 50; i++)
         get(&fixture, 1);
     assert_int_equal(eviction_frequency(entry, &fixture.settings, START_MS), 55);
+    int64_t next_minute_ms = (START_MS / MINUTE_MS + 1) * MINUTE_MS;
+    assert_int_equal(eviction_frequency(entry, &fixture.settings, next_minute_ms - 1), 55);
+    assert_int_equal(eviction_frequency(entry, &fixture.settings, next_minute_ms), 54);
     assert_int_equal(eviction_frequency(entry, &fixture.settings, START_MS + 20 * MINUTE_MS), 35);
     assert_int_equal(eviction_frequency(entry, &fixture.settings, START_MS + 90 * MINUTE_MS), 0);
     fixture.settings.lfu_decay_minutes = 10;
@@ -361,9 +502,16 @@ int main(void)
         cmocka_unit_test(lru_evicts_the_longest_idle_first),
         cmocka_unit_test(more_samples_come_closer_to_exact_lru),
         cmocka_unit_test(a_candidate_that_was_used_since_is_spared),
+        cmocka_unit_test(a_candidate_that_was_used_since_is_spared_for_days),
+        cmocka_unit_test(a_candidate_that_lost_its_deadline_is_spared),
+        cmocka_unit_test(a_key_without_a_name_goes_like_others),
+        cmocka_unit_test(another_policy_chooses_anew),
+        cmocka_unit_test(without_memory_for_candidates_nothing_is_evicted),
         cmocka_unit_test(idle_time_counts_on_when_the_clock_of_24_bits_wraps),
+        cmocka_unit_test(another_entry_of_the_key_keeps_the_time_of_its_use),
         cmocka_unit_test(volatile_policies_touch_only_keys_with_a_deadline),
         cmocka_unit_test(volatile_ttl_evicts_in_order_of_deadline),
+        cmocka_unit_test(the_farthest_deadline_of_all_is_one),
         cmocka_unit_test(random_eviction_is_even_over_keys_and_databases),
         cmocka_unit_test(the_counter_grows_with_the_logarithm_of_use),
         cmocka_unit_test(the_counter_decays_with_time_and_survives_an_overwrite),

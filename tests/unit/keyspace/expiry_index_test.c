@@ -10,8 +10,8 @@
 
 #include "base/memory.h"
 #include "keyspace/entry.h"
-
-#define BYTES_A_KEY_MAX 7.0 /* the budget, with references of 5 bytes */
+#include "keyspace/expiry_leaf.h"
+#include "support/draw.h"
 
 /* --- entries and random numbers --- */
 
@@ -253,6 +253,17 @@ static void due_entries_come_in_order_and_no_more_than_asked_for(void **state)
     expiry_index_destroy(index);
 }
 
+static void the_average_of_one_is_its_own(void **state)
+{
+    (void)state;
+    struct expiry_index *index = expiry_index_create();
+    struct entry *entry = new_entry(7400);
+    expiry_index_add(index, entry);
+    assert_int_equal(expiry_index_average_ttl_ms(index, 1000), 6400); /* 64 samples */
+    expiry_index_destroy(index);
+    entry_free(entry);
+}
+
 static void random_operations_agree_with_a_sorted_array(void **state)
 {
     (void)state;
@@ -263,6 +274,23 @@ static void random_operations_with_few_deadlines_agree_too(void **state)
 {
     (void)state;
     random_operations(12);
+}
+
+/* A full leaf of which all but one come before what is added, or behind it. Whichever that is. */
+static void one_in_the_way_keeps_a_leaf_from_ending_there(void **state)
+{
+    (void)state;
+    for (int other = 0; other <= 2000; other += 2000) {
+        for (int place = 0; place < EXPIRY_LEAF_CAPACITY; place++) {
+            struct expiry_index *index = expiry_index_create();
+            struct model model = {0};
+            for (int i = 0; i < EXPIRY_LEAF_CAPACITY; i++)
+                add(index, &model, i == place ? 2000 - other : 900 + other / 10 - i % 3);
+            add(index, &model, 1000);
+            expiry_index_check(index);
+            drain(index, &model);
+        }
+    }
 }
 
 static void equal_deadlines_by_the_ten_thousand(void **state)
@@ -278,6 +306,31 @@ static void equal_deadlines_by_the_ten_thousand(void **state)
     drain(index, &model);
 }
 
+/* Leaves are full and in order, so every second one is known: it empties, and begins anew. */
+static void a_leaf_that_empties_leaves_its_room_to_its_neighbours(void **state)
+{
+    (void)state;
+    draw_begin();
+    struct expiry_index *index = expiry_index_create();
+    struct model model = {0};
+    for (int i = 0; i < 200 * EXPIRY_LEAF_CAPACITY; i++)
+        add(index, &model, i);
+    for (int leaf = 0; leaf < 200; leaf += 2) {
+        int64_t first_ms = leaf * EXPIRY_LEAF_CAPACITY;
+        for (int i = 0; i < EXPIRY_LEAF_CAPACITY; i++)
+            remove_at(index, &model, model_find(&model, first_ms + i));
+        for (int i = 0; i < 3; i++)
+            add(index, &model, first_ms + i);
+    }
+    expiry_index_check(index);
+    while (model.count > 0) {
+        remove_at(index, &model, draw(model.count));
+        if (model.count % 100 == 0)
+            expiry_index_check(index);
+    }
+    finish(index, &model);
+}
+
 static double bytes_a_key(const struct expiry_index *index)
 {
     return (double)expiry_index_memory(index) / (double)expiry_index_count(index);
@@ -286,6 +339,7 @@ static double bytes_a_key(const struct expiry_index *index)
 /* References take a byte more in sanitizer builds. */
 static void assert_within_budget(const struct expiry_index *index, double budget)
 {
+    assert_true(bytes_a_key(index) >= 5);
 #ifndef HOLDFAST_SANITIZED
     print_message("           %.2f bytes a key\n", bytes_a_key(index));
     assert_true(bytes_a_key(index) <= budget);
@@ -305,6 +359,28 @@ static void ascending_deadlines_fill_the_leaves(void **state)
     drain(index, &model);
 }
 
+/* Enough for inner nodes on three levels. */
+static void a_higher_tree_finds_and_loses_its_entries(void **state)
+{
+    (void)state;
+    enum { COUNT = 230000 };
+    struct entry **entries = memory_allocate(COUNT * sizeof(struct entry *));
+    struct expiry_index *index = expiry_index_create();
+    for (size_t i = 0; i < COUNT; i++)
+        expiry_index_add(index, entries[i] = new_entry((int64_t)i));
+    expiry_index_check(index);
+    for (size_t i = 0; i < COUNT; i++) {
+        struct entry *entry = entries[i * 77777 % COUNT]; /* no common divisor */
+        expiry_index_remove(index, entry);
+        entry_free(entry);
+        if (i % (COUNT / 8) == 0)
+            expiry_index_check(index);
+    }
+    assert_int_equal(expiry_index_count(index), 0);
+    expiry_index_destroy(index);
+    memory_free(entries);
+}
+
 static void descending_deadlines_fill_the_leaves(void **state)
 {
     (void)state;
@@ -319,25 +395,24 @@ static void descending_deadlines_fill_the_leaves(void **state)
 static void random_deadlines_stay_within_the_budget_of_memory(void **state)
 {
     (void)state;
-    uint64_t seed = (uint64_t)time(NULL), random = seed | 1;
-    print_message("           seed %llu\n", (unsigned long long)seed);
+    draw_begin();
     enum { COUNT = 60000 };
     struct entry **entries = memory_allocate(COUNT * sizeof(struct entry *));
     struct expiry_index *index = expiry_index_create();
     for (size_t i = 0; i < COUNT; i++) {
-        entries[i] = new_entry((int64_t)random_below(&random, 3600000));
+        entries[i] = new_entry((int64_t)draw(3600000));
         expiry_index_add(index, entries[i]);
     }
-    assert_within_budget(index, BYTES_A_KEY_MAX);
+    assert_within_budget(index, 6.6);
     /* Keys come and go for a long time. */
     for (size_t i = 0; i < 4UL * COUNT; i++) {
-        struct entry *entry = entries[random_below(&random, COUNT)];
+        struct entry *entry = entries[draw(COUNT)];
         expiry_index_remove(index, entry);
-        entry_set_deadline_value(entry, (int64_t)random_below(&random, 3600000));
+        entry_set_deadline_value(entry, (int64_t)draw(3600000));
         expiry_index_add(index, entry);
     }
     expiry_index_check(index);
-    assert_within_budget(index, BYTES_A_KEY_MAX);
+    assert_within_budget(index, 6.8);
     for (size_t i = 0; i < COUNT; i++) {
         expiry_index_remove(index, entries[i]);
         entry_free(entries[i]);
@@ -347,6 +422,34 @@ static void random_deadlines_stay_within_the_budget_of_memory(void **state)
     memory_free(entries);
 }
 
+/* All but one in twenty go: in no order, upwards, downwards. Nearly empty nodes would show. */
+static void an_index_that_shrinks_stays_within_the_budget(void **state)
+{
+    (void)state;
+    static const double budgets[3][2] = {{7.8, 7.6}, {7.1, 7.35}, {7.1, 7.35}};
+    draw_begin();
+    for (int order = 0; order < 3; order++) {
+        struct expiry_index *index = expiry_index_create();
+        struct model model = {0};
+        for (int i = 0; i < 40000; i++)
+            add(index, &model, (int64_t)draw(3600000));
+        for (size_t at = 0; model.count > 2000;) {
+            if (order == 0) {
+                remove_at(index, &model, draw(model.count));
+            } else if (model.count % 20 == 0 && at + 1 < model.count) {
+                at++; /* one that stays */
+                remove_at(index, &model, order == 1 ? at : model.count - 1 - at);
+            } else {
+                remove_at(index, &model, order == 1 ? at : model.count - 1 - at);
+            }
+            if (model.count == 8000 || model.count == 2000)
+                assert_within_budget(index, budgets[order][model.count == 2000]);
+        }
+        expiry_index_check(index);
+        drain(index, &model);
+    }
+}
+
 static void two_streams_of_ascending_deadlines_stay_within_the_budget(void **state)
 {
     (void)state;
@@ -354,28 +457,46 @@ static void two_streams_of_ascending_deadlines_stay_within_the_budget(void **sta
     struct model model = {0};
     for (int i = 0; i < 30000; i++)
         add(index, &model, i % 2 == 0 ? 60000 + i : 3600000 + i);
-    assert_within_budget(index, BYTES_A_KEY_MAX);
+    assert_within_budget(index, 5.9);
     drain(index, &model);
 }
 
+/* In a tree of one level, and in one whose last inner node has twice the children of others. */
 static void picks_are_even(void **state)
 {
     (void)state;
-    enum { COUNT = 1000, PICKS = 100000, BLOCK = 100 };
-    struct entry *entries[COUNT];
-    size_t picked[COUNT / BLOCK] = {0};
-    struct expiry_index *index = expiry_index_create();
-    for (int i = 0; i < COUNT; i++)
-        expiry_index_add(index, entries[i] = new_entry(i));
-    for (uint64_t i = 0; i < PICKS; i++)
-        picked[entry_deadline_ms(expiry_index_pick(index, i)) / BLOCK]++;
-    for (int i = 0; i < COUNT / BLOCK; i++) /* 10,000 expected, 5 deviations allowed */
-        assert_in_range(picked[i], 9500, 10500);
-    int64_t average_ms = expiry_index_average_ttl_ms(index, -1000);
-    assert_in_range(average_ms, 1300, 1700);
-    expiry_index_destroy(index);
-    for (int i = 0; i < COUNT; i++)
-        entry_free(entries[i]);
+    void *
+        dirty[20]; /* what a node gets is not zero: only children that are there may be looked at */
+    for (int i = 0; i < 20; i++)
+        memset(dirty[i] = memory_allocate(1520), 0xff, 1520);
+    for (int i = 0; i < 20; i++)
+        memory_free(dirty[i]);
+    enum { PICKS = 100000, BLOCKS = 10 };
+    const size_t counts[] = {1000, 155 * EXPIRY_LEAF_CAPACITY};
+    for (int run = 0; run < 2; run++) {
+        size_t count = counts[run], picked[BLOCKS + 1] = {0};
+        struct entry **entries = memory_allocate(count * sizeof(struct entry *));
+        struct expiry_index *index = expiry_index_create();
+        for (size_t i = 0; i < count; i++)
+            expiry_index_add(index, entries[i] = new_entry((int64_t)i));
+        bool *once = memory_allocate_zeroed(count * sizeof(bool));
+        for (uint64_t i = 0; i < PICKS; i++) {
+            size_t number = (size_t)entry_deadline_ms(expiry_index_pick(index, i));
+            picked[number / (count / BLOCKS)]++;
+            once[number] = true;
+        }
+        for (size_t i = 0; i < count && run == 0; i++) /* 100 times, on average */
+            assert_true(once[i]);
+        memory_free(once);
+        for (int i = 0; i < BLOCKS; i++) /* 10,000 expected, 5 deviations allowed */
+            assert_in_range(picked[i], 9500, 10500);
+        int64_t average_ms = expiry_index_average_ttl_ms(index, -1000) - 1000;
+        assert_in_range(average_ms, count * 3 / 10, count * 7 / 10);
+        expiry_index_destroy(index);
+        for (size_t i = 0; i < count; i++)
+            entry_free(entries[i]);
+        memory_free(entries);
+    }
 }
 
 int main(void)
@@ -383,12 +504,17 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_empty_index_has_nothing),
         cmocka_unit_test(due_entries_come_in_order_and_no_more_than_asked_for),
+        cmocka_unit_test(the_average_of_one_is_its_own),
         cmocka_unit_test(random_operations_agree_with_a_sorted_array),
         cmocka_unit_test(random_operations_with_few_deadlines_agree_too),
+        cmocka_unit_test(one_in_the_way_keeps_a_leaf_from_ending_there),
         cmocka_unit_test(equal_deadlines_by_the_ten_thousand),
+        cmocka_unit_test(a_leaf_that_empties_leaves_its_room_to_its_neighbours),
         cmocka_unit_test(ascending_deadlines_fill_the_leaves),
+        cmocka_unit_test(a_higher_tree_finds_and_loses_its_entries),
         cmocka_unit_test(descending_deadlines_fill_the_leaves),
         cmocka_unit_test(random_deadlines_stay_within_the_budget_of_memory),
+        cmocka_unit_test(an_index_that_shrinks_stays_within_the_budget),
         cmocka_unit_test(two_streams_of_ascending_deadlines_stay_within_the_budget),
         cmocka_unit_test(picks_are_even),
     };

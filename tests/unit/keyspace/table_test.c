@@ -13,6 +13,7 @@
 #include "keyspace/bucket.h"
 #include "keyspace/entry.h"
 #include "keyspace/table.h"
+#include "keyspace/table_position.h"
 
 static const struct hash_seed seed = {UINT64_C(0x0123456789abcdef), UINT64_C(0xfedcba9876543210)};
 
@@ -95,6 +96,8 @@ static void model_compare(struct model *model)
     for (size_t i = 0; i < model->size; i++) {
         char text[32];
         struct slice key = key_of(i, text);
+        table_prefetch_bucket(&model->table, hash_of(key)); /* end, whatever is there */
+        table_prefetch_entry(&model->table, hash_of(key));
         assert_ptr_equal(table_find(&model->table, hash_of(key), key), model->entries[i]);
         count += model->entries[i] != NULL;
     }
@@ -141,6 +144,96 @@ static void random_changes_leave_what_a_plain_model_has(void **state)
         model_compare(model);
     }
     model_destroy(model);
+}
+
+/* Inserts `count` keys of number `from` on whose hashes begin with `bits` bits of 0; returns the
+ * number behind. */
+static size_t insert_alike(struct model *model, size_t from, size_t count, unsigned bits)
+{
+    for (; count > 0; from++) {
+        char text[32];
+        assert_true(from < model->size);
+        if (hash_of(key_of(from, text)) >> (64 - bits) == 0) {
+            model_insert(model, from);
+            count--;
+        }
+    }
+    return from;
+}
+
+/* All go into one half of every split, five times over. */
+static void keys_that_do_not_part_are_found_and_go(void **state)
+{
+    (void)state;
+    struct model *model = model_create(200000);
+    insert_alike(model, insert_alike(model, 0, 20, 1), 1500, 5);
+    model_compare(model);
+    assert_true(model->table.depth > 5);
+    model_insert(model, model->size - 1);
+    for (size_t i = 0; i < model->size; i++) {
+        if (model->entries[i] == NULL)
+            continue;
+        model_remove(model, i);
+        if (i % 50 == 0)
+            table_check(&model->table);
+    }
+    assert_int_equal(model->table.count, 0);
+    assert_int_equal(model->table.depth, 0);
+    model_destroy(model);
+}
+
+/* More pass over one bucket than its count can say. */
+static void a_bucket_may_be_passed_over_by_more_than_it_counts(void **state)
+{
+    (void)state;
+    struct model *model = model_create(100000);
+    size_t from = 0;
+    while (model->table.count < 600) /* grown, so that there are many buckets */
+        model_insert(model, from++);
+    size_t crowd = from;
+    insert_alike(model, from, 400, 7);
+    model_compare(model);
+    for (size_t i = crowd; i < model->size; i++)
+        if (model->entries[i] != NULL && i % 4 != 0)
+            model_remove(model, i);
+    model_compare(model);
+    model_destroy(model);
+}
+
+static bool key_is_low(size_t number)
+{
+    char text[32];
+    return hash_of(key_of(number, text)) >> 63 == 0;
+}
+
+/* Whichever of them gets emptier. */
+static void halves_merge_when_they_fill_one_small_segment_to_70_percent(void **state)
+{
+    (void)state;
+    for (int emptier = 0; emptier < 2; emptier++) {
+        struct model *model = model_create(10000);
+        size_t counts[2] = {0}, wanted[2] = {90 * BUCKET_SLOTS, 90 * BUCKET_SLOTS};
+        wanted[!emptier] = 30 * BUCKET_SLOTS; /* together more than one segment takes */
+        for (size_t i = 0; i < model->size; i++) {
+            bool low = key_is_low(i);
+            if (counts[low] < wanted[low]) {
+                model_insert(model, i);
+                counts[low]++;
+            }
+        }
+        const size_t merged_max = 64 * BUCKET_SLOTS * 70 / 100;
+        for (size_t i = 0; i < model->size; i++) {
+            if (model->entries[i] == NULL || key_is_low(i) != (emptier != 0))
+                continue;
+            assert_int_equal(model->table.depth, 1);
+            model_remove(model, i);
+            if (model->table.count <= merged_max)
+                break;
+        }
+        assert_int_equal(model->table.depth, 0);
+        model_compare(model);
+        model_destroy(model);
+    }
 }
 
 static void a_table_that_empties_gives_its_memory_back(void **state)
@@ -221,6 +314,64 @@ static void a_scan_visits_keys_that_stay_once_while_the_table_changes(void **sta
     model_destroy(model);
 }
 
+static void a_scan_begins_at_the_very_position_of_its_cursor(void **state)
+{
+    (void)state;
+    struct model *model = model_create(3000);
+    for (size_t i = 0; i < model->size; i++)
+        model_insert(model, i);
+    for (size_t i = 0; i < model->size; i++) {
+        char text[32];
+        uint64_t position = table_position(hash_of(key_of(i, text)));
+        unsigned before = model->visits[i];
+        table_scan(&model->table, position, count_visit, model);
+        assert_int_equal(model->visits[i], before + 1);
+        table_scan(&model->table, position + 1, count_visit, model);
+        assert_int_equal(model->visits[i], before + 1);
+    }
+    model_destroy(model);
+}
+
+/* The next number on of a key that is out, with its hash in this half. */
+static size_t next_out(const struct model *model, bool low)
+{
+    size_t i = 0;
+    while (model->entries[i] != NULL || key_is_low(i) != low)
+        i++;
+    return i;
+}
+
+/* Both of two: then only their number ends a search. */
+static void a_scan_visits_keys_once_where_every_bucket_was_passed_over(void **state)
+{
+    (void)state;
+    struct model *model = model_create(1000);
+    size_t high[BUCKET_SLOTS + 1];
+    for (size_t i = 0; i <= BUCKET_SLOTS; i++) /* the last one goes to the first bucket */
+        model_insert(model, high[i] = next_out(model, false));
+    size_t lows = 2 * BUCKET_SLOTS * 92 / 100 - (BUCKET_SLOTS + 1);
+    for (size_t i = 0; i < lows; i++)
+        model_insert(model, next_out(model, true));
+    for (size_t i = 0; i < BUCKET_SLOTS - 2; i++)
+        model_remove(model, high[i]);
+    for (size_t i = lows; i <= BUCKET_SLOTS; i++) /* the last ones go to the second bucket */
+        model_insert(model, next_out(model, true));
+    assert_int_equal(table_slots(&model->table), 2 * BUCKET_SLOTS);
+    const uint64_t address_mask = (UINT64_C(1) << 48) - 1; /* of a word of the directory */
+    const struct bucket *buckets =
+        (const struct bucket *)(uintptr_t)(model->table.directory[0] & address_mask);
+    assert_int_equal(buckets[0].overflow, 2);
+    assert_int_equal(buckets[1].overflow, 1);
+    model_compare(model);
+    uint64_t cursor = 0;
+    do
+        cursor = table_scan(&model->table, cursor, count_visit, model);
+    while (cursor != 0);
+    for (size_t i = 0; i < model->size; i++)
+        assert_int_equal(model->visits[i], model->entries[i] != NULL);
+    model_destroy(model);
+}
+
 static void any_cursor_a_client_sends_ends_the_scan_in_bounds(void **state)
 {
     (void)state;
@@ -257,6 +408,93 @@ static void picks_are_even_over_segments_of_all_sizes(void **state)
     model_destroy(model);
 }
 
+/* Of every length: keys are compared by words, by bytes where they are short or long. */
+static void keys_that_differ_in_one_byte_are_told_apart(void **state)
+{
+    (void)state;
+    char bytes[40], other[40];
+    for (size_t length = 1; length <= sizeof bytes; length++) {
+        struct table table;
+        table_init(&table, &seed);
+        memset(bytes, (int)length, length);
+        struct slice key = slice_of(bytes, length);
+        struct entry *entry = entry_create(key, ENTRY_NO_DEADLINE, sizeof(int64_t));
+        entry_set_integer(entry, 0);
+        table_insert(&table, hash_of(key), entry);
+        memcpy(other, bytes, length);
+        assert_ptr_equal(table_find(&table, hash_of(key), slice_of(other, length)), entry);
+        assert_null(table_find(&table, hash_of(key), slice_of(other, length - 1)));
+        for (size_t i = 0; i < length; i++) { /* with the hash of the key that is there */
+            other[i] ^= 1;
+            assert_null(table_find(&table, hash_of(key), slice_of(other, length)));
+            other[i] ^= 1;
+        }
+        table_deinit(&table);
+        entry_free(entry);
+    }
+}
+
+/* Of 30,000 picks those of a key whose number is below `few`. */
+static unsigned picks_below(const struct model *model, size_t few)
+{
+    unsigned picked = 0, of_few = 0;
+    while (picked < 30000) {
+        struct entry *entry = table_pick(&model->table, next_random() << 20 ^ next_random());
+        picked += entry != NULL;
+        of_few += entry != NULL && (size_t)entry_integer(entry) < few;
+    }
+    return of_few;
+}
+
+static void picks_are_even_where_keys_do_not_part(void **state)
+{
+    (void)state;
+    seed_random();
+    struct model *model = model_create(100000);
+    size_t few = insert_alike(model, 0, 20, 1);
+    insert_alike(model, few, 1500, 5);
+    assert_in_range(picks_below(model, few), 395 - 100, 395 + 100); /* 20 of 1520: deviation 20 */
+    model_destroy(model);
+    model = model_create(100000); /* two segments, of different sizes */
+    size_t many = insert_alike(model, 0, 90 * BUCKET_SLOTS, 1);
+    for (size_t i = many, high = 0; high < 30 * BUCKET_SLOTS; i++)
+        if (!key_is_low(i)) {
+            model_insert(model, i);
+            high++;
+        }
+    assert_int_equal(model->table.depth, 1);
+    assert_in_range(picks_below(model, many), 22500 - 500, 22500 + 500); /* deviation 75 */
+    model_destroy(model);
+}
+
+/* So that it does not grow and shrink in turns: the sizes are each half of the next here. */
+static void a_table_shrinks_when_it_is_less_than_30_percent_full(void **state)
+{
+    (void)state;
+    struct model *model = model_create(55 * BUCKET_SLOTS); /* fewer than 64 buckets take */
+    for (size_t i = 0; i < model->size; i++) {
+        model_insert(model, i);
+        table_check(&model->table);
+        assert_true(i > 0 || table_slots(&model->table) == BUCKET_SLOTS);
+    }
+    size_t number = 0;
+    while (model->table.count > 0) {
+        size_t slots = table_slots(&model->table), limit = slots * 30 / 100;
+        for (; model->table.count > limit; number++)
+            model_remove(model, number);
+        assert_int_equal(table_slots(&model->table), slots);
+        if (model->table.count == 0)
+            break;
+        model_remove(model, number++);
+        size_t now = table_slots(&model->table);
+        if (slots == BUCKET_SLOTS)
+            continue;
+        assert_true(now < slots && model->table.count <= now * 70 / 100);
+        assert_true(now == BUCKET_SLOTS || model->table.count > now / 2 * 70 / 100);
+    }
+    model_destroy(model);
+}
+
 static void an_empty_table_answers(void **state)
 {
     (void)state;
@@ -281,6 +519,7 @@ static void room_made_before_is_used_and_given_back(void **state)
         struct model *model = model_create(sizes[i]);
         table_reserve(&model->table, sizes[i]);
         size_t reserved = model->table.buckets;
+        assert_true(sizes[i] == 100 ? reserved == 0 : reserved * BUCKET_SLOTS > sizes[i]);
         for (size_t number = 0; number < sizes[i]; number++)
             model_insert(model, number);
         table_check(&model->table);
@@ -331,12 +570,20 @@ int main(void)
         cmocka_unit_test(room_made_before_is_used_and_given_back),
         cmocka_unit_test(a_table_that_was_filled_is_fitted_to_the_size_of_one_that_grew),
         cmocka_unit_test(random_changes_leave_what_a_plain_model_has),
+        cmocka_unit_test(keys_that_do_not_part_are_found_and_go),
+        cmocka_unit_test(a_bucket_may_be_passed_over_by_more_than_it_counts),
+        cmocka_unit_test(halves_merge_when_they_fill_one_small_segment_to_70_percent),
         cmocka_unit_test(a_table_that_empties_gives_its_memory_back),
         cmocka_unit_test(a_growing_table_stays_three_quarters_full),
         cmocka_unit_test(a_scan_of_a_still_table_visits_every_key_once),
         cmocka_unit_test(a_scan_visits_keys_that_stay_once_while_the_table_changes),
+        cmocka_unit_test(a_scan_begins_at_the_very_position_of_its_cursor),
+        cmocka_unit_test(a_scan_visits_keys_once_where_every_bucket_was_passed_over),
         cmocka_unit_test(any_cursor_a_client_sends_ends_the_scan_in_bounds),
         cmocka_unit_test(picks_are_even_over_segments_of_all_sizes),
+        cmocka_unit_test(picks_are_even_where_keys_do_not_part),
+        cmocka_unit_test(a_table_shrinks_when_it_is_less_than_30_percent_full),
+        cmocka_unit_test(keys_that_differ_in_one_byte_are_told_apart),
         cmocka_unit_test(an_empty_table_answers),
     };
     return cmocka_run_group_tests_name("keyspace/table", tests, NULL, NULL);

@@ -108,6 +108,40 @@ static void a_changed_deadline_is_a_change(void **state)
     assert_int_equal(mark_of_reading(keyspace, "a"), 7);
 }
 
+static void a_value_that_grows_in_place_is_a_change(void **state)
+{
+    struct keyspace *keyspace = *state;
+    struct key key = key_of(keyspace, "a");
+    struct database *database = keyspace_database(keyspace, 0);
+    set(keyspace, "a", 5);
+    for (uint64_t mark = 6; mark < 9; mark++) { /* in the entry, to a block, in the block */
+        char *bytes;
+        keyspace_set_write_mark(keyspace, mark);
+        assert_non_null(database_resize_string(database, &key, database_find(database, &key),
+                                               mark == 6 ? 2 : 1000 * mark, &bytes));
+        assert_int_equal(mark_of_reading(keyspace, "a"), mark);
+    }
+}
+
+static void a_key_that_expires_is_changed(void **state)
+{
+    struct keyspace *keyspace = *state;
+    struct key key = key_of(keyspace, "a");
+    struct database *database = keyspace_database(keyspace, 0);
+    for (uint64_t mark = 5; mark < 9; mark += 2) { /* found when it is due, or looked for */
+        keyspace_set_time(keyspace, 1000);
+        keyspace_set_write_mark(keyspace, mark);
+        assert_non_null(database_set_string(database, &key, SLICE("x"), DEADLINE_SET, 2000));
+        keyspace_set_write_mark(keyspace, mark + 1);
+        keyspace_set_time(keyspace, 2000);
+        if (mark == 5)
+            assert_int_equal(keyspace_expire_due(keyspace, 10), 1);
+        else
+            assert_null(database_find(database, &key));
+        assert_int_equal(mark_of_reading(keyspace, "a"), mark + 1);
+    }
+}
+
 static void both_names_of_a_rename_are_marked(void **state)
 {
     struct keyspace *keyspace = *state;
@@ -136,8 +170,12 @@ static void what_is_not_tracked_is_not_waited_for(void **state)
 {
     struct keyspace *keyspace = *state;
     set(keyspace, "a", 5);
+    keyspace_track_writes(keyspace, true); /* as it is */
+    assert_int_equal(mark_of_reading(keyspace, "a"), 5);
+    (void)database_clear(keyspace_database(keyspace, 0));
     keyspace_track_writes(keyspace, false);
     assert_int_equal(mark_of_reading(keyspace, "a"), 0);
+    assert_int_equal(keyspace_last_write_mark(keyspace), 0);
     keyspace_track_writes(keyspace, true); /* another log: what was is durable or not its own */
     assert_int_equal(mark_of_reading(keyspace, "a"), 0);
 }
@@ -167,6 +205,8 @@ int main(void)
         TEST(a_read_of_several_keys_waits_for_the_latest),
         TEST(that_a_key_is_gone_is_waited_for),
         TEST(a_changed_deadline_is_a_change),
+        TEST(a_value_that_grows_in_place_is_a_change),
+        TEST(a_key_that_expires_is_changed),
         TEST(both_names_of_a_rename_are_marked),
         TEST(flushing_and_swapping_concern_every_key),
         TEST(what_is_not_tracked_is_not_waited_for),

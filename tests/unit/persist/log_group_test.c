@@ -64,6 +64,11 @@ static void a_line_is_whole_or_incomplete_at_every_cut(void **state)
     for (size_t cut = 0; cut < written; cut++)
         assert_int_equal(log_group_read_line(slice_of(line, cut), &file, &read_group, &length),
                          LOG_LINE_INCOMPLETE);
+    const struct slice command = SLICE("*1\r\n");
+    for (size_t cut = 0; cut <= command.length; cut++)
+        assert_int_equal(
+            log_group_read_line(slice_of(command.data, cut), &file, &read_group, &length),
+            cut == 0 ? LOG_LINE_INCOMPLETE : LOG_LINE_NONE);
 }
 
 static void what_is_not_quite_a_group_is_bad(void **state)
@@ -150,6 +155,25 @@ static void golden_bytes_are_written_and_read(void **state)
     assert_int_equal(read_group.crc, group.crc);
 }
 
+/* Of a file's first line; its checksum is right where nothing else is said. */
+static void a_file_of_another_version_is_bad(void **state)
+{
+    (void)state;
+    static const char *const formats[] = {"%s %08x\r\n", "%s %08x 9\r\n", "%s %08x \r\n",
+                                          "%s %08x9\r\n", "%s  %08x\r\n"};
+    struct log_group_header group;
+    for (int version = 0; version < 4; version++)
+        for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++)
+            for (unsigned wrong = 0; wrong < 2; wrong++) {
+                char covered[LOG_ANNOTATION_MAX], line[2 * LOG_ANNOTATION_MAX];
+                snprintf(covered, sizeof covered, "#HF-LOG %d %032x 7", version, 5);
+                snprintf(line, sizeof line, formats[i], covered,
+                         crc32c_add(0, covered, strlen(covered)) ^ wrong);
+                bool good = version == LOG_FORMAT_VERSION && i == 0 && wrong == 0;
+                assert_int_equal(read_line(line, &group), good ? LOG_LINE_FILE : LOG_LINE_BAD);
+            }
+}
+
 static void a_line_that_lacks_a_field_is_bad(void **state)
 {
     (void)state;
@@ -165,6 +189,8 @@ static void a_line_that_lacks_a_field_is_bad(void **state)
             fail_msg("taken as good: %s", bad[i]);
     assert_int_equal(read_line("#HF 1 2 1 89abcdef\r\n", &group), LOG_LINE_GROUP);
     assert_int_equal(group.crc, 0x89abcdef);
+    assert_int_equal(read_line("#HF 1 2 1 09afa9f0\r\n", &group), LOG_LINE_GROUP);
+    assert_int_equal(group.crc, 0x09afa9f0);
     char line[LOG_ANNOTATION_MAX + 1];
     struct log_file_header file = {some_id, 5};
     line[log_group_write_file_header(line, &file)] = '\0';
@@ -189,6 +215,7 @@ int main(void)
         cmocka_unit_test(what_is_not_quite_a_group_is_bad),
         cmocka_unit_test(the_checksum_covers_everything),
         cmocka_unit_test(golden_bytes_are_written_and_read),
+        cmocka_unit_test(a_file_of_another_version_is_bad),
         cmocka_unit_test(a_line_that_lacks_a_field_is_bad),
     };
     return cmocka_run_group_tests_name("persist/log_group", tests, NULL, NULL);

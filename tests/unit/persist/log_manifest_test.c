@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "persist/log_manifest.h"
+#include "support/memory_balance.h"
 
 static const char *why_not(const char *text, size_t *line)
 {
@@ -50,6 +51,25 @@ static void comments_and_unknown_words_are_skipped(void **state)
     struct slice text = SLICE("# mine\nfile a seq 1 type i startoffset 7\r\n");
     assert_int_equal(log_manifest_parse(text, &manifest, &line, &why), OK);
     assert_int_equal(manifest.count, 1);
+    log_manifest_deinit(&manifest);
+}
+
+/* A pair beyond the last would be one of the longer line before. */
+static void a_line_ends_where_it_ends(void **state)
+{
+    (void)state;
+    struct log_manifest manifest = {NULL, 0};
+    size_t line;
+    const char *why;
+    struct slice text = SLICE("file a seq 1 type i seq 1\nfile b seq 2 type i\n");
+    assert_int_equal(log_manifest_parse(text, &manifest, &line, &why), OK);
+    assert_int_equal(manifest.count, 2);
+    assert_int_equal(manifest.files[1].sequence, 2);
+    log_manifest_deinit(&manifest);
+    text = SLICE("file long seq 2 type i file b seq 1\n"); /* the last of its kind counts */
+    assert_int_equal(log_manifest_parse(text, &manifest, &line, &why), OK);
+    assert_string_equal(manifest.files[0].name, "b");
+    assert_int_equal(manifest.files[0].sequence, 1);
     log_manifest_deinit(&manifest);
 }
 
@@ -118,6 +138,8 @@ static void the_last_sequence_is_the_highest(void **state)
     assert_int_equal(log_manifest_last_sequence(&manifest, LOG_FILE_INCREMENT), 9);
     assert_int_equal(log_manifest_last_sequence(&manifest, LOG_FILE_BASE), 0);
     assert_string_equal(manifest.files[0].name, "i9"); /* history stands at the end */
+    log_manifest_add(&manifest, "b1", 1, LOG_FILE_BASE);
+    assert_string_equal(manifest.files[0].name, "b1"); /* and the base at the beginning */
     log_manifest_deinit(&manifest);
 }
 
@@ -126,9 +148,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_manifest_of_redis_comes_back_as_it_was),
         cmocka_unit_test(comments_and_unknown_words_are_skipped),
+        cmocka_unit_test(a_line_ends_where_it_ends),
         cmocka_unit_test(disorder_is_refused_with_its_line),
         cmocka_unit_test(a_line_has_what_it_must_have),
         cmocka_unit_test(the_last_sequence_is_the_highest),
+        cmocka_unit_test(all_memory_was_given_back),
     };
-    return cmocka_run_group_tests_name("persist/log_manifest", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("persist/log_manifest", tests, memory_balance_begin, NULL);
 }

@@ -10,6 +10,7 @@
 #include "keyspace/keyspace.h"
 #include "persist/rdb_format.h"
 #include "persist/rdb_producers.h"
+#include "support/memory_balance.h"
 #include "values/stream.h"
 #include "values/stream_producers.h"
 
@@ -147,6 +148,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_stream_that_is_not_there_is_passed_over, set_up,
                                         tear_down),
+        cmocka_unit_test(all_memory_was_given_back),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests_name("persist/rdb_producers", tests, memory_balance_begin, NULL);
 }

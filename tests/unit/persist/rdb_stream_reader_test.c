@@ -16,6 +16,7 @@
 #include "persist/rdb_value_writer.h"
 #include "persist/rdb_writer.h"
 #include "support/failing_memory.h"
+#include "support/memory_balance.h"
 #include "values/stream.h"
 #include "values/stream_producers.h"
 
@@ -344,6 +345,42 @@ static void a_stream_that_is_cut_is_short(void **state)
     }
 }
 
+/* Goes on where it was with a byte more, in other memory, until all of it is there. */
+static void a_stream_in_pieces_is_read_as_a_whole(void **state)
+{
+    (void)state;
+    struct buffer bytes = {0};
+    add_stream(&bytes, &good);
+    struct rdb_value_reader reader = {.value = NULL};
+    size_t done = 0;
+    for (size_t length = 0; length <= bytes.length; length++) {
+        char *copy = malloc(length + 1);
+        memcpy(copy, bytes.data, length);
+        struct rdb_cursor cursor = {.data = (const unsigned char *)copy,
+                                    .length = length,
+                                    .at = done,
+                                    .string_length_max = 1 << 20};
+        bool fine = true;
+        while (fine && (reader.value == NULL || reader.parts_left > 0)) {
+            fine = reader.value == NULL
+                       ? rdb_value_reader_begin(&reader, &cursor, good.type, some_settings())
+                       : rdb_value_reader_step(&reader, &cursor);
+            done = fine ? cursor.at : done;
+        }
+        assert_int_equal(fine, length == bytes.length);
+        assert_true(fine || cursor.state == RDB_CURSOR_SHORT);
+        free(copy);
+    }
+    assert_int_equal(done, bytes.length);
+    struct stream *stream = rdb_value_reader_take(&reader);
+    stream_check(stream);
+    assert_int_equal(stream->length, ENTRIES);
+    assert_group(stream, 3, SEEN_MS);
+    stream_destroy(stream);
+    rdb_value_reader_deinit(&reader);
+    buffer_deinit(&bytes);
+}
+
 static void after_any_flip_a_stream_is_refused_or_valid(void **state)
 {
     (void)state;
@@ -400,23 +437,25 @@ static void a_stream_that_cannot_be_written_leaves_the_buffer(void **state)
                                         (struct stream_id){1, 0}, 0));
     const struct entry *entry = database_set_collection(keyspace_database(keyspace, 0), &key,
                                                         TYPE_STREAM, stream, ENTRY_NO_DEADLINE);
-    bool ran_out = true;
     struct buffer out = {0};
-    for (unsigned call = 1; ran_out; call++) {
-        buffer_deinit(&out);
-        buffer_add(&out, "x", 1);
-        /* A buffer that is full: every write asks for memory. */
-        failing_memory_begin(call, 0, false);
-        enum error error = rdb_write_entry(&out, entry, true);
-        ran_out = failing_memory_end();
-        assert_int_equal(error, ran_out ? ERROR_OUT_OF_MEMORY : OK);
-        assert_true(!ran_out || out.length == 1);
+    char before[256] = {0};
+    for (size_t filled = 1; filled < sizeof before; filled += 8) { /* it is full here or there */
+        bool ran_out = true;
+        for (unsigned call = 1; ran_out; call++) {
+            buffer_deinit(&out);
+            buffer_add(&out, before, filled);
+            failing_memory_begin(call, 0, false);
+            enum error error = rdb_write_entry(&out, entry, true);
+            ran_out = failing_memory_end();
+            assert_int_equal(error, ran_out ? ERROR_OUT_OF_MEMORY : OK);
+            assert_true(!ran_out || out.length == filled);
+        }
     }
     struct buffer dump = {0}, expected = {0};
     assert_int_equal(rdb_write_dump(&dump, entry), OK);
-    add_stream(&expected, &good);
-    assert_memory_equal(dump.data + dump.length - 10 - 20, expected.data + expected.length - 20,
-                        20); /* the groups, as they were read */
+    add_tail(&expected, &good); /* all behind the blocks is as it was read */
+    assert_memory_equal(dump.data + dump.length - 10 - expected.length, expected.data,
+                        expected.length);
     buffer_deinit(&out);
     buffer_deinit(&dump);
     buffer_deinit(&expected);
@@ -452,10 +491,13 @@ int main(void)
         cmocka_unit_test(blocks_that_overlap_are_refused),
         cmocka_unit_test(a_stream_without_a_tail_is_refused),
         cmocka_unit_test(a_stream_that_is_cut_is_short),
+        cmocka_unit_test(a_stream_in_pieces_is_read_as_a_whole),
         cmocka_unit_test(after_any_flip_a_stream_is_refused_or_valid),
         cmocka_unit_test(without_memory_a_stream_is_refused),
         cmocka_unit_test(a_stream_that_cannot_be_written_leaves_the_buffer),
         cmocka_unit_test(a_cursor_that_is_not_good_stays_so),
+        cmocka_unit_test(all_memory_was_given_back),
     };
-    return cmocka_run_group_tests_name("persist/rdb_stream_reader", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("persist/rdb_stream_reader", tests, memory_balance_begin,
+                                       NULL);
 }

@@ -14,7 +14,10 @@
 #include "keyspace/database.h"
 #include "keyspace/keyspace.h"
 #include "persist/rdb_reader.h"
+#include "persist/rdb_value_writer.h"
 #include "persist/rdb_writer.h"
+#include "support/failing_memory.h"
+#include "support/memory_balance.h"
 
 #define DATABASES 4
 #define NOW_MS INT64_C(1700000000000)
@@ -257,6 +260,121 @@ static void golden_bytes_of_redis_are_read(void **state)
     keyspace_destroy(read);
 }
 
+static void a_file_says_where_it_comes_from(void **state)
+{
+    (void)state;
+    struct buffer out = {0};
+    rdb_write_header(&out, 1234567899, 70000, true);
+    static const char expected[] = "REDIS0010"
+                                   "\372\011redis-ver\0067.0.15"
+                                   "\372\012redis-bits\300\100"
+                                   "\372\005ctime\302\207\326\022\000" /* 1234567 s */
+                                   "\372\010used-mem\302\160\021\001\000"
+                                   "\372\010aof-base\300\001";
+    assert_int_equal(out.length, sizeof expected - 1);
+    assert_memory_equal(out.data, expected, out.length);
+    buffer_deinit(&out);
+}
+
+static void numbers_and_lengths_take_the_fewest_bytes(void **state)
+{
+    (void)state;
+    const struct {
+        const char *text;
+        struct slice bytes;
+    } numbers[] = {
+        {"127", SLICE("\300\177")},
+        {"-128", SLICE("\300\200")},
+        {"128", SLICE("\301\200\000")},
+        {"-129", SLICE("\301\177\377")},
+        {"32767", SLICE("\301\377\177")},
+        {"-32768", SLICE("\301\000\200")},
+        {"32768", SLICE("\302\000\200\000\000")},
+        {"-32769", SLICE("\302\377\177\377\377")},
+        {"2147483647", SLICE("\302\377\377\377\177")},
+        {"-2147483648", SLICE("\302\000\000\000\200")},
+        {"2147483648", SLICE("\0122147483648")},
+        {"-2147483649", SLICE("\013-2147483649")},
+        {"aaaaaaaaaaaaaaaaaaaa", SLICE("\024aaaaaaaaaaaaaaaaaaaa")},
+        {"aaaaaaaaaaaaaaaaaaaaa", SLICE("\303\006\025\001aa\340\012\000")},
+    };
+    const struct {
+        uint64_t length;
+        struct slice bytes;
+    } lengths[] = {
+        {0, SLICE("\000")},
+        {63, SLICE("\077")},
+        {64, SLICE("\100\100")},
+        {16383, SLICE("\177\377")},
+        {16384, SLICE("\200\000\000\100\000")},
+        {UINT32_MAX, SLICE("\200\377\377\377\377")},
+        {UINT64_C(1) << 32, SLICE("\201\000\000\000\001\000\000\000\000")},
+    };
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        struct buffer out = {0};
+        assert_int_equal(rdb_write_string(&out, slice_of_string(numbers[i].text), true), OK);
+        assert_int_equal(out.length, numbers[i].bytes.length);
+        assert_memory_equal(out.data, numbers[i].bytes.data, out.length);
+        buffer_deinit(&out);
+    }
+    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+        struct buffer out = {0};
+        assert_int_equal(rdb_write_length(&out, lengths[i].length), OK);
+        assert_int_equal(out.length, lengths[i].bytes.length);
+        assert_memory_equal(out.data, lengths[i].bytes.data, out.length);
+        buffer_deinit(&out);
+    }
+}
+
+static void without_memory_nothing_is_written(void **state)
+{
+    (void)state;
+    struct keyspace *keyspace = make_keyspace();
+    struct key key = {SLICE("k"), keyspace_hash(keyspace, SLICE("k"))};
+    set(keyspace, 0, key.name, SLICE("v"), ENTRY_NO_DEADLINE);
+    const struct entry *entry = database_find(keyspace_database(keyspace, 0), &key);
+    for (int i = 0; i < 4; i++) {
+        struct buffer out = {0};
+        int64_t base_ms;
+        failing_memory_begin(1, 0, false);
+        enum error error = i == 0   ? rdb_write_length(&out, 5)
+                           : i == 1 ? rdb_write_string(&out, SLICE("text"), true)
+                           : i == 2 ? rdb_write_value_head(&out, entry, 1, &base_ms)
+                                    : rdb_write_entry_head(&out, entry, true);
+        assert_true(failing_memory_end());
+        assert_int_equal(error, ERROR_OUT_OF_MEMORY);
+        assert_int_equal(out.length, 0);
+        buffer_deinit(&out);
+    }
+    keyspace_destroy(keyspace);
+}
+
+/* DUMP: type, value, version, checksum. */
+static void a_payload_is_what_redis_makes_of_it(void **state)
+{
+    (void)state;
+    static const char expected[] = "\000\003abc\012\000";
+    struct keyspace *keyspace = make_keyspace();
+    struct database *database = keyspace_database(keyspace, 0);
+    struct key key = {SLICE("k"), keyspace_hash(keyspace, SLICE("k"))};
+    struct buffer out = {0};
+    set(keyspace, 0, key.name, SLICE("abc"), ENTRY_NO_DEADLINE);
+    buffer_add_string(&out, "before");
+    assert_int_equal(rdb_write_dump(&out, database_find(database, &key)), OK);
+    assert_int_equal(out.length, 6 + sizeof expected - 1 + 8);
+    assert_memory_equal(out.data + 6, expected, sizeof expected - 1);
+    struct slice payload = slice_of(out.data + 6, out.length - 6);
+    assert_true(rdb_reader_payload_is_valid(payload));
+    assert_true(database_delete(database, &key));
+    assert_int_equal(rdb_reader_restore(database, &key, payload, NOW_MS + 7, 100), OK);
+    const struct entry *entry = database_find(database, &key);
+    char scratch[32];
+    assert_true(slice_equals(entry_string(entry, scratch), SLICE("abc")));
+    assert_int_equal(entry_deadline_ms(entry), NOW_MS + 7);
+    buffer_deinit(&out);
+    keyspace_destroy(keyspace);
+}
+
 static void crc64_is_that_of_jones(void **state)
 {
     (void)state;
@@ -294,6 +412,10 @@ static void what_is_not_known_is_refused_with_its_name(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_file_says_where_it_comes_from),
+        cmocka_unit_test(numbers_and_lengths_take_the_fewest_bytes),
+        cmocka_unit_test(without_memory_nothing_is_written),
+        cmocka_unit_test(a_payload_is_what_redis_makes_of_it),
         cmocka_unit_test(crc64_is_that_of_jones),
         cmocka_unit_test(every_form_of_string_comes_back),
         cmocka_unit_test(keys_that_are_due_are_dropped_but_not_from_a_base),
@@ -302,6 +424,7 @@ int main(void)
         cmocka_unit_test(a_flip_of_any_bit_is_refused),
         cmocka_unit_test(golden_bytes_of_redis_are_read),
         cmocka_unit_test(what_is_not_known_is_refused_with_its_name),
+        cmocka_unit_test(all_memory_was_given_back),
     };
-    return cmocka_run_group_tests_name("persist/rdb", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("persist/rdb", tests, memory_balance_begin, NULL);
 }

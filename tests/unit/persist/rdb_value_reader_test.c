@@ -11,10 +11,12 @@
 
 #include "keyspace/database.h"
 #include "keyspace/keyspace.h"
+#include "persist/rdb_format.h"
 #include "persist/rdb_reader.h"
 #include "persist/rdb_value_reader.h"
 #include "persist/rdb_writer.h"
 #include "support/failing_memory.h"
+#include "support/memory_balance.h"
 #include "support/rdb_bytes.h"
 #include "values/hash.h"
 #include "values/list.h"
@@ -195,6 +197,33 @@ static void old_and_new_forms_are_the_same_value(void **state)
     with_each(compare_dumps);
 }
 
+/* The form that Redis 7.0 would write, too. */
+static void small_values_are_written_packed(void **state)
+{
+    (void)state;
+    const struct {
+        struct slice value;
+        unsigned char type;
+    } values[] = {
+        {SLICE("\001\001\001a"), RDB_TYPE_LIST_QUICKLIST_2},
+        {SLICE("\002\001\300\001"), RDB_TYPE_SET_INTSET},
+        {SLICE("\002\001\001a"), RDB_TYPE_SET},
+        {SLICE("\005\001\001a" DOUBLE_1_5), RDB_TYPE_ZSET_LISTPACK},
+        {SLICE("\004\001\001f\001v"), RDB_TYPE_HASH_LISTPACK},
+        {SLICE("\026\001\001f\001v\000\001\000\000\000\000\000\000"), RDB_TYPE_HASH_METADATA},
+    };
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        struct keyspace *keyspace = make_keyspace();
+        struct buffer dump = {0};
+        keyspace_set_time(keyspace, 1);
+        assert_int_equal(restore(keyspace, values[i].value), OK);
+        assert_int_equal(rdb_write_dump(&dump, only_entry(keyspace)), OK);
+        assert_int_equal((unsigned char)dump.data[0], values[i].type);
+        buffer_deinit(&dump);
+        keyspace_destroy(keyspace);
+    }
+}
+
 static void cut_it_everywhere(struct slice value, struct slice first)
 {
     (void)first;
@@ -255,6 +284,9 @@ static void run_out_of_memory(struct slice value, struct slice first)
                                    ENTRY_NO_DEADLINE, 1 << 20);
         if (!failing_memory_end())
             assert_int_equal(error, OK);
+        if (error == OK)
+            check_value((enum value_type)only_entry(keyspace)->type,
+                        entry_collection(only_entry(keyspace)));
         assert_true((error == OK) == (only_entry(keyspace) != NULL));
         assert_true(call < 1000);
         buffer_deinit(&payload);
@@ -297,6 +329,39 @@ static void a_value_that_cannot_be_written_leaves_the_buffer(void **state)
 {
     (void)state;
     with_each(dump_without_memory);
+}
+
+/* Not packed, and longer than a buffer is at first. */
+static void values_of_long_elements_are_written_or_not(void **state)
+{
+    (void)state;
+    enum { COUNT = 3, LENGTH = 300 };
+    static const char types[] = {RDB_TYPE_LIST, RDB_TYPE_SET, RDB_TYPE_ZSET_2, RDB_TYPE_HASH};
+    for (size_t i = 0; i < sizeof types; i++) {
+        struct buffer value = {0}, dump = {0};
+        buffer_add(&value, &types[i], 1);
+        buffer_add(&value, "\003", 1);
+        for (unsigned j = 0; j < COUNT * LENGTH; j++) {
+            char noise = (char)((j * 2654435761u) >> 13);
+            if (j % LENGTH == 0)
+                buffer_add(&value, "\101\054", 2); /* 300 */
+            buffer_add(&value, &noise, 1);
+            if (j % LENGTH == LENGTH - 1 && types[i] == RDB_TYPE_ZSET_2)
+                buffer_add(&value, DOUBLE_1_5, 8);
+            else if (j % LENGTH == LENGTH - 1 && types[i] == RDB_TYPE_HASH)
+                buffer_add(&value, "\001v", 2);
+        }
+        add_dump(&dump, buffer_slice(&value));
+        struct keyspace *keyspace = make_keyspace();
+        assert_int_equal(restore(keyspace, slice_of(dump.data, dump.length - 10)), OK);
+        const struct entry *entry = only_entry(keyspace);
+        assert_int_equal(value_kind((enum value_type)entry->type)->length(entry_collection(entry)),
+                         COUNT);
+        keyspace_destroy(keyspace);
+        dump_without_memory(buffer_slice(&value), SLICE(""));
+        buffer_deinit(&value);
+        buffer_deinit(&dump);
+    }
 }
 
 static void assert_refused(const struct form *form, const char *expected)
@@ -345,6 +410,9 @@ static void deadlines_of_fields_have_a_range(void **state)
     REFUSED("\030" BASE_MS "\001\201\377\377\377\377\377\377\377\377\001f\0011", why);
     REFUSED("\026\001\001f\0011\376\377\377\377\377\377\377\377", why);
     REFUSED("\026\001\001f\0011\377\377\377\377\377\377\377\177", why);
+    struct keyspace *keyspace = make_keyspace(); /* the first moment of 1970 is in it */
+    assert_int_equal(restore(keyspace, SLICE("\026\001\001f\0011\0\0\0\0\0\0\0\0")), OK);
+    keyspace_destroy(keyspace);
 }
 
 static void packed_rows_are_checked(void **state)
@@ -414,16 +482,20 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(old_and_new_forms_are_the_same_value),
+        cmocka_unit_test(small_values_are_written_packed),
         cmocka_unit_test(a_value_that_is_cut_is_short),
         cmocka_unit_test(after_any_flip_a_value_is_refused_or_valid),
         cmocka_unit_test(without_memory_nothing_is_restored),
         cmocka_unit_test(a_value_that_cannot_be_written_leaves_the_buffer),
+        cmocka_unit_test(values_of_long_elements_are_written_or_not),
         cmocka_unit_test(an_element_stands_there_once),
         cmocka_unit_test(scores_are_numbers),
         cmocka_unit_test(deadlines_of_fields_have_a_range),
         cmocka_unit_test(packed_rows_are_checked),
         cmocka_unit_test(values_without_elements_are_empty),
         cmocka_unit_test(a_restored_payload_is_all_used),
+        cmocka_unit_test(all_memory_was_given_back),
     };
-    return cmocka_run_group_tests_name("persist/rdb_value_reader", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("persist/rdb_value_reader", tests, memory_balance_begin,
+                                       NULL);
 }

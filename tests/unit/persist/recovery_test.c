@@ -14,6 +14,9 @@
 #include "persist/log_directory.h"
 #include "persist/recovery.h"
 #include "support/failing_memory.h"
+#include "support/log_bytes.h"
+#include "support/memory_balance.h"
+#include "support/open_files.h"
 #include "system/clock.h"
 #include "system/disk_simulated.h"
 
@@ -23,12 +26,13 @@
 #define EMPTY_RDB "REDIS0010" RDB_END
 #define KEY_RDB "REDIS0010\000\001k\001v\377\000\000\000\000\000\000\000\000"
 #define CALLS_MAX 1000
+#define BIG ((size_t)3 * RECOVERY_READ_SIZE / 2) /* bytes */
 
-static const struct log_id some_id = {{1, 2, 3}}, other_id = {{4, 5, 6}};
+static const struct log_id other_id = {{4, 5, 6}};
 
 struct world {
     struct disk_simulated *simulated;
-    struct disk_operations operations; /* those of the simulated disk but for `size` */
+    struct disk_operations operations; /* the simulated disk's, but watched */
     struct disk disk;
     int64_t size_added; /* how much longer files are said to be: they are cut while we read */
     bool load_truncated;
@@ -40,6 +44,7 @@ struct world {
     uint64_t cut_bytes, keys;
     bool has_id, ran_out;
     char increment[40];
+    struct recovery_result goes_on; /* without what it pointed to */
 };
 
 static struct world *current; /* operations are given the simulated disk's context */
@@ -55,6 +60,7 @@ static int set_up(void **state)
     struct world *world = memory_allocate_zeroed(sizeof *world);
     world->simulated = disk_simulated_create(1);
     world->operations = *disk_simulated_disk(world->simulated)->operations;
+    open_files_count_from(&world->operations, disk_simulated_disk(world->simulated));
     world->operations.size = longer_size;
     world->disk = (struct disk){&world->operations, disk_simulated_disk(world->simulated)->context};
     world->load_truncated = true;
@@ -157,11 +163,13 @@ static void recover_with(struct world *world, uint64_t disk_call, unsigned alloc
              result->increment_name != NULL ? result->increment_name : "");
     world->cut_bytes = result->cut_bytes;
     world->has_id = result->has_id;
+    world->goes_on = *result;
     buffer_add(&world->commands, "", 1);
     recovery_destroy(recovery);
     keyspace_destroy(keyspace);
     clock_destroy(clock);
     log_directory_close(directory);
+    assert_int_equal(open_files_count(), 0);
 }
 
 static void recover(struct world *world, uint64_t disk_call)
@@ -187,53 +195,11 @@ static void assert_refuses(struct world *world, const char *why)
 
 /* --- bytes of files --- */
 
-static void add_command(struct buffer *out, const char *text)
+static void add_bytes(struct buffer *out, char byte, size_t count)
 {
-    char copy[200], *rest;
-    struct buffer words = {0};
-    int count = 0;
-    snprintf(copy, sizeof copy, "%s", text);
-    for (char *word = strtok_r(copy, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest)) {
-        buffer_add_format(&words, "$%zu\r\n%s\r\n", strlen(word), word);
-        count++;
-    }
-    buffer_add_format(out, "*%d\r\n", count);
-    buffer_add(out, words.data, words.length);
-    buffer_deinit(&words);
-}
-
-/* Commands with a comma between them. */
-static void add_commands(struct buffer *out, const char *text)
-{
-    char copy[400], *rest;
-    snprintf(copy, sizeof copy, "%s", text);
-    for (char *one = strtok_r(copy, ",", &rest); one != NULL; one = strtok_r(NULL, ",", &rest))
-        add_command(out, one);
-}
-
-static void add_file_header(struct buffer *out, const struct log_id *id, uint64_t offset)
-{
-    char line[LOG_ANNOTATION_MAX];
-    struct log_file_header header = {*id, offset};
-    buffer_add(out, line, log_group_write_file_header(line, &header));
-}
-
-static void add_group(struct buffer *out, uint64_t *offset, uint64_t durable, struct slice commands)
-{
-    char line[LOG_ANNOTATION_MAX];
-    struct log_group_header header = {*offset, commands.length, durable, 0};
-    header.crc = log_group_crc(&some_id, &header, commands);
-    buffer_add(out, line, log_group_write_header(line, &header));
-    buffer_add(out, commands.data, commands.length);
-    *offset += commands.length;
-}
-
-static void add_group_of(struct buffer *out, uint64_t *offset, const char *commands)
-{
-    struct buffer bytes = {0};
-    add_commands(&bytes, commands);
-    add_group(out, offset, *offset, buffer_slice(&bytes));
-    buffer_deinit(&bytes);
+    assert_int_equal(buffer_reserve(out, count), OK);
+    memset(out->data + out->length, byte, count);
+    out->length += count;
 }
 
 /* The only increment is of groups: one for each text, then `tail`. */
@@ -241,9 +207,9 @@ static void put_groups(struct world *world, const char *const *commands, struct 
 {
     struct buffer bytes = {0};
     uint64_t offset = 0;
-    add_file_header(&bytes, &some_id, 0);
+    log_bytes_add_file_header(&bytes, &log_bytes_id, 0);
     for (; *commands != NULL; commands++)
-        add_group_of(&bytes, &offset, *commands);
+        log_bytes_add_group_of(&bytes, &offset, *commands);
     buffer_add(&bytes, tail.data, tail.length);
     name_files(world, false, 1);
     put(world, "1", buffer_slice(&bytes));
@@ -256,7 +222,7 @@ static void put_groups(struct world *world, const char *const *commands, struct 
 static void put_plain(struct world *world, const char *commands, struct slice tail)
 {
     struct buffer bytes = {0};
-    add_commands(&bytes, commands);
+    log_bytes_add_commands(&bytes, commands);
     buffer_add(&bytes, tail.data, tail.length);
     name_files(world, false, 1);
     put(world, "1", buffer_slice(&bytes));
@@ -286,15 +252,15 @@ static void more_than_a_batch_is_applied_in_order(void **state)
     for (int i = 0; i < 3 * RECOVERY_BATCH_MAX + 1; i++) {
         char text[32];
         snprintf(text, sizeof text, "SET n %d", i);
-        add_command(&plain, text);
+        log_bytes_add_command(&plain, text);
         buffer_add_format(&expected, "0 %s\n", text);
     }
     buffer_add(&expected, "", 1);
     name_files(world, false, 1);
     put(world, "1", buffer_slice(&plain));
     assert_loads(world, expected.data);
-    add_file_header(&groups, &some_id, 0);
-    add_group(&groups, &offset, 0, buffer_slice(&plain));
+    log_bytes_add_file_header(&groups, &log_bytes_id, 0);
+    log_bytes_add_group(&groups, &offset, 0, buffer_slice(&plain));
     put(world, "1", buffer_slice(&groups));
     assert_loads(world, expected.data);
     assert_true(world->has_id);
@@ -363,8 +329,8 @@ static void bytes_that_are_no_commands_are_refused(void **state)
     }
     struct buffer bytes = {0};
     uint64_t offset = 0;
-    add_file_header(&bytes, &some_id, 0);
-    add_group(&bytes, &offset, 0, SLICE("*1\r\n$4\r\nPI"));
+    log_bytes_add_file_header(&bytes, &log_bytes_id, 0);
+    log_bytes_add_group(&bytes, &offset, 0, SLICE("*1\r\n$4\r\nPI"));
     put(world, "1", buffer_slice(&bytes));
     assert_refuses(world, "a group whose checksum is right does not consist of whole commands");
     buffer_deinit(&bytes);
@@ -400,8 +366,8 @@ static void files_of_a_log_follow_each_other(void **state)
     uint64_t offset = 27;
     PUT_GROUPS(world, SLICE("####\n"), "SET a 1");
     name_files(world, false, 2);
-    add_file_header(&second, &some_id, 27);
-    add_group_of(&second, &offset, "SET b 2");
+    log_bytes_add_file_header(&second, &log_bytes_id, 27);
+    log_bytes_add_group_of(&second, &offset, "SET b 2");
     put(world, "2", buffer_slice(&second));
     assert_refuses(world, "bytes that are no group of this log. The log is damaged and is not "
                           "loaded. A repair would drop the 5 bytes of this file from here on, and "
@@ -410,12 +376,21 @@ static void files_of_a_log_follow_each_other(void **state)
     name_files(world, false, 2);
     assert_loads(world, "0 SET a 1\n0 SET b 2\n");
     assert_string_equal(world->increment, "2");
+    assert_memory_equal(&world->goes_on.id, &log_bytes_id, sizeof log_bytes_id);
+    assert_int_equal(world->goes_on.offset, offset);
+    assert_int_equal(world->goes_on.increment_size, second.length);
+    log_bytes_add_group(&second, &offset, 27, SLICE("")); /* it does not prove the one before */
+    put(world, "2", buffer_slice(&second));
+    uint64_t proven = world->goes_on.increment_proven;
+    assert_loads(world, "0 SET a 1\n0 SET b 2\n");
+    assert_int_equal(world->goes_on.increment_size, second.length);
+    assert_int_equal(world->goes_on.increment_proven, proven);
     buffer_clear(&second);
-    add_file_header(&second, &other_id, 27);
+    log_bytes_add_file_header(&second, &other_id, 27);
     put(world, "2", buffer_slice(&second));
     assert_refuses(world, "log/2 at byte 0: this file belongs to another log than those before");
     buffer_clear(&second);
-    add_file_header(&second, &some_id, 26);
+    log_bytes_add_file_header(&second, &log_bytes_id, 26);
     put(world, "2", buffer_slice(&second));
     assert_refuses(world, "the log's offset does not continue in this file");
     put(world, "2", SLICE("#HF-"));
@@ -431,8 +406,7 @@ static void another_server_may_have_gone_on(void **state)
 {
     struct world *world = *state;
     struct buffer tail = {0};
-    for (size_t i = 1; i < LOG_FILLER_LEFT_MIN; i++)
-        buffer_add(&tail, "#", 1);
+    add_bytes(&tail, '#', LOG_FILLER_LEFT_MIN - 1);
     buffer_add_string(&tail, "\n*1\r\n$4\r\nPING\r\n");
     PUT_GROUPS(world, buffer_slice(&tail), "SET a 1");
     assert_loads(world, "0 SET a 1\n0 PING\n");
@@ -447,6 +421,7 @@ static void another_server_may_have_gone_on(void **state)
         SLICE("###"),
         SLICE("#\n"),
         SLICE("*x\r\n$"),
+        SLICE("x1\r\n$4\r\nPING\r\n"),
         SLICE("*:\r\n$"),
         SLICE("*123456"),
         SLICE("\n#")};
@@ -457,13 +432,48 @@ static void another_server_may_have_gone_on(void **state)
     }
 }
 
+/* "*1" is all there is; what stands behind it in memory is of the file before. */
+static void a_file_ends_where_it_ends(void **state)
+{
+    struct world *world = *state;
+    struct buffer first = {0}, second = {0}, commands = {0};
+    uint64_t offset = 0;
+    size_t tried = 0;
+    for (int i = 0; i < 10; i++)
+        log_bytes_add_commands(&commands, "SET a 1,SET b 22");
+    log_bytes_add_file_header(&first, &log_bytes_id, 0);
+    log_bytes_add_group(&first, &offset, 0, buffer_slice(&commands));
+    for (size_t length = 1; length < 60; length++) {
+        uint64_t end = offset;
+        char text[80] = "GET ";
+        memset(text + 4, 'k', length);
+        buffer_clear(&second);
+        log_bytes_add_file_header(&second, &log_bytes_id, offset);
+        log_bytes_add_group_of(&second, &end, text);
+        buffer_add(&second, "*1", 2);
+        if (memcmp(first.data + second.length, "\r\n$", 3) != 0)
+            continue;
+        tried++;
+        name_files(world, false, 2);
+        put(world, "1", buffer_slice(&first));
+        put(world, "2", buffer_slice(&second));
+        recover(world, 0);
+        assert_string_equal(world->why, "");
+        assert_int_equal(world->cut_bytes, 2);
+        assert_true(world->has_id);
+    }
+    assert_true(tried > 0);
+    buffer_deinit(&first);
+    buffer_deinit(&second);
+    buffer_deinit(&commands);
+}
+
 /* More filler than is read at once, then nothing, and then somebody's command. */
 static void filler_may_be_longer_than_what_is_read_at_once(void **state)
 {
     struct world *world = *state;
     struct buffer tail = {0};
-    for (size_t i = 0; i < 5 * RECOVERY_READ_SIZE / 2; i++)
-        buffer_add(&tail, "#", 1);
+    add_bytes(&tail, '#', 5 * RECOVERY_READ_SIZE / 2);
     PUT_GROUPS(world, buffer_slice(&tail), "SET a 1");
     assert_loads(world, "0 SET a 1\n");
     assert_int_equal(world->cut_bytes, 0);
@@ -474,15 +484,14 @@ static void filler_may_be_longer_than_what_is_read_at_once(void **state)
 }
 
 /* Behind bad bytes and much garbage stands a group that says what was durable. */
-static void put_proof(struct world *world, size_t garbage, uint64_t durable)
+static void put_proof(struct world *world, size_t garbage, size_t length, uint64_t durable)
 {
     struct buffer tail = {0}, big = {0};
     uint64_t offset = 100;
     for (size_t i = 0; i < garbage; i++)
         buffer_add(&tail, i % 512 == 0 ? "#HF \r\n" : "x", i % 512 == 0 ? 6 : 1);
-    for (size_t i = 0; i < 3 * RECOVERY_READ_SIZE / 2; i++)
-        buffer_add(&big, "y", 1);
-    add_group(&tail, &offset, durable, buffer_slice(&big));
+    add_bytes(&big, 'y', length);
+    log_bytes_add_group(&tail, &offset, durable, buffer_slice(&big));
     PUT_GROUPS(world, buffer_slice(&tail), "SET a 1");
     buffer_deinit(&tail);
     buffer_deinit(&big);
@@ -492,17 +501,19 @@ static void a_proof_may_stand_far_behind(void **state)
 {
     struct world *world = *state;
     const char *why = "bytes that are no group of this log, before groups that are";
-    put_proof(world, 100, 50);
+    put_proof(world, 100, BIG, 50);
+    assert_refuses(world, why);
+    put_proof(world, 100, 9, 50); /* near the end */
     assert_refuses(world, why);
     /* across the border of what is looked at together, at every place */
     for (size_t garbage = RECOVERY_READ_SIZE - 10300; garbage < RECOVERY_READ_SIZE - 10100;
          garbage += 7) {
-        put_proof(world, garbage, 50);
+        put_proof(world, garbage, BIG, 50);
         assert_refuses(world, why);
     }
-    put_proof(world, 3 * RECOVERY_READ_SIZE, 50);
+    put_proof(world, 3 * RECOVERY_READ_SIZE, BIG, 50);
     assert_refuses(world, why);
-    put_proof(world, 3 * RECOVERY_READ_SIZE, 27);
+    put_proof(world, 3 * RECOVERY_READ_SIZE, BIG, 27);
     assert_loads(world, "0 SET a 1\n");
     assert_true(world->cut_bytes > 4 * RECOVERY_READ_SIZE);
 }
@@ -511,8 +522,6 @@ static void a_proof_may_stand_far_behind(void **state)
 static void put_long(struct world *world, size_t count, bool base)
 {
     struct buffer bytes = {0};
-    char *argument = memory_allocate(count);
-    memset(argument, 'x', count);
     if (base)
         buffer_add(&bytes, KEY_RDB, 9);
     for (int i = 0; i < 3; i++) { /* more than is read at once, in all */
@@ -523,7 +532,7 @@ static void put_long(struct world *world, size_t count, bool base)
             buffer_add(&bytes, head, sizeof head);
         else
             buffer_add_format(&bytes, "*1\r\n$%zu\r\n", count);
-        buffer_add(&bytes, argument, count);
+        add_bytes(&bytes, 'x', count);
         if (!base)
             buffer_add(&bytes, "\r\n", 2);
     }
@@ -533,7 +542,6 @@ static void put_long(struct world *world, size_t count, bool base)
     put(world, base ? "base" : "1", buffer_slice(&bytes));
     if (base)
         put(world, "1", SLICE("#HF-")); /* a first annotation that is torn */
-    memory_free(argument);
     buffer_deinit(&bytes);
 }
 
@@ -542,13 +550,12 @@ static void put_long_groups(struct world *world)
 {
     struct buffer bytes = {0}, commands = {0};
     uint64_t offset = 0;
-    add_file_header(&bytes, &some_id, 0);
+    log_bytes_add_file_header(&bytes, &log_bytes_id, 0);
     for (size_t i = 0; i < RECOVERY_READ_SIZE / 64; i++)
-        add_commands(&commands, "SET a 1");
+        log_bytes_add_commands(&commands, "SET a 1");
     for (int i = 0; i < 6; i++)
-        add_group(&bytes, &offset, offset, buffer_slice(&commands));
-    for (size_t i = 0; i < RECOVERY_READ_SIZE / 2; i++)
-        buffer_add(&bytes, "#", 1);
+        log_bytes_add_group(&bytes, &offset, offset, buffer_slice(&commands));
+    add_bytes(&bytes, '#', RECOVERY_READ_SIZE / 2);
     name_files(world, false, 1);
     put(world, "1", buffer_slice(&bytes));
     buffer_deinit(&bytes);
@@ -560,14 +567,13 @@ static void put_border(struct world *world, size_t short_of, struct slice tail)
 {
     struct buffer bytes = {0}, commands = {0};
     uint64_t offset = 0;
-    add_file_header(&bytes, &some_id, 0);
+    log_bytes_add_file_header(&bytes, &log_bytes_id, 0);
     size_t argument = RECOVERY_READ_SIZE - short_of - bytes.length -
                       strlen("#HF 0 1000000 0 01234567\r\n*1\r\n$1000000\r\n\r\n");
     buffer_add_format(&commands, "*1\r\n$%07zu\r\n", argument);
-    for (size_t i = 0; i < argument; i++)
-        buffer_add(&commands, "y", 1);
+    add_bytes(&commands, 'y', argument);
     buffer_add(&commands, "\r\n", 2);
-    add_group(&bytes, &offset, 0, buffer_slice(&commands));
+    log_bytes_add_group(&bytes, &offset, 0, buffer_slice(&commands));
     assert_int_equal(bytes.length, RECOVERY_READ_SIZE - short_of);
     buffer_add(&bytes, tail.data, tail.length);
     name_files(world, false, 1);
@@ -576,14 +582,13 @@ static void put_border(struct world *world, size_t short_of, struct slice tail)
     buffer_deinit(&commands);
 }
 
-/* Filler that ends with the first read, nearly, and somebody's command behind it. */
+/* Whole filler that ends with the first read, nearly, and somebody's command behind it. */
 static void put_filler_over_the_border(struct world *world)
 {
     struct buffer tail = {0};
-    for (int i = 0; i < 190; i++)
-        buffer_add(&tail, "#", 1);
+    add_bytes(&tail, '#', LOG_FILLER_LEFT_MIN);
     buffer_add_string(&tail, "\n*1\r\n$4\r\nPING\r\n");
-    put_border(world, 200, buffer_slice(&tail));
+    put_border(world, LOG_FILLER_LEFT_MIN + 10, buffer_slice(&tail));
     buffer_deinit(&tail);
 }
 
@@ -596,8 +601,7 @@ static void put_base_to_the_border(struct world *world)
                    (char)length};
     buffer_add(&bytes, KEY_RDB, 9);
     buffer_add(&bytes, head, sizeof head);
-    while (bytes.length < RECOVERY_READ_SIZE - 9)
-        buffer_add(&bytes, "x", 1);
+    add_bytes(&bytes, 'x', RECOVERY_READ_SIZE - 9 - bytes.length);
     buffer_add(&bytes, RDB_END, 9);
     buffer_add_string(&bytes, "*1\r\n$4\r\nPING\r\n");
     name_files(world, true, 1);
@@ -617,7 +621,7 @@ static void put_scenario(struct world *world, int scenario)
         PUT_GROUPS(world, SLICE("garbage"), "SET a 1", "SET b 2");
         break;
     case 2:
-        put_proof(world, RECOVERY_READ_SIZE, 50);
+        put_proof(world, RECOVERY_READ_SIZE, BIG, 50);
         break;
     case 3:
         PUT_GROUPS(world, SLICE("####\n*1\r\n$4\r\nPING\r\n"), "SET a 1");
@@ -665,6 +669,9 @@ static void files_may_be_longer_than_what_is_read_at_once(void **state)
         assert_string_equal(world->why, "");
         assert_int_equal(world->status, RECOVERY_DONE);
     }
+    put_filler_over_the_border(world);
+    recover(world, 0);
+    assert_non_null(strstr(world->commands.data, "0 PING\n"));
     put_long(world, 700000, true);
     recover(world, 0);
     assert_int_equal(world->keys, 3);
@@ -724,8 +731,7 @@ static void a_file_that_is_cut_while_it_is_read_ends_there(void **state)
     assert_int_equal(world->status, RECOVERY_DONE);
     struct buffer tail = {0};
     buffer_add_string(&tail, "garbage");
-    for (size_t i = 0; i < RECOVERY_READ_SIZE; i++)
-        buffer_add(&tail, "z", 1);
+    add_bytes(&tail, 'z', RECOVERY_READ_SIZE);
     PUT_GROUPS(world, buffer_slice(&tail), "SET a 1");
     world->size_added = 3 * RECOVERY_READ_SIZE;
     recover(world, 0);
@@ -733,15 +739,13 @@ static void a_file_that_is_cut_while_it_is_read_ends_there(void **state)
     assert_string_equal(world->commands.data, "0 SET a 1\n");
     buffer_clear(&tail); /* what might be a proof is not all there */
     buffer_add_string(&tail, "garbage#HF 100 3000000 50 01234567\r\nabc");
-    for (size_t i = 0; i < RECOVERY_READ_SIZE; i++)
-        buffer_add(&tail, "z", 1);
+    add_bytes(&tail, 'z', RECOVERY_READ_SIZE);
     PUT_GROUPS(world, buffer_slice(&tail), "SET a 1");
     recover(world, 0);
     assert_int_equal(world->status, RECOVERY_DONE);
     buffer_clear(&tail); /* nor the next group */
     buffer_add_string(&tail, "#HF 27 3000000 27 01234567\r\n");
-    for (size_t i = 0; i < 3 * RECOVERY_READ_SIZE / 2; i++)
-        buffer_add(&tail, "z", 1);
+    add_bytes(&tail, 'z', 3 * RECOVERY_READ_SIZE / 2);
     PUT_GROUPS(world, buffer_slice(&tail), "SET a 1");
     recover(world, 0);
     assert_int_equal(world->status, RECOVERY_DONE);
@@ -780,6 +784,7 @@ int main(void)
         TEST(a_short_file_is_cut_where_that_is_allowed),
         TEST(files_of_a_log_follow_each_other),
         TEST(another_server_may_have_gone_on),
+        TEST(a_file_ends_where_it_ends),
         TEST(filler_may_be_longer_than_what_is_read_at_once),
         TEST(a_proof_may_stand_far_behind),
         TEST(files_may_be_longer_than_what_is_read_at_once),
@@ -787,6 +792,7 @@ int main(void)
         TEST(every_allocation_may_fail),
         TEST(a_file_that_is_cut_while_it_is_read_ends_there),
         TEST(a_group_that_is_cut_is_a_torn_tail),
+        cmocka_unit_test(all_memory_was_given_back),
     };
-    return cmocka_run_group_tests_name("persist/recovery", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("persist/recovery", tests, memory_balance_begin, NULL);
 }

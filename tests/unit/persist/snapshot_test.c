@@ -19,11 +19,13 @@
 #include "persist/rdb_reader.h"
 #include "persist/snapshot.h"
 #include "support/failing_memory.h"
+#include "support/worker_hold.h"
 #include "system/clock.h"
 #include "system/disk.h"
 #include "system/event_loop.h"
 #include "system/worker.h"
 #include "values/hash.h"
+#include "values/stream.h"
 
 #define FILE_SIZE_MAX ((size_t)64 << 20)
 #define LARGE ((size_t)3 << 20) /* bytes: the worker encodes it */
@@ -345,6 +347,150 @@ static void a_snapshot_without_memory_is_given_up(void **state)
     free(noise);
 }
 
+static void a_file_says_first_how_many_keys_its_databases_have(void **state)
+{
+    struct fixture *fixture = *state;
+    struct key key = key_of(fixture->keyspace, "with a deadline");
+    struct database *second = keyspace_database(fixture->keyspace, 1);
+    static const char head[] = "\376\000\373\002\000\376\001\373\001\001";
+    set(fixture->keyspace, "a", SLICE("1"));
+    set(fixture->keyspace, "b", SLICE("2"));
+    assert_non_null(database_set_string(second, &key, SLICE("v"), DEADLINE_SET, 5000));
+    struct snapshot *snapshot = begin(fixture, false);
+    snapshot_finish(snapshot);
+    struct snapshot_progress progress;
+    snapshot_read_progress(snapshot, &progress);
+    snapshot_destroy(snapshot);
+    struct buffer file = {0};
+    assert_int_equal(disk_read_all(disk_real(), fixture->path, FILE_SIZE_MAX, &file), OK);
+    const char *at = memmem(file.data, file.length, "aof-base", 8);
+    assert_non_null(at);
+    at += strlen("aof-base") + 2; /* and a small number */
+    assert_memory_equal(at, head, sizeof head - 1);
+    assert_int_equal(progress.keys_total, 3);
+    assert_int_equal(progress.keys_done, 3);
+    assert_int_equal(progress.bytes, file.length - 9); /* all but the end and the checksum */
+    buffer_deinit(&file);
+    struct keyspace *loaded = load(fixture);
+    assert_int_equal(database_size(keyspace_database(loaded, 0)), 2);
+    assert_int_equal(database_size(keyspace_database(loaded, 1)), 1);
+    keyspace_destroy(loaded);
+}
+
+/* All keys have been seen, and the elements of the last are being written. */
+static void a_database_that_is_emptied_takes_its_collections_from_a_snapshot(void **state)
+{
+    struct fixture *fixture = *state;
+    struct snapshot_progress progress;
+    add_hashes(fixture);
+    struct snapshot *snapshot = begin(fixture, false);
+    do {
+        snapshot_end_turn(snapshot);
+        snapshot_read_progress(snapshot, &progress);
+    } while (progress.keys_done < progress.keys_total);
+    while (snapshot_walk_goes_on(fixture->keyspace))
+        (void)snapshot_walk_step(fixture->keyspace);
+    assert_int_equal(fixture->done, 0);
+    database_clear(keyspace_database(fixture->keyspace, 0));
+    snapshot_finish(snapshot);
+    assert_int_equal(fixture->done, 1);
+    assert_int_equal(fixture->error_number, ECANCELED);
+    snapshot_destroy(snapshot);
+    assert_false(disk_exists(disk_real(), fixture->path));
+}
+
+/* A small key of one database waits while a collection of another is written. */
+static void what_waits_keeps_its_database(void **state)
+{
+    struct fixture *fixture = *state;
+    struct database *second = keyspace_database(fixture->keyspace, 1);
+    struct key key = key_of(fixture->keyspace, "hash:0");
+    add_hashes(fixture);
+    keyspace_swap(fixture->keyspace, 0, 1);
+    set(fixture->keyspace, "small", SLICE("before"));
+    struct snapshot *snapshot = begin(fixture, false);
+    assert_true(database_delete(second, &key));
+    set(fixture->keyspace, "small", SLICE("after"));
+    snapshot_finish(snapshot);
+    assert_int_equal(fixture->error_number, 0);
+    snapshot_destroy(snapshot);
+    struct keyspace *loaded = load(fixture);
+    assert_int_equal(database_size(keyspace_database(loaded, 0)), 1);
+    assert_int_equal(database_size(keyspace_database(loaded, 1)), 2);
+    assert_holds(loaded, "small", SLICE("before"));
+    keyspace_destroy(loaded);
+}
+
+/* What stands behind its entries, too. */
+static void a_large_stream_is_saved_with_its_groups(void **state)
+{
+    struct fixture *fixture = *state;
+    enum { ENTRIES = 30000 };
+    const struct value_settings *settings = keyspace_value_settings(fixture->keyspace);
+    const struct slice pair[2] = {SLICE("field"), SLICE("some value of some length")};
+    struct stream *stream = stream_create(settings);
+    struct key key = key_of(fixture->keyspace, "stream");
+    for (uint64_t ms = 1; ms <= ENTRIES; ms++)
+        assert_true(stream_append(stream, &settings->limits, (struct stream_id){ms, 0}, pair, 1));
+    (void)stream_add_group(stream, SLICE("group"), (struct stream_id){7, 0}, 7);
+    assert_non_null(database_set_collection(keyspace_database(fixture->keyspace, 0), &key,
+                                            TYPE_STREAM, stream, ENTRY_NO_DEADLINE));
+    set(fixture->keyspace, "small", SLICE("1"));
+    struct snapshot *snapshot = begin(fixture, true);
+    snapshot_finish(snapshot);
+    assert_int_equal(fixture->error_number, 0);
+    snapshot_destroy(snapshot);
+    struct keyspace *loaded = load(fixture);
+    key = key_of(loaded, "stream");
+    stream = entry_collection(database_find(keyspace_database(loaded, 0), &key));
+    assert_int_equal(stream->length, ENTRIES);
+    assert_int_equal(stream_find_group(stream, SLICE("group"))->last_id.ms, 7);
+    assert_holds(loaded, "small", SLICE("1"));
+    keyspace_destroy(loaded);
+}
+
+/* More than may wait for a slow disk: the walk pauses, and then goes on. */
+static void a_walk_waits_for_the_disk(void **state)
+{
+    struct fixture *fixture = *state;
+    enum { KEYS = 300 };
+    const size_t length = 64 * 1024;
+    struct worker_hold hold;
+    char name[32], *noise = malloc(LARGE);
+    struct slice value = slice_of(large_value(noise, 12345).data, length);
+    for (int i = 0; i < KEYS; i++) {
+        snprintf(name, sizeof name, "key:%d", i);
+        set(fixture->keyspace, name, value);
+    }
+    worker_hold_begin(&hold, fixture->worker);
+    int64_t begin_us = clock_monotonic_us(fixture->clock);
+    struct snapshot *snapshot = begin(fixture, false);
+    struct snapshot_progress before, after;
+    do {
+        snapshot_read_progress(snapshot, &before);
+        snapshot_end_turn(snapshot);
+        snapshot_read_progress(snapshot, &after);
+    } while (after.keys_done > before.keys_done);
+    assert_in_range(snapshot_backlog(snapshot), SNAPSHOT_BACKLOG_MAX,
+                    SNAPSHOT_BACKLOG_MAX + 2 * SNAPSHOT_CHUNK_SIZE);
+    assert_true(after.keys_done < KEYS);
+    assert_in_range(after.turn_us_max, 1, clock_monotonic_us(fixture->clock) - begin_us);
+    assert_int_equal(after.keys_total, KEYS);
+    worker_hold_end(&hold);
+    while (fixture->done == 0) {
+        snapshot_end_turn(snapshot);
+        event_loop_run_turn(fixture->loop, 1000);
+    }
+    assert_int_equal(fixture->error_number, 0);
+    assert_int_equal(snapshot_backlog(snapshot), 0);
+    snapshot_destroy(snapshot);
+    struct keyspace *loaded = load(fixture);
+    assert_int_equal(database_size(keyspace_database(loaded, 0)), KEYS);
+    assert_holds(loaded, "key:299", value);
+    keyspace_destroy(loaded);
+    free(noise);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -357,6 +503,11 @@ int main(void)
         TEST(there_is_one_snapshot_at_a_time),
         TEST(a_file_may_be_without_a_checksum),
         TEST(a_snapshot_without_memory_is_given_up),
+        TEST(a_file_says_first_how_many_keys_its_databases_have),
+        TEST(a_database_that_is_emptied_takes_its_collections_from_a_snapshot),
+        TEST(what_waits_keeps_its_database),
+        TEST(a_large_stream_is_saved_with_its_groups),
+        TEST(a_walk_waits_for_the_disk),
     };
     return cmocka_run_group_tests_name("persist/snapshot", tests, NULL, NULL);
 }

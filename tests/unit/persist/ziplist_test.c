@@ -6,8 +6,11 @@
 
 #include <cmocka.h>
 
+#include <string.h>
+
 #include "base/buffer.h"
 #include "persist/ziplist.h"
+#include "support/memory_balance.h"
 #include "support/rdb_bytes.h"
 
 /* All elements, a comma behind each; then how it ended. */
@@ -51,6 +54,29 @@ static void strings_of_every_length_form_are_read(void **state)
     assert_elements(SLICE("\000\000\002\001a"), ",a,end");
     assert_elements(SLICE("\000\100\002bc\376\005\000\000\000\200\000\000\000\003def"),
                     "bc,def,end");
+    assert_elements(SLICE("\000\100\000"), ",end"); /* the shortest of each form is the last */
+    assert_elements(SLICE("\000\200\000\000\000\000"), ",end");
+}
+
+/* Each byte of the longest form counts. */
+static void a_string_may_have_millions_of_bytes(void **state)
+{
+    (void)state;
+    const size_t length = 0x01020304;
+    struct buffer elements = {0}, row = {0};
+    struct ziplist_cursor cursor;
+    struct slice text;
+    buffer_add(&elements, "\000\200\001\002\003\004", 6);
+    assert_int_equal(buffer_reserve(&elements, length), OK);
+    memset(elements.data + elements.length, 'x', length);
+    elements.length += length;
+    rdb_bytes_add_ziplist(&row, buffer_slice(&elements));
+    assert_true(ziplist_begin(&cursor, buffer_slice(&row), false));
+    assert_int_equal(ziplist_next(&cursor, &text), ZIPLIST_ELEMENT);
+    assert_int_equal(text.length, length);
+    assert_int_equal(ziplist_next(&cursor, &text), ZIPLIST_END);
+    buffer_deinit(&elements);
+    buffer_deinit(&row);
 }
 
 static void integers_of_every_size_are_read(void **state)
@@ -122,11 +148,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(strings_of_every_length_form_are_read),
+        cmocka_unit_test(a_string_may_have_millions_of_bytes),
         cmocka_unit_test(integers_of_every_size_are_read),
         cmocka_unit_test(what_ends_too_early_is_bad),
         cmocka_unit_test(a_row_says_its_size_and_ends_with_its_mark),
         cmocka_unit_test(a_zipmap_is_fields_and_values),
         cmocka_unit_test(damage_to_a_zipmap_is_noticed),
+        cmocka_unit_test(all_memory_was_given_back),
     };
-    return cmocka_run_group_tests_name("persist/ziplist", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("persist/ziplist", tests, memory_balance_begin, NULL);
 }

@@ -1,0 +1,105 @@
+/* What the log says of itself: bytes, sizes, and how long syncs took. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "support/log_fixture.h"
+#include "support/memory_balance.h"
+
+static uint64_t size_on_disk(struct log_fixture *fixture)
+{
+    char path[128];
+    struct stat status;
+    snprintf(path, sizeof path, "%s/appendonly.aof.1.incr.aof", fixture->path);
+    assert_int_equal(stat(path, &status), 0);
+    return (uint64_t)status.st_size;
+}
+
+static void statistics_say_what_was_written(void **state)
+{
+    struct log_fixture *fixture = *state;
+    const struct log_writer_statistics *statistics = log_writer_statistics(fixture->log);
+    uint64_t size = size_on_disk(fixture);
+    assert_int_equal(statistics->size, size);
+    assert_int_equal(statistics->base_size, size);
+    log_fixture_append(fixture, 0, "SET a a-long-value");
+    uint64_t longest = log_writer_offset(fixture->log);
+    assert_int_equal(log_writer_backlog(fixture->log), longest);
+    log_fixture_wait_for(fixture, log_writer_group(fixture->log));
+    assert_int_equal(log_writer_backlog(fixture->log), 0);
+    log_fixture_append(fixture, 0, "SET a 1");
+    log_fixture_wait_for(fixture, log_writer_group(fixture->log));
+    uint64_t bytes = log_writer_offset(fixture->log);
+    assert_int_equal(statistics->groups, 2);
+    assert_int_equal(statistics->bytes, bytes);
+    assert_int_equal(statistics->group_bytes_last, bytes - longest);
+    assert_int_equal(statistics->group_bytes_max, longest);
+    assert_true(statistics->size > size + bytes);
+    assert_int_equal(statistics->base_size, size);
+    uint64_t size_at_close = statistics->size;
+    log_fixture_close(fixture);
+    size = size_on_disk(fixture);
+    assert_in_range(size - size_at_close, 1, LOG_ANNOTATION_MAX); /* the last empty group */
+    struct log_writer_start start = {log_fixture_id, bytes, "appendonly.aof.1.incr.aof", size,
+                                     size};
+    log_fixture_open(fixture, &start, true, LOG_SYNC_ALWAYS);
+    assert_int_equal(log_writer_offset(fixture->log), bytes);
+    assert_int_equal(log_writer_durable_offset(fixture->log), bytes);
+    statistics = log_writer_statistics(fixture->log);
+    assert_int_equal(statistics->size, size);
+    assert_int_equal(statistics->base_size, size);
+}
+
+/* Also those that are over within a microsecond. */
+static void every_sync_is_counted_by_the_time_it_took(void **state)
+{
+    struct log_fixture *fixture = *state;
+    const struct log_writer_statistics *statistics = log_writer_statistics(fixture->log);
+    enum { QUICK = 200 };
+    log_fixture_faults.sync_takes_us = 0;
+    int64_t memory = 0;
+    for (int i = 0; i < QUICK; i++) {
+        if (i == 1)
+            memory = memory_balance_now();
+        log_fixture_append(fixture, 0, "SET a 1");
+        log_fixture_wait_for(fixture, log_writer_group(fixture->log));
+    }
+    /* What a group took is given back, or used for the next. */
+    assert_in_range(memory_balance_now() - memory + 1000, 0, 2000);
+    assert_int_equal(statistics->syncs, QUICK);
+    assert_int_equal(fixture->wrote_calls, QUICK);
+    uint64_t quick_us = statistics->sync_us_total;
+    log_fixture_faults.sync_takes_us = 3000;
+    log_fixture_append(fixture, 0, "SET a 1");
+    log_fixture_wait_for(fixture, log_writer_group(fixture->log));
+    uint64_t slow_us = statistics->sync_us_total - quick_us, sum = 0;
+    assert_true(slow_us >= 3000);
+    assert_true(statistics->sync_us_max >= slow_us);
+    assert_true(statistics->sync_us_max <= statistics->sync_us_total);
+    int slot = 0;
+    while (slow_us >> (slot + 1) > 0)
+        slot++;
+    assert_true(statistics->sync_us_log2[slot] > 0);
+    for (size_t i = 0; i < LOG_SYNC_HISTOGRAM_SIZE; i++)
+        sum += statistics->sync_us_log2[i];
+    assert_int_equal(sum, statistics->syncs);
+}
+
+#define TEST(function)                                                                             \
+    cmocka_unit_test_setup_teardown(function, log_fixture_set_up, log_fixture_tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(statistics_say_what_was_written),
+        TEST(every_sync_is_counted_by_the_time_it_took),
+    };
+    return cmocka_run_group_tests_name("persist/log_writer_statistics", tests, memory_balance_begin,
+                                       NULL);
+}
