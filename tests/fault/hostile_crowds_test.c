@@ -16,8 +16,9 @@
 #define CROWD_MAX 10000
 #define ROUNDS 11
 #define ROUND_REQUESTS 200
-#define BLOCK_REQUESTS 20 /* to one server, then as many to the other */
-#define CPU_US_MAX 4000   /* of the server, from a request to its reply, at the 99th percentile */
+#define BLOCK_REQUESTS 20    /* to one server, then as many to the other */
+#define MONITORED_US_MAX 150 /* of the server, for a command; 320 where all were looked at */
+#define CPU_US_MAX 4000 /* of the server, from a request to its reply, at the 99th percentile */
 #define IDLE_BYTES_MAX 5120
 #define END_US 60000000
 
@@ -184,7 +185,7 @@ static void one_that_monitors_costs_no_more_among_ten_thousand(void **state)
         close(monitors[i]);
     }
     printf("# a monitored command costs %ld us alone\n", (long)medians[0]);
-    assert_true(figure_within("us among 10,000", medians[1], 2 * medians[0] + 10));
+    assert_true(figure_within("us among 10,000", medians[1], MONITORED_US_MAX));
 }
 
 static void clients_are_closed_for_memory_in_a_time_that_grows_with_their_number(void **state)
@@ -323,9 +324,9 @@ static void those_that_never_read_hinder_nobody(void **state)
 static void the_control_is_caught_one_that_keeps_the_server_busy(void **state)
 {
     struct stage *stage = *state;
-    assert_says(stage->abused.watcher, ":0", "SETBIT large 200000000 1");
+    assert_says(stage->abused.watcher, ":0", "SETBIT large 800000000 1");
     int tries = 0;
-    while (served_in_a_flood(stage, "control: one counts 25 MB of bits", keep_the_server_busy, 3))
+    while (served_in_a_flood(stage, "control: one counts 100 MB of bits", keep_the_server_busy, 3))
         assert_true(++tries < 50); /* the machine gave the two no time together */
 }
 
