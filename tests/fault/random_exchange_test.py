@@ -138,7 +138,9 @@ SMALL = ("--hash-max-listpack-entries", "2", "--zset-max-listpack-entries", "2",
 
 
 def exchange(name, program, other_program, seed, commands, limits=()):
-    with Server("--appendonly", "yes", *limits, program=program) as server:
+    # Redis's `everysec` keeps writes back while a sync goes on, and loses them with the process.
+    with Server("--appendonly", "yes", "--appendfsync", "always", *limits,
+                program=program) as server:
         writer = Writer(server.port, seed, with_newer=program is None)
         batches = commands // BATCH
         for i in range(batches):
