@@ -94,9 +94,9 @@ void command_reply_out_of_memory(struct command_context *context)
     resp_writer_error(context->reply, "OOM out of memory for a value of this size");
 }
 
-void command_stopped_at(struct command_context *context, size_t end)
+void command_stopped_at(struct command_context *context, size_t end, bool changed)
 {
-    if (command_wants_effect(context))
+    if (changed && command_wants_effect(context))
         command_effect(context, context->database, context->arguments, end);
     command_reply_out_of_memory(context);
 }

@@ -265,8 +265,8 @@ void command_effect(struct command_context *context, struct database *database,
 void command_effect_key(struct command_context *context, struct database *database,
                         const char *name, struct slice key);
 /* Memory ran out at argument `end` of a command of many elements: those before it have been done
- * (one at least) and stay, and are what is logged. Replies. */
-void command_stopped_at(struct command_context *context, size_t end);
+ * and stay, and are what is logged if they `changed` anything. Replies. */
+void command_stopped_at(struct command_context *context, size_t end, bool changed);
 
 /* The command found nothing to do and has replied nothing: the client is to wait until one of the
  * keys of `await` changes in any way; then (after the transaction or command that changed it) the

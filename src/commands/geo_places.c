@@ -57,10 +57,8 @@ static void geoadd(struct command_context *context)
     }
     if (i == context->count)
         resp_writer_integer(context->reply, added + (ch ? updated : 0));
-    else if (added + updated > 0)
-        command_stopped_at(context, i);
     else
-        command_reply_out_of_memory(context);
+        command_stopped_at(context, i, added + updated > 0);
     if (added + updated > 0)
         collection_changed(context, &zset, EVENT_ZSET, "zadd");
     else

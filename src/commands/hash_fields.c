@@ -27,7 +27,7 @@ static bool set_pairs(struct command_context *context, struct collection *hash, 
     }
     hash_common_changed(context, hash, "hset");
     if (i < context->count)
-        command_stopped_at(context, i);
+        command_stopped_at(context, i, true);
     return i == context->count;
 }
 

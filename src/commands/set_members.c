@@ -39,10 +39,8 @@ static void sadd(struct command_context *context)
         (void)collection_drop_if_empty(context, &set);
     if (result != SET_OUT_OF_MEMORY)
         resp_writer_integer(context->reply, added);
-    else if (added > 0)
-        command_stopped_at(context, end);
     else
-        command_reply_out_of_memory(context);
+        command_stopped_at(context, end, added > 0);
 }
 
 static void srem(struct command_context *context)

@@ -148,10 +148,8 @@ static void add_pairs(struct command_context *context, unsigned options, size_t 
         reply_additions(context, options, &additions);
     else if (additions.last == ADD_NAN)
         resp_writer_error(context->reply, "ERR resulting score is not a number (NaN)");
-    else if (changed)
-        command_stopped_at(context, additions.end);
     else
-        command_reply_out_of_memory(context);
+        command_stopped_at(context, additions.end, changed);
     if (changed)
         collection_changed(context, &zset, EVENT_ZSET, (options & ADD_INCR) ? "zincr" : "zadd");
     else

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/mix.h"
 #include "bench/wire.h"
 
 void load_run(struct wire *wire, size_t from, size_t to, load_writer *write, const void *context)
@@ -29,8 +30,5 @@ void load_write_key(char *out, size_t number)
 
 uint64_t load_scatter(uint64_t number)
 {
-    uint64_t bits = (number + 1) * UINT64_C(0x9e3779b97f4a7c15);
-    bits = (bits ^ (bits >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    bits = (bits ^ (bits >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return bits ^ (bits >> 31);
+    return mix((number + 1) * UINT64_C(0x9e3779b97f4a7c15));
 }

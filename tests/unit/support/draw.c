@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "base/mix.h"
 #include "base/number.h"
 
 static uint64_t state;
@@ -17,13 +18,9 @@ void draw_begin(void)
     print_message("seed %llu\n", (unsigned long long)state);
 }
 
-/* SplitMix64 (Steele, Lea and Flood, 2014): all bits are good ones. */
 uint64_t draw_bits(void)
 {
-    uint64_t bits = state += UINT64_C(0x9e3779b97f4a7c15);
-    bits = (bits ^ bits >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    bits = (bits ^ bits >> 27) * UINT64_C(0x94d049bb133111eb);
-    return bits ^ bits >> 31;
+    return mix_next(&state);
 }
 
 uint64_t draw(uint64_t below)

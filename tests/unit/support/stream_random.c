@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/memory.h"
+#include "base/mix.h"
 #include "base/number.h"
 
 #define DEFAULT_SEED 20261125
@@ -18,13 +19,9 @@ void stream_random_init(struct stream_random *random)
     print_message("seed %llu\n", (unsigned long long)random->state);
 }
 
-/* splitmix64 (Vigna, 2015). */
 uint64_t stream_random_bits(struct stream_random *random)
 {
-    uint64_t bits = random->state += UINT64_C(0x9e3779b97f4a7c15);
-    bits = (bits ^ bits >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    bits = (bits ^ bits >> 27) * UINT64_C(0x94d049bb133111eb);
-    return bits ^ bits >> 31;
+    return mix_next(&random->state);
 }
 
 uint64_t stream_random_draw(struct stream_random *random, uint64_t below)
