@@ -20,7 +20,8 @@
 #define REQUEST_MAX 1280 /* bytes of one */
 #define TURNS 5
 #define TURN_MS 300
-#define MULTIPLE 10 /* keys of an MSET */
+#define MULTIPLE 10           /* keys of an MSET */
+#define COUNTER_PREFIX "num:" /* instead of a key's "key:" */
 
 enum operation { GET, SET, INCR, MSET, OPERATIONS };
 
@@ -54,7 +55,7 @@ static size_t write_resp(char *out, enum operation operation, uint64_t random, b
     for (size_t i = 0; i < keys; i++) {
         load_write_key(key, load_scatter(random + (i << 32)) % KEYS);
         if (counters)
-            memcpy(key, "num:", 4);
+            memcpy(key, COUNTER_PREFIX, strlen(COUNTER_PREFIX));
         length += resp_requests_word(out + length, key, LOAD_KEY_SIZE);
         if (operation == SET || operation == MSET)
             length += resp_requests_word(out + length, value, VALUE_SIZE);
@@ -103,23 +104,29 @@ static void make_requests(struct traffic_requests *requests, enum side side,
 
 /* --- servers --- */
 
-/* Every key once, in random order. */
-static void fill(const struct contender *contender)
+static size_t write_set(char *out, enum side side, const char *key, const char *text)
+{
+    size_t length = strlen(text);
+    if (side == SIDE_MEMCACHED)
+        return (size_t)snprintf(out, LOAD_COMMAND_SIZE, "set %.*s 0 0 %zu\r\n%s\r\n", LOAD_KEY_SIZE,
+                                key, length, text);
+    return (size_t)snprintf(out, LOAD_COMMAND_SIZE,
+                            "*3\r\n$3\r\nSET\r\n$%d\r\n%.*s\r\n$%zu\r\n%s\r\n", LOAD_KEY_SIZE,
+                            LOAD_KEY_SIZE, key, length, text);
+}
+
+/* Every key once, in random order: strings, or the counters of INCR. */
+static void fill(const struct contender *contender, bool counters)
 {
     struct traffic_requests requests;
-    if (contender->side == SIDE_FLOOR)
-        return;
     traffic_requests_init(&requests, KEYS, LOAD_COMMAND_SIZE);
     for (size_t i = 0; i < KEYS; i++) {
         char *out = traffic_requests_begin(&requests), key[LOAD_KEY_SIZE + 1];
         load_write_key(key, i * 7919 % KEYS); /* a prime: each comes once */
-        int length = contender->side == SIDE_MEMCACHED
-                         ? snprintf(out, LOAD_COMMAND_SIZE, "set %.*s 0 0 %d\r\n%s\r\n",
-                                    LOAD_KEY_SIZE, key, VALUE_SIZE, value)
-                         : snprintf(out, LOAD_COMMAND_SIZE,
-                                    "*3\r\n$3\r\nSET\r\n$%d\r\n%.*s\r\n$%d\r\n%s\r\n",
-                                    LOAD_KEY_SIZE, LOAD_KEY_SIZE, key, VALUE_SIZE, value);
-        traffic_requests_end(&requests, (size_t)length);
+        if (counters)
+            memcpy(key, COUNTER_PREFIX, strlen(COUNTER_PREFIX));
+        traffic_requests_end(&requests,
+                             write_set(out, contender->side, key, counters ? "0" : value));
     }
     requests.reply_size = reply_size(contender->side, SET);
     struct traffic *traffic = traffic_create(contender->port, 8, 100);
@@ -201,8 +208,12 @@ static void run(const struct bench *bench, struct report *report)
         if (!contender_is_there(bench, (enum side)side))
             continue;
         contender_start(&contenders[side], bench, (enum side)side);
+        if (side == SIDE_FLOOR)
+            continue;
         bench_progress("%s: %d keys", contender_name((enum side)side), KEYS);
-        fill(&contenders[side]);
+        fill(&contenders[side], false);
+        if (can_do((enum side)side, INCR))
+            fill(&contenders[side], true);
     }
     for (size_t i = 0; i < CASES; i++)
         cpu[i] = report_add_row(report, cases[i].label, "ns of CPU", TARGET_RATIO, cases[i].bound);
@@ -224,6 +235,7 @@ static void run(const struct bench *bench, struct report *report)
     free_all(&all);
     report_add_note(report, "%d-byte values, %d keys of %d bytes, %d connections, no persistence.",
                     VALUE_SIZE, KEYS, LOAD_KEY_SIZE, CONNECTIONS);
+    report_add_note(report, "INCR has %d keys of its own, which exist like the others.", KEYS);
     report_add_note(report,
                     "CPU time of all threads of the server; medians of %d turns of %d ms. "
                     "The floor reads, counts and answers.",
