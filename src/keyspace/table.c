@@ -10,15 +10,16 @@
 #include "keyspace/entry.h"
 #include "keyspace/table_position.h"
 
-/* The sizes a segment can have, in buckets. From 64 on they are jemalloc's size classes, so nothing
- * is lost to rounding, and each step is a quarter of the last power of two. */
-static const uint16_t segment_sizes[] = {1, 2, 4, 8, 16, 32, 64, 80, 96, 112, 128};
+/* The sizes a segment can have, in buckets. From 32 on they are jemalloc's size classes, so nothing
+ * is lost to rounding, and each step is a quarter of the last power of two. The largest decides how
+ * long one insert can take: what it holds (600 entries) is placed anew at once. */
+static const uint16_t segment_sizes[] = {1, 2, 4, 8, 16, 32, 40, 48, 56, 64};
 
 enum {
     SEGMENT_SIZE_COUNT = sizeof segment_sizes / sizeof segment_sizes[0],
     SEGMENT_SIZE_LAST = SEGMENT_SIZE_COUNT - 1,
-    SEGMENT_SIZE_SPLIT = 6, /* index of the smallest size a half of a split can have */
-    SEGMENT_BUCKETS_MAX = 128,
+    SEGMENT_SIZE_SPLIT = 5, /* index of the smallest size a half of a split can have */
+    SEGMENT_BUCKETS_MAX = 64,
     SEGMENT_ENTRIES_MAX = SEGMENT_BUCKETS_MAX * BUCKET_SLOTS,
     DEPTH_MAX = 32, /* 2^32 segments: more entries than memory can hold */
 };
@@ -32,7 +33,7 @@ enum {
 #define LOAD_AFTER_SPLIT 85
 
 #define PREFETCH_BUCKETS 2 /* in which a key is looked for ahead of time */
-#define PREFETCH_AHEAD 8   /* entries whose keys are on their way while one is placed */
+#define PREFETCH_AHEAD 24  /* entries whose keys are on their way while one is placed */
 
 /* --- directory words: address (48 bits), depth (8), index of size (8) --- */
 

@@ -2,13 +2,13 @@
  *
  * A directory names segments by the first bits of the hash (Fagin et al., "Extendible hashing",
  * 1979; the layout owes to Dash, Lu et al., VLDB 2020, and the overflow counts to F14, Bronson and
- * Shi, 2019). A segment is an array of 1 to 128 buckets of 64 bytes; a bucket holds references to
+ * Shi, 2019). A segment is an array of 1 to 64 buckets of 64 bytes; a bucket holds references to
  * entries and one byte of each entry's hash. An entry's home bucket is its position in hash order;
  * a full bucket passes entries on to the next.
  *
  *   - One segment grows at a time (by a quarter or less, so that tables are 74 to 92 % full at any
- * size), or splits in two when it has 128 buckets: the longest insert rebuilds one segment of about
- * 1,200 entries, and there never is a second table.
+ * size), or splits in two when it has 64 buckets: the longest insert rebuilds one segment of about
+ * 600 entries, and there never is a second table.
  *   - Table order is hash order. A scan cursor is a position in it, so it stays exact whatever the
  * table does.
  *   - The directory packs each segment's address, depth and size: a find reads one word of it, the

@@ -11,7 +11,7 @@
 
 #define DEPTH_MAX 32
 
-static const unsigned counts[] = {1, 2, 4, 8, 16, 32, 64, 80, 96, 112, 128};
+static const unsigned counts[] = {1, 2, 4, 8, 16, 32, 40, 48, 56, 64};
 
 /* The number of its segment among all of this depth. */
 static uint64_t segment_of(uint64_t position, unsigned depth)
