@@ -176,7 +176,7 @@ enum error server_create(struct settings *settings, struct configuration *config
     fit_clients_max(server);
     server->loop = event_loop_create();
     if (server->loop != NULL)
-        server->worker = worker_create(server->loop, "holdfast-free");
+        server->worker = worker_create(server->loop, "holdfast-free", WORKER_PROMPT);
     if (server->worker == NULL) {
         log_line(LOG_WARNING, "Could not create the event loop: %s", strerror(errno));
         server_destroy(server);

@@ -6,10 +6,16 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/assertion.h"
 #include "base/memory.h"
 #include "system/event_loop.h"
+
+/* Linux has one for each thread. A thread of 10 yields to one of 0 that wakes up, and gets a tenth
+ * of a core that both want. */
+#define BACKGROUND_NICE 10
 
 /* Jobs in order of arrival. */
 struct job_queue {
@@ -19,6 +25,7 @@ struct job_queue {
 struct worker {
     pthread_t thread;
     char name[16];
+    enum worker_priority priority;
     struct event_wake wake;
     atomic_size_t pending;
 
@@ -71,6 +78,8 @@ static void *worker_main(void *argument)
 {
     struct worker *worker = argument;
     pthread_setname_np(pthread_self(), worker->name);
+    if (worker->priority == WORKER_BACKGROUND)
+        setpriority(PRIO_PROCESS, (id_t)gettid(), BACKGROUND_NICE); /* a wish */
     pthread_mutex_lock(&worker->lock);
     for (;;) {
         struct worker_job *jobs = job_queue_take_all(&worker->submitted);
@@ -102,10 +111,12 @@ static void worker_finish_jobs(void *context)
     }
 }
 
-struct worker *worker_create(struct event_loop *loop, const char *name)
+struct worker *worker_create(struct event_loop *loop, const char *name,
+                             enum worker_priority priority)
 {
     struct worker *worker = memory_allocate_zeroed(sizeof(*worker));
     snprintf(worker->name, sizeof(worker->name), "%s", name);
+    worker->priority = priority;
     pthread_mutex_init(&worker->lock, NULL);
     pthread_cond_init(&worker->arrived, NULL);
     pthread_cond_init(&worker->idle, NULL);

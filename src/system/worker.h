@@ -18,8 +18,15 @@ struct worker_job {
     struct worker_job *next;              /* private */
 };
 
+/* Who has the core first where there are fewer cores than threads. */
+enum worker_priority {
+    WORKER_PROMPT,     /* as the loop: clients wait for it */
+    WORKER_BACKGROUND, /* what the loop and other programs leave, if only a tenth */
+};
+
 /* `name`: of the thread, at most 15 bytes. NULL: errno tells why there is no thread. */
-struct worker *worker_create(struct event_loop *loop, const char *name);
+struct worker *worker_create(struct event_loop *loop, const char *name,
+                             enum worker_priority priority);
 /* Runs all jobs that are there, calls their `done`, ends the thread. */
 void worker_destroy(struct worker *worker);
 

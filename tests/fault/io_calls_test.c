@@ -232,7 +232,7 @@ static void begin(struct session *session, struct event_loop *loop, uint64_t see
     *session = (struct session){
         .loop = loop,
         .clock = clock_create(),
-        .worker = worker_create(loop, "test"),
+        .worker = worker_create(loop, "test", WORKER_PROMPT),
         .simulated = disk_simulated_create(seed),
     };
 }

@@ -320,7 +320,8 @@ static void finish(struct command_context *context, const struct migration *migr
 static bool has_worker(struct migrations *migrations)
 {
     if (migrations->worker == NULL)
-        migrations->worker = worker_create(migrations->server->loop, "holdfast-move");
+        migrations->worker =
+            worker_create(migrations->server->loop, "holdfast-move", WORKER_PROMPT);
     return migrations->worker != NULL;
 }
 

@@ -201,8 +201,8 @@ void persistence_destroy(struct persistence *persistence)
 enum error persistence_start(struct persistence *persistence)
 {
     struct server *server = persistence->server;
-    persistence->log_worker = worker_create(server->loop, "holdfast-log");
-    persistence->save_worker = worker_create(server->loop, "holdfast-save");
+    persistence->log_worker = worker_create(server->loop, "holdfast-log", WORKER_PROMPT);
+    persistence->save_worker = worker_create(server->loop, "holdfast-save", WORKER_BACKGROUND);
     if (persistence->log_worker == NULL || persistence->save_worker == NULL) {
         log_line(LOG_WARNING, "Could not create the threads that write: %s", strerror(errno));
         return ERROR_SYSTEM;

@@ -132,10 +132,11 @@ static void finish(void *context)
     }
 }
 
-struct worker *worker_create(struct event_loop *loop, const char *name)
+struct worker *worker_create(struct event_loop *loop, const char *name,
+                             enum worker_priority priority)
 {
     struct worker *worker = memory_allocate_zeroed(sizeof *worker);
-    (void)name;
+    (void)name, (void)priority;
     worker->stack = memory_allocate(STACK_SIZE);
     world.yield = yield;
     ASSERT(worker_count < WORKERS_MAX);

@@ -60,7 +60,7 @@ static int set_up(void **state)
     snprintf(fixture->path, sizeof fixture->path, "%s/dump.rdb", fixture->folder);
     fixture->loop = event_loop_create();
     fixture->clock = clock_create();
-    fixture->worker = worker_create(fixture->loop, "test");
+    fixture->worker = worker_create(fixture->loop, "test", WORKER_PROMPT);
     fixture->keyspace = new_keyspace();
     const char *seed = getenv("SEED");
     fixture->random = seed != NULL ? strtoull(seed, NULL, 10) : 20261125;

@@ -119,7 +119,7 @@ int log_fixture_set_up(void **state)
     fixture->disk = (struct disk){&fixture->operations, disk_real()->context};
     fixture->loop = event_loop_create();
     fixture->clock = clock_create();
-    fixture->worker = worker_create(fixture->loop, "log");
+    fixture->worker = worker_create(fixture->loop, "log", WORKER_PROMPT);
     struct log_writer_start start = {.id = log_fixture_id};
     log_fixture_open(fixture, &start, true, LOG_SYNC_ALWAYS);
     *state = fixture;

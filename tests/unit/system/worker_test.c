@@ -7,6 +7,8 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/list.h"
 #include "base/memory.h"
@@ -44,7 +46,7 @@ static void jobs_run_on_the_worker_and_are_done_on_the_loop_in_order(void **stat
 {
     (void)state;
     struct event_loop *loop = event_loop_create();
-    struct worker *worker = worker_create(loop, "test");
+    struct worker *worker = worker_create(loop, "test", WORKER_PROMPT);
     assert_non_null(worker);
     struct task *tasks = memory_allocate_zeroed(JOBS * sizeof *tasks);
     int run_count = 0, done_count = 0;
@@ -74,7 +76,7 @@ static void a_job_may_free_itself(void **state)
 {
     (void)state;
     struct event_loop *loop = event_loop_create();
-    struct worker *worker = worker_create(loop, "test");
+    struct worker *worker = worker_create(loop, "test", WORKER_PROMPT);
     for (int i = 0; i < JOBS; i++) {
         struct task *task = memory_allocate_zeroed(sizeof *task);
         task->job.run = free_itself;
@@ -88,7 +90,7 @@ static void the_end_of_the_worker_leaves_no_job_behind(void **state)
 {
     (void)state;
     struct event_loop *loop = event_loop_create();
-    struct worker *worker = worker_create(loop, "test");
+    struct worker *worker = worker_create(loop, "test", WORKER_PROMPT);
     struct task tasks[10];
     int run_count = 0, done_count = 0;
     for (int i = 0; i < 10; i++) {
@@ -102,9 +104,40 @@ static void the_end_of_the_worker_leaves_no_job_behind(void **state)
     event_loop_destroy(loop);
 }
 
+struct priority_job {
+    struct worker_job job;
+    int nice;
+};
+
+static void read_nice(struct worker_job *job)
+{
+    LIST_ENTRY(job, struct priority_job, job)->nice = getpriority(PRIO_PROCESS, (id_t)gettid());
+}
+
+static int nice_of(enum worker_priority priority)
+{
+    struct event_loop *loop = event_loop_create();
+    struct worker *worker = worker_create(loop, "test", priority);
+    struct priority_job job = {{read_nice, NULL, NULL}, -100};
+    worker_submit(worker, &job.job);
+    worker_destroy(worker);
+    event_loop_destroy(loop);
+    return job.nice;
+}
+
+static void a_worker_in_the_background_leaves_others_the_core(void **state)
+{
+    (void)state;
+    int mine = getpriority(PRIO_PROCESS, 0);
+    assert_int_equal(nice_of(WORKER_PROMPT), mine);
+    assert_true(nice_of(WORKER_BACKGROUND) >= 10);
+    assert_int_equal(getpriority(PRIO_PROCESS, 0), mine);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_worker_in_the_background_leaves_others_the_core),
         cmocka_unit_test(jobs_run_on_the_worker_and_are_done_on_the_loop_in_order),
         cmocka_unit_test(a_job_may_free_itself),
         cmocka_unit_test(the_end_of_the_worker_leaves_no_job_behind),
