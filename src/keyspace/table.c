@@ -27,7 +27,7 @@ enum {
 /* A segment grows when it would be more than LOAD_MAX full, and shrinks or merges when less than
  * LOAD_MIN, to a size where it is at most LOAD_AFTER_SHRINK full; the halves of a split are at most
  * LOAD_AFTER_SPLIT full. Percent of its slots. */
-#define LOAD_MAX 92
+#define LOAD_MAX 95
 #define LOAD_MIN 30
 #define LOAD_AFTER_SHRINK 70
 #define LOAD_AFTER_SPLIT 85

@@ -6,7 +6,7 @@
  * entries and one byte of each entry's hash. An entry's home bucket is its position in hash order;
  * a full bucket passes entries on to the next.
  *
- *   - One segment grows at a time (by a quarter or less, so that tables are 74 to 92 % full at any
+ *   - One segment grows at a time (by a quarter or less, so that tables are 76 to 95 % full at any
  * size), or splits in two when it has 64 buckets: the longest insert rebuilds one segment of about
  * 600 entries, and there never is a second table.
  *   - Table order is hash order. A scan cursor is a position in it, so it stays exact whatever the

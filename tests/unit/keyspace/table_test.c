@@ -212,8 +212,8 @@ static void halves_merge_when_they_fill_one_small_segment_to_70_percent(void **s
     (void)state;
     for (int emptier = 0; emptier < 2; emptier++) {
         struct model *model = model_create(10000);
-        size_t counts[2] = {0}, wanted[2] = {45 * BUCKET_SLOTS, 45 * BUCKET_SLOTS};
-        wanted[!emptier] = 15 * BUCKET_SLOTS; /* together more than one segment takes */
+        size_t counts[2] = {0}, wanted[2] = {48 * BUCKET_SLOTS, 48 * BUCKET_SLOTS};
+        wanted[!emptier] = 16 * BUCKET_SLOTS; /* together more than one segment takes */
         for (size_t i = 0; i < model->size; i++) {
             bool low = key_is_low(i);
             if (counts[low] < wanted[low]) {
@@ -349,7 +349,7 @@ static void a_scan_visits_keys_once_where_every_bucket_was_passed_over(void **st
     size_t high[BUCKET_SLOTS + 1];
     for (size_t i = 0; i <= BUCKET_SLOTS; i++) /* the last one goes to the first bucket */
         model_insert(model, high[i] = next_out(model, false));
-    size_t lows = 2 * BUCKET_SLOTS * 92 / 100 - (BUCKET_SLOTS + 1);
+    size_t lows = 2 * BUCKET_SLOTS * 95 / 100 - (BUCKET_SLOTS + 1);
     for (size_t i = 0; i < lows; i++)
         model_insert(model, next_out(model, true));
     for (size_t i = 0; i < BUCKET_SLOTS - 2; i++)
@@ -456,8 +456,8 @@ static void picks_are_even_where_keys_do_not_part(void **state)
     assert_in_range(picks_below(model, few), 395 - 100, 395 + 100); /* 20 of 1520: deviation 20 */
     model_destroy(model);
     model = model_create(100000); /* two segments, of different sizes */
-    size_t many = insert_alike(model, 0, 45 * BUCKET_SLOTS, 1);
-    for (size_t i = many, high = 0; high < 15 * BUCKET_SLOTS; i++)
+    size_t many = insert_alike(model, 0, 48 * BUCKET_SLOTS, 1);
+    for (size_t i = many, high = 0; high < 16 * BUCKET_SLOTS; i++)
         if (!key_is_low(i)) {
             model_insert(model, i);
             high++;
