@@ -13,6 +13,7 @@
 #include "persist/rdb_producers.h"
 #include "persist/rdb_value_writer.h"
 #include "persist/rdb_writer.h"
+#include "persist/snapshot_chunks.h"
 #include "persist/snapshot_file.h"
 #include "system/clock.h"
 #include "system/event_loop.h"
@@ -21,18 +22,11 @@
 
 #define STEPS_PER_LOOK 4 /* of the walk between two looks at the clock */
 
-/* Bytes of the file; behind them, a large string that the worker is to encode. */
-struct chunk {
-    struct chunk *next;
-    struct buffer bytes;
-    struct chain_shared *value; /* NULL: none */
-};
-
 /* What the worker is doing. */
 struct snapshot_job {
     struct worker_job worker_job; /* first */
     struct snapshot *snapshot;
-    struct chunk *chunk; /* NULL: only `ends` */
+    struct snapshot_chunk *chunk; /* NULL: only `ends` */
     bool ends;
     int error_number;
 };
@@ -48,9 +42,8 @@ struct large {
     bool is_ours; /* its key is gone: it is freed at the end */
     unsigned char rdb_type;
     int64_t base_ms;
-    struct buffer head;  /* of its record */
-    struct buffer early; /* parts that were handed out before its turn */
-    struct buffer tail;  /* behind the parts */
+    struct snapshot_chunks held; /* before its turn: the head of its record, what is out early */
+    struct buffer tail;          /* of its record */
 };
 
 struct snapshot {
@@ -62,15 +55,13 @@ struct snapshot {
     void (*done)(void *context, int error_number);
     void *context;
 
-    struct buffer encoded; /* not enough for a chunk yet */
-    int database;          /* of the entry encoded last; -1: none yet */
-    struct chunk *chunks, **chunks_end;
-    size_t backlog;
+    struct snapshot_chunks chunks; /* encoded, for the worker */
+    int database;                  /* of the entry encoded last; -1: none yet */
 
-    struct large *large; /* the first writes to `encoded`, the others wait; NULL: none */
-    struct buffer aside; /* small entries that were taken meanwhile: they follow it */
-    int aside_database;  /* of the entry taken last; -1: none yet */
-    size_t held;         /* bytes in `aside` and in what large ones hold */
+    struct large *large;          /* the first writes to `chunks`, the others wait; NULL: none */
+    struct snapshot_chunks aside; /* small entries that were taken meanwhile: they follow it */
+    int aside_database;           /* of the entry taken last; -1: none yet */
+    size_t held;                  /* bytes in `aside` and in what large ones hold */
 
     struct snapshot_file *file; /* the worker's while `busy` */
     struct snapshot_job job;
@@ -121,16 +112,10 @@ static void run_job(struct worker_job *worker_job)
     job->error_number = error == OK ? 0 : errno;
 }
 
-static size_t chunk_size(const struct chunk *chunk)
+static size_t backlog(const struct snapshot *snapshot)
 {
-    return chunk->bytes.length + (chunk->value != NULL ? chunk->value->length : 0);
-}
-
-static void chunk_destroy(struct chunk *chunk)
-{
-    chain_shared_release(chunk->value);
-    buffer_deinit(&chunk->bytes);
-    memory_free(chunk);
+    const struct snapshot_chunk *writing = snapshot->job.chunk;
+    return snapshot->chunks.length + (writing != NULL ? snapshot_chunk_size(writing) : 0);
 }
 
 static void submit_next(struct snapshot *snapshot);
@@ -140,10 +125,9 @@ static void job_done(struct worker_job *worker_job)
     struct snapshot_job *job = (struct snapshot_job *)(void *)worker_job;
     struct snapshot *snapshot = job->snapshot;
     snapshot->busy = false;
-    if (job->chunk != NULL) {
-        snapshot->backlog -= chunk_size(job->chunk);
-        chunk_destroy(job->chunk);
-    }
+    if (job->chunk != NULL)
+        snapshot_chunk_destroy(job->chunk);
+    job->chunk = NULL;
     if (job->error_number != 0)
         give_up(snapshot, job->error_number);
     else if (job->ends)
@@ -156,15 +140,12 @@ static void submit_next(struct snapshot *snapshot)
 {
     if (snapshot->busy || snapshot->error_number != 0 || snapshot->end_submitted)
         return;
-    struct chunk *chunk = snapshot->chunks;
-    bool ends = snapshot->walked && (chunk == NULL || chunk->next == NULL);
+    struct snapshot_chunk *chunk = snapshot_chunks_take(&snapshot->chunks);
+    bool ends = snapshot->walked && snapshot->chunks.first == NULL;
     if (chunk == NULL && !ends)
         return;
-    if (chunk != NULL) {
-        snapshot->chunks = chunk->next;
-        if (snapshot->chunks == NULL)
-            snapshot->chunks_end = &snapshot->chunks;
-    }
+    if (chunk != NULL)
+        snapshot->progress.bytes += snapshot_chunk_size(chunk);
     snapshot->end_submitted = ends;
     snapshot->busy = true;
     snapshot->job = (struct snapshot_job){
@@ -178,28 +159,16 @@ static void submit_next(struct snapshot *snapshot)
 
 /* --- encoding --- */
 
-/* `value` (may be NULL) belongs behind what is encoded: its reference goes with it. */
-static void seal_chunk(struct snapshot *snapshot, struct chain_shared *value)
+/* Passes on what is full. */
+static void encoded_more(struct snapshot *snapshot)
 {
-    struct chunk *chunk = memory_allocate(sizeof *chunk);
-    *chunk = (struct chunk){NULL, snapshot->encoded, value};
-    snapshot->encoded = (struct buffer){NULL, 0, 0};
-    snapshot->progress.bytes += chunk_size(chunk);
-    snapshot->backlog += chunk_size(chunk);
-    *snapshot->chunks_end = chunk;
-    snapshot->chunks_end = &chunk->next;
+    snapshot_chunks_seal_full(&snapshot->chunks);
     submit_next(snapshot);
-}
-
-static void seal_if_full(struct snapshot *snapshot)
-{
-    if (snapshot->encoded.length >= SNAPSHOT_CHUNK_SIZE)
-        seal_chunk(snapshot, NULL);
 }
 
 static bool make_room(struct snapshot *snapshot)
 {
-    struct buffer *out = &snapshot->encoded;
+    struct buffer *out = &snapshot->chunks.open;
     if (out->data != NULL ||
         buffer_reserve(out, SNAPSHOT_CHUNK_SIZE + SNAPSHOT_CHUNK_SIZE / 4) == OK)
         return true;
@@ -208,13 +177,12 @@ static bool make_room(struct snapshot *snapshot)
 }
 
 /* Adds what was held back to the file. */
-static void append_held(struct snapshot *snapshot, struct buffer *held)
+static void release(struct snapshot *snapshot, struct snapshot_chunks *held)
 {
-    snapshot->held -= held->length;
-    if (make_room(snapshot) && buffer_append(&snapshot->encoded, held->data, held->length) != OK)
+    snapshot->held -= snapshot_chunks_length(held);
+    if (snapshot_chunks_move(&snapshot->chunks, held) != OK)
         give_up(snapshot, ENOMEM);
-    buffer_deinit(held);
-    seal_if_full(snapshot);
+    encoded_more(snapshot);
 }
 
 /* --- large collections, in pieces --- */
@@ -224,7 +192,7 @@ static void take_part(void *context, const struct value_part *part)
     struct large *large = context;
     struct snapshot *snapshot = large->snapshot;
     bool has_turn = snapshot->large == large;
-    struct buffer *out = has_turn ? &snapshot->encoded : &large->early;
+    struct buffer *out = has_turn ? &snapshot->chunks.open : &large->held.open;
     if (snapshot->error_number != 0 || (has_turn && !make_room(snapshot)))
         return;
     size_t before = out->length;
@@ -233,10 +201,12 @@ static void take_part(void *context, const struct value_part *part)
         give_up(snapshot, ENOMEM);
         return;
     }
-    if (has_turn)
-        seal_if_full(snapshot);
-    else
-        snapshot->held += out->length - before;
+    if (has_turn) {
+        encoded_more(snapshot);
+        return;
+    }
+    snapshot->held += out->length - before;
+    snapshot_chunks_seal_full(&large->held);
 }
 
 static bool keep_value(void *context, enum value_type type, void *value)
@@ -261,21 +231,13 @@ static void let_go(void *context)
         value_kind(large->type)->walk_end(large->value, &large->walk);
         if (large->is_ours)
             snapshot_walk_free_value(snapshot->keyspace, large->type, large->value);
-        buffer_deinit(&large->head);
-        buffer_deinit(&large->early);
+        snapshot_chunks_deinit(&large->held);
         buffer_deinit(&large->tail);
         memory_free(large);
         if (snapshot->error_number == 0)
             give_up(snapshot, ECANCELED);
     }
     snapshot_walk_set_keeper(snapshot->keyspace, NULL);
-}
-
-/* Its turn has come. */
-static void begin_turn(struct snapshot *snapshot, struct large *large)
-{
-    append_held(snapshot, &large->head);
-    append_held(snapshot, &large->early);
 }
 
 /* False: it is not large, and to be encoded as a whole. */
@@ -286,6 +248,7 @@ static bool take_large(struct snapshot *snapshot, struct database *database,
     if (type == TYPE_STRING || value_kind(type)->walk_begin == NULL)
         return false;
     struct large *large = memory_allocate_zeroed(sizeof *large);
+    snapshot_chunks_init(&large->held);
     large->walk = (struct value_walk){.context = large, .take = take_part};
     large->value = entry_collection(entry);
     if (!value_kind(type)->walk_begin(large->value, &large->walk)) {
@@ -301,19 +264,28 @@ static bool take_large(struct snapshot *snapshot, struct database *database,
     *end = large;
     struct value_keeper keeper = {snapshot, keep_value, let_go};
     snapshot_walk_set_keeper(snapshot->keyspace, &keeper);
-    rdb_write_database(&large->head, database_index(database));
-    if (rdb_write_entry_head(&large->head, entry, snapshot->compress) != OK ||
-        rdb_write_value_head(&large->head, entry, large->walk.parts, &large->base_ms) != OK ||
+    struct buffer *head = &large->held.open;
+    rdb_write_database(head, database_index(database));
+    if (rdb_write_entry_head(head, entry, snapshot->compress) != OK ||
+        rdb_write_value_head(head, entry, large->walk.parts, &large->base_ms) != OK ||
         rdb_write_value_tail(&large->tail, entry) != OK ||
         rdb_producers_write(&large->tail, entry) != OK) {
         give_up(snapshot, ENOMEM);
         return true;
     }
-    snapshot->held += large->head.length + large->tail.length;
+    snapshot->held += head->length + large->tail.length;
     snapshot->database = -1; /* what follows in the file says its own */
     if (snapshot->large == large)
-        begin_turn(snapshot, large);
+        release(snapshot, &large->held);
     return true;
+}
+
+static void release_tail(struct snapshot *snapshot, struct buffer *tail)
+{
+    snapshot->held -= tail->length;
+    if (buffer_append(&snapshot->chunks.open, tail->data, tail->length) != OK)
+        give_up(snapshot, ENOMEM);
+    buffer_deinit(tail);
 }
 
 /* A piece of the large collection whose turn it is. */
@@ -328,12 +300,12 @@ static void step_large(struct snapshot *snapshot)
     if (large->is_ours)
         snapshot_walk_free_value(snapshot->keyspace, large->type, large->value);
     snapshot->large = large->next;
-    append_held(snapshot, &large->tail);
+    release_tail(snapshot, &large->tail);
     memory_free(large);
-    append_held(snapshot, &snapshot->aside);
+    release(snapshot, &snapshot->aside);
     snapshot->aside_database = snapshot->database = -1;
     if (snapshot->large != NULL && snapshot->error_number == 0)
-        begin_turn(snapshot, snapshot->large);
+        release(snapshot, &snapshot->large->held);
     else if (snapshot->large == NULL)
         snapshot_walk_set_keeper(snapshot->keyspace, NULL);
 }
@@ -349,29 +321,30 @@ static void take(void *context, struct database *database, const struct entry *e
     if (take_large(snapshot, database, entry))
         return;
     bool waits = snapshot->large != NULL;
-    struct buffer *out = waits ? &snapshot->aside : &snapshot->encoded;
+    struct snapshot_chunks *row = waits ? &snapshot->aside : &snapshot->chunks;
     int *of = waits ? &snapshot->aside_database : &snapshot->database;
-    size_t before = out->length;
+    size_t before = snapshot_chunks_length(row);
     int index = database_index(database);
     if (index != *of) {
-        rdb_write_database(out, index);
+        rdb_write_database(&row->open, index);
         *of = index;
     }
     struct chain_shared *shared = NULL;
-    if (!waits && entry->type == TYPE_STRING && entry_string_length(entry) >= SNAPSHOT_CHUNK_SIZE)
+    if (entry->type == TYPE_STRING && entry_string_length(entry) >= SNAPSHOT_CHUNK_SIZE)
         shared = entry_share((struct entry *)(uintptr_t)entry); /* no change: others may keep it */
-    enum error error = shared != NULL ? rdb_write_entry_head(out, entry, snapshot->compress)
-                                      : rdb_write_entry(out, entry, snapshot->compress);
+    enum error error = shared != NULL ? rdb_write_entry_head(&row->open, entry, snapshot->compress)
+                                      : rdb_write_entry(&row->open, entry, snapshot->compress);
     if (error != OK) {
         give_up(snapshot, ENOMEM);
         return;
     }
+    if (shared != NULL)
+        snapshot_chunks_seal(row, chain_shared_retain(shared));
+    snapshot_chunks_seal_full(row);
     if (waits)
-        snapshot->held += out->length - before;
-    else if (shared != NULL)
-        seal_chunk(snapshot, chain_shared_retain(shared));
+        snapshot->held += snapshot_chunks_length(row) - before;
     else
-        seal_if_full(snapshot);
+        submit_next(snapshot);
 }
 
 static void broken_off(void *context)
@@ -384,15 +357,15 @@ static void broken_off(void *context)
 static void end_walk(struct snapshot *snapshot)
 {
     snapshot->walked = true;
-    if (snapshot->encoded.length > 0)
-        seal_chunk(snapshot, NULL);
+    if (snapshot->chunks.open.length > 0)
+        snapshot_chunks_seal(&snapshot->chunks, NULL);
     submit_next(snapshot);
 }
 
 static void walk(struct snapshot *snapshot, int64_t budget_us)
 {
     int64_t begin_us = clock_monotonic_us(snapshot->clock), now_us = begin_us;
-    while (snapshot->error_number == 0 && snapshot->backlog < SNAPSHOT_BACKLOG_MAX &&
+    while (snapshot->error_number == 0 && backlog(snapshot) < SNAPSHOT_BACKLOG_MAX &&
            now_us - begin_us < budget_us) {
         bool more = true;
         for (int i = 0; i < STEPS_PER_LOOK && more; i++) {
@@ -427,7 +400,7 @@ void snapshot_end_turn(struct snapshot *snapshot)
         let_go(snapshot);
     if (!snapshot->walked && snapshot->error_number == 0) {
         walk(snapshot, SNAPSHOT_TURN_US);
-        if (!snapshot->walked && snapshot->backlog < SNAPSHOT_BACKLOG_MAX)
+        if (!snapshot->walked && backlog(snapshot) < SNAPSHOT_BACKLOG_MAX)
             event_loop_turn_again(snapshot->loop);
     }
     conclude(snapshot);
@@ -455,8 +428,8 @@ static void write_sizes(struct snapshot *snapshot)
         const struct database *database = keyspace_database(snapshot->keyspace, i);
         if (database_size(database) == 0)
             continue;
-        rdb_write_database(&snapshot->encoded, i);
-        rdb_write_sizes(&snapshot->encoded, database_size(database),
+        rdb_write_database(&snapshot->chunks.open, i);
+        rdb_write_sizes(&snapshot->chunks.open, database_size(database),
                         database_count_with_deadline(database));
         snapshot->database = i;
     }
@@ -482,10 +455,12 @@ struct snapshot *snapshot_begin(struct event_loop *loop, struct clock *clock,
     snapshot->done = done;
     snapshot->context = context;
     snapshot->database = snapshot->aside_database = -1;
-    snapshot->chunks_end = &snapshot->chunks;
+    snapshot_chunks_init(&snapshot->chunks);
+    snapshot_chunks_init(&snapshot->aside);
     snapshot->file = snapshot_file_create(disk, settings);
     snapshot->progress.keys_total = keyspace_size(keyspace);
-    rdb_write_header(&snapshot->encoded, clock_now_ms(clock), memory_used(), settings->aof_base);
+    rdb_write_header(&snapshot->chunks.open, clock_now_ms(clock), memory_used(),
+                     settings->aof_base);
     write_sizes(snapshot);
     event_loop_turn_again(loop);
     return snapshot;
@@ -505,20 +480,15 @@ void snapshot_destroy(struct snapshot *snapshot)
     let_go(snapshot);
     if (snapshot->busy)
         worker_wait(snapshot->worker);
-    while (snapshot->chunks != NULL) {
-        struct chunk *chunk = snapshot->chunks;
-        snapshot->chunks = chunk->next;
-        chunk_destroy(chunk);
-    }
-    buffer_deinit(&snapshot->encoded);
-    buffer_deinit(&snapshot->aside);
+    snapshot_chunks_deinit(&snapshot->chunks);
+    snapshot_chunks_deinit(&snapshot->aside);
     snapshot_file_destroy(snapshot->file);
     memory_free(snapshot);
 }
 
 size_t snapshot_backlog(const struct snapshot *snapshot)
 {
-    return snapshot->backlog + snapshot->held;
+    return backlog(snapshot) + snapshot->held;
 }
 
 void snapshot_read_progress(const struct snapshot *snapshot, struct snapshot_progress *out)

@@ -27,7 +27,6 @@ struct snapshot;
 struct worker;
 
 #define SNAPSHOT_TURN_US 300                   /* the walker's share of one turn, microseconds */
-#define SNAPSHOT_CHUNK_SIZE (256 * 1024)       /* bytes given to the worker at once */
 #define SNAPSHOT_BACKLOG_MAX ((size_t)8 << 20) /* bytes not written yet: the walker waits */
 #define SNAPSHOT_BACKLOG_HARD_MAX ((size_t)64 << 20) /* the server holds writers back */
 
@@ -62,7 +61,7 @@ size_t snapshot_backlog(const struct snapshot *snapshot); /* bytes encoded and n
 
 struct snapshot_progress {
     uint64_t keys_total, keys_done; /* when it began; encoded */
-    uint64_t bytes;                 /* encoded */
+    uint64_t bytes;                 /* encoded and given to the worker */
     int64_t turn_us_max;            /* longest slice */
 };
 void snapshot_read_progress(const struct snapshot *snapshot, struct snapshot_progress *out);

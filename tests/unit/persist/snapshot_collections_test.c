@@ -19,6 +19,8 @@
 #include "keyspace/snapshot_walk.h"
 #include "persist/rdb_reader.h"
 #include "persist/snapshot.h"
+#include "persist/snapshot_chunks.h"
+
 #include "system/clock.h"
 #include "system/disk.h"
 #include "system/event_loop.h"
@@ -368,18 +370,23 @@ static void on_done(void *context, int error_number)
     fixture->error_number = error_number;
 }
 
-static struct snapshot *begin(struct fixture *fixture)
+static struct snapshot *begin_on(struct fixture *fixture, const struct disk *disk, bool compress)
 {
     struct snapshot_settings settings = {.path = fixture->path,
                                          .directory = fixture->folder,
-                                         .compress = draw(fixture, 2) == 0,
+                                         .compress = compress,
                                          .checksum = true};
     fixture->done = 0;
     struct snapshot *snapshot =
-        snapshot_begin(fixture->loop, fixture->clock, disk_real(), fixture->keyspace,
-                       fixture->worker, &settings, on_done, fixture);
+        snapshot_begin(fixture->loop, fixture->clock, disk, fixture->keyspace, fixture->worker,
+                       &settings, on_done, fixture);
     assert_non_null(snapshot);
     return snapshot;
+}
+
+static struct snapshot *begin(struct fixture *fixture)
+{
+    return begin_on(fixture, disk_real(), draw(fixture, 2) == 0);
 }
 
 /* Something that takes a whole key away or puts another there. */
@@ -435,6 +442,58 @@ static void snapshots_of_large_collections_are_exact(void **state)
     }
 }
 
+static ssize_t write_and_note(void *context, int file, const struct iovec *vectors, int count,
+                              uint64_t offset)
+{
+    size_t *longest = context;
+    for (int i = 0; i < count; i++)
+        if (vectors[i].iov_len > *longest)
+            *longest = vectors[i].iov_len;
+    return disk_real()->operations->write(NULL, file, vectors, count, offset);
+}
+
+/* Fields 0 up to `count`: what was in their place is handed out early. */
+static void set_fields(struct fixture *fixture, const char *name, int count, const char *value)
+{
+    const struct value_settings *settings = keyspace_value_settings(fixture->keyspace);
+    struct key key = key_of(fixture->keyspace, name);
+    struct entry *entry = database_find(first(fixture->keyspace), &key);
+    char text[64];
+    database_changing(first(fixture->keyspace), &key, entry);
+    for (int i = 0; i < count; i++)
+        assert_int_not_equal(hash_set(entry_collection(entry), settings,
+                                      word(text, "field", (uint64_t)i), slice_of_string(value),
+                                      false),
+                             HASH_OUT_OF_MEMORY);
+}
+
+/* So that the turn in which its time has come is no longer than others. */
+static void what_waited_is_passed_on_in_chunks(void **state)
+{
+    struct fixture *fixture = *state;
+    const int count = 5 * SNAPSHOT_CHUNK_SIZE / 16;
+    fill(fixture);
+    set_fields(fixture, "hash2", count, "sixteen bytes, 1");
+    struct keyspace *before = copy_of(fixture->keyspace);
+    size_t longest = 0;
+    struct disk_operations operations = *disk_real()->operations;
+    operations.write = write_and_note;
+    const struct disk disk = {&operations, &longest};
+    struct snapshot *snapshot = begin_on(fixture, &disk, false);
+    set_fields(fixture, "hash", 1, "the file is its own first");
+    set_fields(fixture, "hash2", count, "sixteen bytes, 2");
+    assert_true(snapshot_backlog(snapshot) > 5 * SNAPSHOT_CHUNK_SIZE);
+    snapshot_finish(snapshot);
+    assert_int_equal(fixture->error_number, 0);
+    assert_int_equal(snapshot_backlog(snapshot), 0);
+    snapshot_destroy(snapshot);
+    assert_in_range(longest, 1, SNAPSHOT_CHUNK_SIZE + SNAPSHOT_CHUNK_SIZE / 8);
+    struct keyspace *loaded = load(fixture);
+    assert_same(before, loaded);
+    keyspace_destroy(before);
+    keyspace_destroy(loaded);
+}
+
 static void a_snapshot_that_is_given_up_lets_go_and_the_next_is_exact(void **state)
 {
     struct fixture *fixture = *state;
@@ -485,6 +544,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(snapshots_of_large_collections_are_exact),
+        TEST(what_waited_is_passed_on_in_chunks),
         TEST(a_snapshot_that_is_given_up_lets_go_and_the_next_is_exact),
         TEST(flushing_ends_a_snapshot_in_the_midst_of_a_collection),
     };

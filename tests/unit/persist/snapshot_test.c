@@ -18,6 +18,8 @@
 #include "keyspace/snapshot_walk.h"
 #include "persist/rdb_reader.h"
 #include "persist/snapshot.h"
+#include "persist/snapshot_chunks.h"
+
 #include "support/failing_memory.h"
 #include "support/worker_hold.h"
 #include "system/clock.h"
