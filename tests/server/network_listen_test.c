@@ -133,7 +133,10 @@ static void ipv6_addresses_are_shown_in_brackets(void **state)
     }
     start(&process, NULL);
     char text[1000], expected[100];
+    expect_from("127.0.0.1", process.port, "+PONG\r\n"); /* so all addresses are listened to */
     int client = wire_connect_to("::1", process.port);
+    if (client < 0)
+        fail_msg("connect to ::1: %s", strerror(errno));
     wire_say(client, "CLIENT INFO\r\nQUIT\r\n");
     wire_read_to_end(client, text, sizeof text);
     snprintf(expected, sizeof expected, " laddr=[::1]:%d ", process.port);
