@@ -339,6 +339,17 @@ enum error log_files_sync(struct log_files *files)
     return OK;
 }
 
+struct disk_file log_files_current(const struct log_files *files)
+{
+    return files->file;
+}
+
+void log_files_synced_to(struct log_files *files, uint64_t offset)
+{
+    ASSERT(offset >= files->synced_offset && offset <= files->offset);
+    files->synced_offset = offset;
+}
+
 /* --- a new base --- */
 
 /* The increments of a new log get their names. */
@@ -413,6 +424,11 @@ enum error log_files_switch_base(struct log_files *files, const char *temporary_
 }
 
 /* --- looking --- */
+
+uint64_t log_files_offset(const struct log_files *files)
+{
+    return files->offset;
+}
 
 uint64_t log_files_synced_offset(const struct log_files *files)
 {

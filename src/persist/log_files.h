@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/slice.h"
 #include "persist/log_group.h"
+#include "system/disk.h"
 
 struct log_directory;
 struct log_files;
@@ -36,6 +37,10 @@ void log_files_close(struct log_files *files); /* NULL allowed; syncs nothing */
 /* Appends one group. After an error the file is cut back to its last whole group. */
 WARN_UNUSED enum error log_files_append(struct log_files *files, struct slice commands);
 WARN_UNUSED enum error log_files_sync(struct log_files *files);
+/* For a sync beside appends, by another thread: of the current increment, which must not be ended
+ * meanwhile. Afterwards log_files_synced_to says what `log_files_offset` was before it. */
+struct disk_file log_files_current(const struct log_files *files);
+void log_files_synced_to(struct log_files *files, uint64_t offset);
 /* Syncs the increment, makes the next one and names it in the manifest: the next group goes there.
  */
 WARN_UNUSED enum error log_files_begin_increment(struct log_files *files, int64_t sequence);
@@ -44,6 +49,7 @@ WARN_UNUSED enum error log_files_begin_increment(struct log_files *files, int64_
 WARN_UNUSED enum error log_files_switch_base(struct log_files *files, const char *temporary_path,
                                              int64_t sequence);
 
+uint64_t log_files_offset(const struct log_files *files); /* of the next group */
 uint64_t log_files_synced_offset(const struct log_files *files);
 int64_t log_files_sequence(const struct log_files *files);  /* of the current increment */
 uint64_t log_files_size(const struct log_files *files);     /* bytes of the current increment */

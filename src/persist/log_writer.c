@@ -51,11 +51,15 @@ static bool must_seal(const struct log_writer *writer)
     return writer->collecting.length > 0 || writer->expected == writer->group;
 }
 
-static bool wants_sync(const struct log_writer *writer)
+/* What the worker may not do while a sync goes on beside it. */
+static bool must_be_alone(const struct log_writer *writer)
 {
     if (writer->settings.sync == LOG_SYNC_ALWAYS)
         return true;
-    return writer->sync_asked;
+    for (const struct log_group *group = writer->sealed; group != NULL; group = group->next)
+        if (group->begins_increment != 0 && !group->begun)
+            return true;
+    return false;
 }
 
 static void submit(struct log_writer *writer)
@@ -68,8 +72,7 @@ static void submit(struct log_writer *writer)
         .files = writer->files,
         .clock = writer->clock,
         .groups = writer->sealed,
-        .sync = wants_sync(writer),
-        .tells_written = writer->settings.sync != LOG_SYNC_ALWAYS && wants_sync(writer),
+        .sync = writer->settings.sync == LOG_SYNC_ALWAYS,
         .switch_path = writer->switch_asked ? writer->switch_path : NULL,
         .switch_sequence = writer->switch_sequence,
     };
@@ -84,11 +87,21 @@ static void submit(struct log_writer *writer)
 void log_writer_end_turn(struct log_writer *writer)
 {
     ASSERT(!writer->in_transaction);
-    if (writer->busy || writer->failed || writer->full || writer->closing)
+    if (writer->busy || writer->failed || writer->closing)
+        return;
+    bool always = writer->settings.sync == LOG_SYNC_ALWAYS;
+    if (writer->sync_asked && !always && !writer->sync.runs) {
+        writer->sync_asked = false;
+        if (writer->unsynced)
+            log_writer_sync_begin(writer);
+    }
+    if (writer->full)
         return;
     if (must_seal(writer))
         seal(writer);
-    if (writer->sealed != NULL || writer->sync_asked || writer->switch_asked)
+    if (writer->sync.runs && must_be_alone(writer))
+        return; /* its end goes on from here */
+    if (writer->sealed != NULL || (writer->sync_asked && always) || writer->switch_asked)
         submit(writer);
 }
 
@@ -117,6 +130,23 @@ static void put_back(struct log_writer *writer, struct log_group *groups)
         writer->sealed_end = &writer->sealed;
 }
 
+static void count_sync(struct log_writer_statistics *statistics, int64_t sync_us)
+{
+    int slot = sync_us > 0 ? 63 - __builtin_clzll((unsigned long long)sync_us) : 0;
+    statistics->syncs++;
+    statistics->sync_us_total += (uint64_t)sync_us;
+    if ((uint64_t)sync_us > statistics->sync_us_max)
+        statistics->sync_us_max = (uint64_t)sync_us;
+    statistics->sync_us_log2[slot < LOG_SYNC_HISTOGRAM_SIZE ? slot : LOG_SYNC_HISTOGRAM_SIZE - 1]++;
+}
+
+void log_writer_record_sync(struct log_writer *writer, int64_t sync_us)
+{
+    count_sync(&writer->statistics, sync_us);
+    if (writer->hooks.wrote != NULL)
+        writer->hooks.wrote(writer->hooks.context, -1, sync_us);
+}
+
 static void record(struct log_writer *writer, const struct log_job *job)
 {
     struct log_writer_statistics *statistics = &writer->statistics;
@@ -124,35 +154,37 @@ static void record(struct log_writer *writer, const struct log_job *job)
     statistics->size = job->size;
     if (job->switched)
         statistics->base_size = job->size;
-    if (job->sync_us >= 0) {
-        int slot = job->sync_us > 0 ? 63 - __builtin_clzll((unsigned long long)job->sync_us) : 0;
-        statistics->syncs++;
-        statistics->sync_us_total += (uint64_t)job->sync_us;
-        if ((uint64_t)job->sync_us > statistics->sync_us_max)
-            statistics->sync_us_max = (uint64_t)job->sync_us;
-        statistics
-            ->sync_us_log2[slot < LOG_SYNC_HISTOGRAM_SIZE ? slot : LOG_SYNC_HISTOGRAM_SIZE - 1]++;
-    }
+    if (job->sync_us >= 0)
+        count_sync(statistics, job->sync_us);
     statistics->last_error = job->error_number;
     if ((job->write_us >= 0 || job->sync_us >= 0) && writer->hooks.wrote != NULL)
         writer->hooks.wrote(writer->hooks.context, job->write_us, job->sync_us);
 }
 
+static int64_t retry_ms(const struct log_writer *writer)
+{
+    int64_t wanted_ms = writer->settings.full_retry_ms;
+    return wanted_ms > 0 ? wanted_ms : LOG_FULL_RETRY_MS;
+}
+
 static void become_full(struct log_writer *writer)
 {
     writer->statistics.full_errors++;
-    int64_t retry_ms = writer->settings.full_retry_ms;
-    event_timer_start(&writer->retry, retry_ms > 0 ? retry_ms : LOG_FULL_RETRY_MS, 0);
+    event_timer_start(&writer->retry, retry_ms(writer), 0);
     if (writer->full)
         return;
     writer->full = true;
     writer->hooks.full(writer->hooks.context, true);
 }
 
-static void fail(struct log_writer *writer, const struct log_job *job)
+void log_writer_fail(struct log_writer *writer, const char *what, int error_number)
 {
+    writer->statistics.last_error = error_number;
+    if (writer->failed)
+        return;
     writer->failed = true;
-    writer->hooks.failed(writer->hooks.context, job->what, job->error_number);
+    event_timer_stop(&writer->retry);
+    writer->hooks.failed(writer->hooks.context, what, error_number);
 }
 
 /* On the loop: the worker is done with a job. */
@@ -171,7 +203,9 @@ static void job_done(struct worker_job *worker_job)
     }
     put_back(writer, job->groups);
     job->groups = NULL;
-    writer->durable_offset = job->synced_offset;
+    log_writer_sync_note(writer);
+    if (job->synced_offset > writer->durable_offset)
+        writer->durable_offset = job->synced_offset;
     if (job->synced) {
         writer->synced_group = writer->written_group;
         writer->unsynced = false;
@@ -181,10 +215,10 @@ static void job_done(struct worker_job *worker_job)
     if (job->manifested)
         writer->manifested = true;
     if (job->error_number != 0 && !job->waits)
-        fail(writer, job);
-    else if (job->error_number != 0)
+        log_writer_fail(writer, job->what, job->error_number);
+    else if (job->error_number != 0 && !writer->failed)
         become_full(writer);
-    else if (writer->full) {
+    else if (writer->full && !writer->failed) {
         writer->full = false;
         writer->hooks.full(writer->hooks.context, false);
     }
@@ -198,20 +232,16 @@ static void job_done(struct worker_job *worker_job)
         log_writer_switch_done(writer, switch_error);
 }
 
-static void wrote(void *context)
-{
-    struct log_writer *writer = context;
-    if (!writer->failed)
-        writer->hooks.durable(writer->hooks.context);
-}
-
 /* --- timers --- */
 
 static void retry(void *context)
 {
     struct log_writer *writer = context;
     ASSERT(writer->full && !writer->failed); /* and nothing was submitted since it became full */
-    submit(writer);
+    if (writer->sync.runs && must_be_alone(writer))
+        event_timer_start(&writer->retry, retry_ms(writer), 0);
+    else
+        submit(writer);
 }
 
 static void every_second(void *context)
@@ -233,9 +263,15 @@ enum error log_writer_create(struct event_loop *loop, struct clock *clock,
     enum error error = log_files_open(directory, start, manifested, &files);
     if (error != OK)
         return error;
+    struct worker *sync_worker = worker_create(loop, "holdfast-sync", WORKER_PROMPT);
+    if (sync_worker == NULL) {
+        log_files_close(files);
+        return ERROR_SYSTEM;
+    }
     struct log_writer *writer = memory_allocate_zeroed(sizeof *writer);
     writer->clock = clock;
     writer->worker = worker;
+    writer->sync_worker = sync_worker;
     writer->files = files;
     writer->settings = *settings;
     writer->hooks = *hooks;
@@ -250,7 +286,7 @@ enum error log_writer_create(struct event_loop *loop, struct clock *clock,
     writer->job.writer = writer;
     writer->job.worker_job.run = log_writer_job_run;
     writer->job.worker_job.done = job_done;
-    event_wake_start(&writer->wrote, loop, wrote, writer);
+    log_writer_sync_init(writer);
     event_timer_init(&writer->retry, loop, retry, writer);
     event_timer_init(&writer->second, loop, every_second, writer);
     event_timer_start(&writer->second, SYNC_EVERY_MS, SYNC_EVERY_MS);
@@ -292,6 +328,7 @@ enum error log_writer_end(struct log_writer *writer)
     }
     writer->closing = true;
     worker_wait(writer->worker); /* calls job_done */
+    worker_wait(writer->sync_worker);
     event_timer_stop(&writer->retry);
     event_timer_stop(&writer->second);
     enum error error = finish(writer);
@@ -304,7 +341,7 @@ enum error log_writer_close(struct log_writer *writer)
 {
     enum error error = log_writer_end(writer);
     int reason = errno;
-    event_wake_stop(&writer->wrote);
+    worker_destroy(writer->sync_worker);
     while (writer->sealed != NULL) {
         struct log_group *group = writer->sealed;
         writer->sealed = group->next;
@@ -332,8 +369,7 @@ uint64_t log_writer_durable_group(const struct log_writer *writer)
         return UINT64_MAX;
     if (writer->settings.sync == LOG_SYNC_ALWAYS)
         return writer->synced_group;
-    uint64_t early = atomic_load_explicit(&writer->written_early, memory_order_acquire);
-    return early > writer->written_group ? early : writer->written_group;
+    return writer->written_group;
 }
 
 bool log_writer_hides_the_undurable(const struct log_writer *writer)
@@ -371,6 +407,11 @@ size_t log_writer_backlog(const struct log_writer *writer)
 bool log_writer_is_full(const struct log_writer *writer)
 {
     return writer->full;
+}
+
+bool log_writer_is_syncing(const struct log_writer *writer)
+{
+    return writer->sync.runs;
 }
 
 bool log_writer_has_failed(const struct log_writer *writer)

@@ -14,15 +14,16 @@
  *
  * With LOG_SYNC_ALWAYS a group is durable when fdatasync said so. With the others it counts as such
  * when the kernel has it, so that the end of the process (kill -9) loses nothing that was answered;
- * the durable offset stays truthful.
+ * the durable offset stays truthful. Their syncs run on a thread of their own: writes do not wait
+ * for them, only what needs the file alone does (the next increment).
  *
  * Failure (P4). A failed fsync, a write error that is not ENOSPC (or EDQUOT), a manifest that
  * cannot be switched: the `failed` hook, once; from then on nothing becomes durable. ENOSPC: the
  * file is cut back to its last whole group, the same group is written again every
  * LOG_FULL_RETRY_MS; log_writer_is_full is true meanwhile, and the server refuses writes.
  *
- * The loop's thread calls everything here; the worker touches the file, the directory and the group
- * that was given to it, nothing else. */
+ * The loop's thread calls everything here; the workers touch the file, the directory and the group
+ * that was given to them, nothing else. */
 #ifndef HOLDFAST_PERSIST_LOG_WRITER_H
 #define HOLDFAST_PERSIST_LOG_WRITER_H
 
@@ -117,6 +118,7 @@ uint64_t log_writer_offset(const struct log_writer *writer);         /* end of w
 uint64_t log_writer_durable_offset(const struct log_writer *writer); /* really synced */
 size_t log_writer_backlog(const struct log_writer *writer); /* bytes collected and not written */
 bool log_writer_is_full(const struct log_writer *writer);
+bool log_writer_is_syncing(const struct log_writer *writer); /* beside the writing */
 bool log_writer_has_failed(const struct log_writer *writer);
 
 /* --- changing while it runs --- */

@@ -47,20 +47,6 @@ static void write_groups(struct log_job *job)
     job->write_us = clock_monotonic_us(job->clock) - begin_us;
 }
 
-/* Who waits for the write alone does not wait for the sync. */
-static void tell_written(struct log_job *job)
-{
-    struct log_writer *writer = job->writer;
-    uint64_t last = 0;
-    for (const struct log_group *group = job->groups; group != NULL && group->written;
-         group = group->next)
-        last = group->number;
-    if (last == 0 || !job->tells_written)
-        return;
-    atomic_store_explicit(&writer->written_early, last, memory_order_release);
-    event_wake_send(&writer->wrote);
-}
-
 static void sync_written(struct log_job *job)
 {
     if (!job->sync || (job->error_number != 0 && !job->waits))
@@ -91,7 +77,6 @@ void log_writer_job_run(struct worker_job *worker_job)
     struct log_job *job = (struct log_job *)(void *)worker_job;
     job->write_us = job->sync_us = -1;
     write_groups(job);
-    tell_written(job);
     sync_written(job);
     close_log(job);
     if (job->switch_path != NULL && job->error_number != 0) {

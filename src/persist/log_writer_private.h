@@ -2,10 +2,9 @@
 #ifndef HOLDFAST_PERSIST_LOG_WRITER_PRIVATE_H
 #define HOLDFAST_PERSIST_LOG_WRITER_PRIVATE_H
 
-#include <stdatomic.h>
-
 #include "base/buffer.h"
 #include "persist/log_writer.h"
+#include "system/disk.h"
 #include "system/event_loop.h"
 #include "system/worker.h"
 
@@ -27,7 +26,6 @@ struct log_job {
     struct clock *clock;
     struct log_group *groups;
     bool sync;
-    bool tells_written;      /* once the groups are written, before the sync */
     bool closes;             /* a last empty group says that all is durable */
     const char *switch_path; /* the new base; NULL: none */
     int64_t switch_sequence;
@@ -43,15 +41,25 @@ struct log_job {
     uint64_t written_bytes, synced_offset, size;
 };
 
+/* A sync beside the writing: with every setting but LOG_SYNC_ALWAYS nobody's reply waits for it. */
+struct log_side_sync {
+    struct worker_job worker_job; /* first */
+    struct log_writer *writer;
+    struct disk_file file;
+    uint64_t offset, group; /* the last that it covers */
+    int error_number;
+    int64_t sync_us;
+    bool runs;    /* the worker has it */
+    bool is_news; /* `files` was the other worker's when it ended well */
+};
+
 struct log_writer {
     struct clock *clock;
-    struct worker *worker;
+    struct worker *worker, *sync_worker;
     struct log_files *files; /* the worker's while `busy` */
     struct log_writer_settings settings;
     struct log_writer_hooks hooks;
     struct event_timer retry, second;
-    struct event_wake wrote;             /* `written_early` moved */
-    atomic_uint_least64_t written_early; /* the last group written, told before its sync */
 
     /* collecting */
     struct buffer collecting, spare;
@@ -70,6 +78,7 @@ struct log_writer {
     size_t sealed_bytes; /* of these and of those in the job */
 
     struct log_job job;
+    struct log_side_sync sync;
     bool busy;           /* the worker has the job */
     bool closing, ended; /* it gets no more */
     bool full, failed, unsynced, sync_asked, manifested;
@@ -85,10 +94,18 @@ struct log_writer {
 };
 
 /* log_writer.c */
+void log_writer_fail(struct log_writer *writer, const char *what, int error_number);
+void log_writer_record_sync(struct log_writer *writer, int64_t sync_us);
 int64_t log_writer_next_sequence(struct log_writer *writer);
 void log_writer_switch_done(struct log_writer *writer, int error_number);
 
 /* log_writer_job.c: on the worker. */
 void log_writer_job_run(struct worker_job *worker_job);
+
+/* log_writer_sync.c */
+void log_writer_sync_init(struct log_writer *writer);
+/* `files` is ours. */
+void log_writer_sync_begin(struct log_writer *writer);
+void log_writer_sync_note(struct log_writer *writer);
 
 #endif

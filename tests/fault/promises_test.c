@@ -398,6 +398,25 @@ static void policies_change_while_it_runs_and_nothing_is_lost(void **state)
     assert_says(stage->reader, "$8", "GET a");
 }
 
+static void everysec_answers_writes_while_a_sync_goes_on(void **state)
+{
+    struct stage *stage = *state;
+    assert_says(stage->writer, "+OK", "CONFIG SET appendfsync everysec");
+    assert_says(stage->writer, "+OK", "SET a 1");
+    held_disk_hold(&stage->held);
+    held_disk_wait_for_sync(&stage->held); /* that of the second */
+    for (int i = 0; i < 10; i++)
+        assert_says(stage->writer, "+OK", "SET a %d", i);
+    assert_non_null(
+        strstr(conversation_say(stage->reader, "INFO persistence"), "aof_pending_bio_fsync:1"));
+    assert_says(stage->writer, "+OK", "CONFIG SET appendfsync always");
+    conversation_send(stage->writer, "SET a 10"); /* durable only when that sync has ended */
+    assert_silent(stage->writer);
+    held_disk_release(&stage->held);
+    assert_reads(stage->writer, "+OK");
+    assert_says(stage->reader, "$10", "GET a");
+}
+
 static void the_log_may_end_and_begin_in_a_transaction(void **state)
 {
     struct stage *stage = *state;
@@ -565,6 +584,7 @@ int main(int count, char **words)
         TEST(waitaof_ends_by_unblocking_and_does_not_wait_in_a_transaction),
         TEST(a_compaction_that_fails_leaves_the_log_and_can_be_tried_again),
         TEST(policies_change_while_it_runs_and_nothing_is_lost),
+        TEST(everysec_answers_writes_while_a_sync_goes_on),
         TEST(the_log_may_end_and_begin_in_a_transaction),
         TEST(waitaof_promises_nothing_of_a_log_without_its_base),
         TEST(P4_a_log_on_a_full_disk_is_not_ended),

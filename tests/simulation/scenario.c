@@ -28,11 +28,14 @@
 #define OPERATOR 2               /* which of them */
 #define LIVES_MAX 3              /* before the last */
 #define ACTS_MAX 40              /* of clients, in a life */
-#define QUIET_USEC 800000        /* nothing has happened for so long, so nothing will */
+#define QUIET_USEC 800000        /* nothing has happened for so long, so nothing will... */
+#define QUIET_STEPS 200          /* ...and for as long as so many steps may take */
 #define CALLS_MAX 120            /* to the disk, of a life that ends at a call */
 #define CALLS_IN_SNAPSHOT_MAX 30 /* the same, counted from the beginning of a snapshot */
 #define FULL_ENDS_ONE_IN 500     /* steps */
 #define STEPS_MAX 50000
+#define STEP_USEC_MAX 300
+#define SLOW_STEP_USEC_MAX 8000
 #define MEMORY_SAMPLES 5 /* as eviction looks at */
 #define MIB (UINT64_C(1) << 20)
 
@@ -314,7 +317,8 @@ static bool step(void *context)
     if (scenario->was_full && (scenario->acts_left == 0 || world_chance(FULL_ENDS_ONE_IN)))
         disk_simulated_limit(world.simulated, 0);
     bool happened = something_happens(scenario);
-    if (scenario->acts_left == 0 && world.now_us - scenario->quiet_since_us > QUIET_USEC)
+    if (scenario->acts_left == 0 && world.now_us - scenario->quiet_since_us >
+                                        QUIET_USEC + QUIET_STEPS * (int64_t)world.step_us_max)
         be_quiet(scenario);
     return happened;
 }
@@ -346,6 +350,7 @@ static void set_up(struct scenario *scenario)
     scenario->shared.switches = scenario->shared.operates && world_chance(2);
     scenario->shared.evicts = scenario->shared.operates && world_chance(2);
     scenario->always = !world_chance(6) && !scenario->shared.switches;
+    world.step_us_max = !scenario->always && world_chance(2) ? SLOW_STEP_USEC_MAX : STEP_USEC_MAX;
     persistence->sync = scenario->always  ? LOG_SYNC_ALWAYS
                         : world_chance(2) ? LOG_SYNC_EVERY_SECOND
                                           : LOG_SYNC_NO;

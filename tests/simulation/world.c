@@ -9,6 +9,7 @@
 #include "system/disk_simulated.h"
 
 #define START_US INT64_C(1800000000000000) /* when every world begins */
+#define SLOW_SYNC_TURNS_MAX 200
 #define SYNC_USEC_MAX 4000
 
 struct world world;
@@ -147,7 +148,13 @@ static int world_sync(void *context, int file)
     if (world.file_written != NULL && !world.off)
         world.file_written(world.context);
     world_pass((int64_t)world_below(SYNC_USEC_MAX));
-    return below()->sync(call("sync"), file);
+    int result = below()->sync(call("sync"), file), reason = errno;
+    /* What is written from here on is not covered. */
+    uint64_t turns = world_chance(8) ? world_below(SLOW_SYNC_TURNS_MAX) : world_below(2);
+    for (; turns > 0 && world.yield != NULL && !world.off; turns--)
+        world.yield();
+    errno = reason;
+    return result;
 }
 
 static int world_truncate(void *context, int file, uint64_t length)

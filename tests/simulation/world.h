@@ -47,8 +47,9 @@ struct world {
     uint64_t trace; /* a hash of all that happened: the same seed, the same trace */
     bool off;       /* the power has gone, or the process was killed: nothing counts any more */
     uint64_t steps; /* of the scheduler, ever */
-    uint64_t calls; /* to the disk, in this life of the server */
-    uint64_t off_at_call;     /* the process ends at this call; 0: at none */
+    uint64_t step_us_max; /* that one takes: in a slow world timers end while clients are busy */
+    uint64_t calls;       /* to the disk, in this life of the server */
+    uint64_t off_at_call; /* the process ends at this call; 0: at none */
     uint64_t off_in_snapshot; /* ...or so many calls after a snapshot was begun; 0: not so */
     struct disk disk;         /* the simulated one; its calls take time and are counted */
     struct disk_simulated *simulated;

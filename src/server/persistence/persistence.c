@@ -361,8 +361,9 @@ static void info_of_log(const struct persistence *persistence, struct buffer *ou
     buffer_add_format(out,
                       "aof_current_size:%" PRIu64 "\r\naof_base_size:%" PRIu64
                       "\r\naof_pending_rewrite:0\r\naof_buffer_length:%zu\r\n"
-                      "aof_pending_bio_fsync:0\r\naof_delayed_fsync:0\r\n",
-                      statistics->size, statistics->base_size, log_writer_backlog(log));
+                      "aof_pending_bio_fsync:%d\r\naof_delayed_fsync:0\r\n",
+                      statistics->size, statistics->base_size, log_writer_backlog(log),
+                      log_writer_is_syncing(log));
     buffer_add_format(out,
                       "log_offset:%" PRIu64 "\r\nlog_durable_offset:%" PRIu64
                       "\r\nlog_disk_full:%d\r\nlog_disk_full_errors:%" PRIu64 "\r\n",

@@ -9,7 +9,6 @@
 
 #define WATCHERS_MAX 128
 #define STEPS_MORE_MAX 6 /* that happen though the loop could go on already */
-#define STEP_USEC_MAX 300
 #define IDLE_MS_MAX 1000 /* the longest sleep */
 
 struct event_loop {
@@ -103,7 +102,7 @@ static void let_world_go_on(struct event_loop *loop, bool sleeps)
         if (ready && more-- == 0)
             return;
         world.steps++;
-        world_pass((int64_t)world_below(STEP_USEC_MAX));
+        world_pass((int64_t)world_below(world.step_us_max));
         if (!world.step(world.context) && !ready)
             sleep_until_next(loop);
     }

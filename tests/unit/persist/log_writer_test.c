@@ -243,6 +243,13 @@ static void each_second_syncs_what_is_written(void **state)
     assert_int_equal(fixture->wrote_calls, 2);
 }
 
+static void wait_for_durable_offset(struct log_fixture *fixture, uint64_t offset)
+{
+    for (int i = 0; i < 1000 && log_writer_durable_offset(fixture->log) < offset; i++)
+        event_loop_run_turn(fixture->loop, 10);
+    assert_int_equal(log_writer_durable_offset(fixture->log), offset);
+}
+
 /* What is with the worker when the second is over is synced as soon as it is written. */
 static void a_second_that_ends_while_the_worker_is_busy_counts(void **state)
 {
@@ -255,68 +262,111 @@ static void a_second_that_ends_while_the_worker_is_busy_counts(void **state)
     event_loop_run_turn(fixture->loop, 0); /* the second is over, and heard of */
     worker_hold_end(&hold);
     worker_wait(fixture->worker); /* writes it */
-    worker_wait(fixture->worker); /* syncs it */
+    wait_for_durable_offset(fixture, log_writer_offset(fixture->log));
     assert_int_equal(log_writer_statistics(fixture->log)->syncs, 1);
     assert_int_equal(log_writer_durable_offset(fixture->log), log_writer_offset(fixture->log));
 }
 
-static void a_group_is_told_as_written_before_it_is_synced(void **state)
+/* With everysec, as when the second is over. */
+static void begin_sync(struct log_fixture *fixture)
 {
-    struct log_fixture *fixture = *state;
-    reopen(fixture, LOG_SYNC_NO);
-    struct log_writer_settings settings = {LOG_SYNC_EVERY_SECOND, LOG_SEGMENT_SIZE_DEFAULT, 1};
-    log_fixture_append(fixture, 0, "SET a 1");
-    settings.sync = LOG_SYNC_ALWAYS;
-    log_writer_set_settings(fixture->log, &settings); /* asks for a sync */
-    settings.sync = LOG_SYNC_EVERY_SECOND;
-    log_writer_set_settings(fixture->log, &settings);
-    log_fixture_wait_for(fixture, log_writer_group(fixture->log)); /* told by the worker itself */
-    event_loop_run_turn(fixture->loop, 10);
-    worker_wait(fixture->worker);
-    assert_int_equal(fixture->failures, 0);
-    log_fixture_append(fixture, 0, "SET a 2");
-    settings.sync = LOG_SYNC_NO;
-    log_writer_set_settings(fixture->log, &settings);
-    settings.sync = LOG_SYNC_ALWAYS;
-    log_writer_set_settings(fixture->log, &settings);
-    settings.sync = LOG_SYNC_EVERY_SECOND;
-    log_writer_set_settings(fixture->log, &settings);
-    uint64_t group = log_writer_group(fixture->log);
-    log_fixture_faults.sync_errno = EIO;
-    log_writer_end_turn(fixture->log);
-    worker_wait(fixture->worker); /* the job is done before the loop hears that it wrote */
-    assert_true(log_writer_has_failed(fixture->log));
-    assert_int_equal(fixture->failures, 1);
-    int calls = fixture->durable_calls;
-    event_loop_run_turn(fixture->loop, 10);
-    assert_int_equal(fixture->durable_calls, calls); /* nothing is called durable any more */
-    assert_true(log_writer_durable_group(fixture->log) >= group);
-    log_fixture_faults.sync_errno = 0;
-    assert_int_equal(log_writer_close(fixture->log), ERROR_SYSTEM);
-    log_directory_close(fixture->directory);
-    fixture->log = NULL;
-}
-
-static void who_waits_for_the_write_alone_does_not_wait_for_the_sync(void **state)
-{
-    struct log_fixture *fixture = *state;
-    reopen(fixture, LOG_SYNC_NO);
     struct log_writer_settings settings = {LOG_SYNC_ALWAYS, LOG_SEGMENT_SIZE_DEFAULT, 1};
     log_writer_set_settings(fixture->log, &settings); /* asks for a sync */
     settings.sync = LOG_SYNC_EVERY_SECOND;
     log_writer_set_settings(fixture->log, &settings);
-    uint64_t group = log_writer_group(fixture->log);
-    log_fixture_append(fixture, 0, "SET a 1");
-    log_fixture_faults.sync_waits = true;
     log_writer_end_turn(fixture->log);
-    for (int i = 0; i < 300 && fixture->durable_calls == 0; i++)
-        event_loop_run_turn(fixture->loop, 100);
-    log_fixture_faults.sync_waits = false;
-    assert_int_equal(fixture->durable_calls, 1);
-    assert_int_equal(log_writer_durable_group(fixture->log), group);
+    assert_true(log_writer_is_syncing(fixture->log));
+}
+
+/* A log of everysec with one group, whose sync does not end before sync_waits is false. */
+static uint64_t begin_stuck_sync(struct log_fixture *fixture)
+{
+    reopen(fixture, LOG_SYNC_NO);
+    log_fixture_append(fixture, 0, "SET a 1");
+    log_fixture_wait_for(fixture, log_writer_group(fixture->log));
+    log_fixture_faults.sync_waits = true;
+    begin_sync(fixture);
+    return log_writer_offset(fixture->log);
+}
+
+static void writes_do_not_wait_for_the_sync_of_a_second(void **state)
+{
+    struct log_fixture *fixture = *state;
+    uint64_t first = begin_stuck_sync(fixture);
+    for (int i = 0; i < 3; i++) {
+        log_fixture_append(fixture, 0, "SET a 2");
+        log_fixture_wait_for(fixture, log_writer_group(fixture->log));
+    }
+    assert_true(log_writer_is_syncing(fixture->log));
     assert_int_equal(log_writer_durable_offset(fixture->log), 0);
-    worker_wait(fixture->worker);
-    assert_int_equal(log_writer_durable_offset(fixture->log), log_writer_offset(fixture->log));
+    log_fixture_faults.sync_waits = false;
+    wait_for_durable_offset(fixture, first); /* what came meanwhile is not covered */
+    assert_false(log_writer_is_syncing(fixture->log));
+    begin_sync(fixture);
+    wait_for_durable_offset(fixture, log_writer_offset(fixture->log));
+    assert_int_equal(log_writer_statistics(fixture->log)->syncs, 2);
+}
+
+/* The next file, and what is to be durable before a reply. */
+static void what_needs_the_file_alone_waits_for_the_sync(void **state)
+{
+    struct log_fixture *fixture = *state;
+    for (int always = 0; always < 2; always++) {
+        int64_t sequence;
+        begin_stuck_sync(fixture);
+        if (always) {
+            struct log_writer_settings settings = {LOG_SYNC_ALWAYS, LOG_SEGMENT_SIZE_DEFAULT, 1};
+            log_writer_set_settings(fixture->log, &settings);
+        } else {
+            log_writer_rotate(fixture->log, &sequence);
+        }
+        uint64_t group = log_writer_group(fixture->log);
+        log_fixture_append(fixture, 0, "SET a 2");
+        log_fixture_end_turns(fixture, 50);
+        assert_true(log_writer_durable_group(fixture->log) < group);
+        log_fixture_faults.sync_waits = false;
+        log_fixture_wait_for(fixture, group);
+        assert_int_equal(log_writer_durable_offset(fixture->log) == log_writer_offset(fixture->log),
+                         always);
+    }
+}
+
+/* Whether a group is with the other worker then or not. */
+static void a_sync_that_fails_beside_the_writing_ends_the_log(void **state)
+{
+    struct log_fixture *fixture = *state;
+    for (int busy = 0; busy < 2; busy++) {
+        struct worker_hold hold;
+        begin_stuck_sync(fixture);
+        fixture->failures = 0;
+        if (busy) {
+            worker_hold_begin(&hold, fixture->worker);
+            log_fixture_append(fixture, 0, "SET a 2");
+            log_writer_end_turn(fixture->log);
+        }
+        uint64_t durable = log_writer_durable_group(fixture->log);
+        int calls = fixture->durable_calls;
+        log_fixture_faults.sync_errno = EIO;
+        log_fixture_faults.sync_waits = false;
+        for (int i = 0; i < 1000 && fixture->failures == 0; i++)
+            event_loop_run_turn(fixture->loop, 10);
+        assert_true(log_writer_has_failed(fixture->log));
+        if (busy) {
+            worker_hold_end(&hold);
+            worker_wait(fixture->worker);
+        }
+        assert_int_equal(fixture->failures, 1);
+        assert_int_equal(fixture->durable_calls, calls); /* nothing is called durable any more */
+        assert_true(busy || log_writer_durable_group(fixture->log) == durable);
+        assert_int_equal(log_writer_durable_offset(fixture->log), 0);
+        assert_int_equal(log_writer_statistics(fixture->log)->syncs, 0);
+        log_fixture_faults.sync_errno = 0;
+        assert_int_equal(log_writer_close(fixture->log), ERROR_SYSTEM);
+        log_directory_close(fixture->directory);
+        fixture->log = NULL;
+        struct log_writer_start start = {.id = log_fixture_id};
+        log_fixture_open(fixture, &start, true, LOG_SYNC_ALWAYS);
+    }
 }
 
 static void a_full_disk_is_waited_out(void **state)
@@ -586,8 +636,9 @@ int main(void)
         TEST(a_second_server_is_refused),
         TEST(each_second_syncs_what_is_written),
         TEST(a_second_that_ends_while_the_worker_is_busy_counts),
-        TEST(a_group_is_told_as_written_before_it_is_synced),
-        TEST(who_waits_for_the_write_alone_does_not_wait_for_the_sync),
+        TEST(writes_do_not_wait_for_the_sync_of_a_second),
+        TEST(what_needs_the_file_alone_waits_for_the_sync),
+        TEST(a_sync_that_fails_beside_the_writing_ends_the_log),
         TEST(a_full_disk_is_waited_out),
         TEST(an_increment_whose_first_group_waits_is_begun_once),
         TEST(a_full_disk_is_left_alone_for_a_while),
