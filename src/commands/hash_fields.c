@@ -15,8 +15,8 @@ static bool set_pairs(struct command_context *context, struct collection *hash, 
 {
     size_t i;
     for (i = 2; i + 1 < context->count; i += 2) {
-        enum hash_result result = hash_set(hash->value, collection_settings(context),
-                                           context->arguments[i], context->arguments[i + 1], false);
+        enum hash_result result =
+            hash_common_set(context, hash, context->arguments[i], context->arguments[i + 1], false);
         if (result == HASH_OUT_OF_MEMORY)
             break;
         *added += result == HASH_ADDED;
@@ -88,7 +88,7 @@ static void hdel(struct command_context *context)
     }
     if (removed > 0) {
         hash_common_changed(context, &hash, "hdel");
-        (void)collection_drop_if_empty(context, &hash);
+        hash_common_drop_if_empty(context, &hash);
     }
     resp_writer_integer(context->reply, removed);
 }
@@ -115,8 +115,7 @@ static void hincrby(struct command_context *context)
     if (!hash_common_open(context, &hash))
         return;
     struct slice text = slice_of(scratch, number_format_int64(scratch, value));
-    if (hash_set(hash.value, collection_settings(context), context->arguments[2], text, true) ==
-        HASH_OUT_OF_MEMORY) {
+    if (hash_common_set(context, &hash, context->arguments[2], text, true) == HASH_OUT_OF_MEMORY) {
         hash_common_give_up(context, &hash);
         return;
     }
@@ -153,8 +152,7 @@ static void hincrbyfloat(struct command_context *context)
     if (!hash_common_open(context, &hash))
         return;
     struct slice text = slice_of(scratch, number_format_long_double(scratch, value));
-    if (hash_set(hash.value, collection_settings(context), context->arguments[2], text, true) ==
-        HASH_OUT_OF_MEMORY) {
+    if (hash_common_set(context, &hash, context->arguments[2], text, true) == HASH_OUT_OF_MEMORY) {
         hash_common_give_up(context, &hash);
         return;
     }
@@ -357,9 +355,11 @@ static void hscan(struct command_context *context)
     struct collection_scan scan;
     if (!collection_scan_begin(&scan, context, TYPE_HASH, &hash))
         return;
-    do
+    do {
+        size_t before = scan.visited;
         scan.cursor = hash_scan(hash.value, scan.cursor, scan_field, &scan);
-    while (collection_scan_goes_on(&scan));
+        scan.visited += scan.visited == before; /* a page of hidden fields is work, too */
+    } while (collection_scan_goes_on(&scan));
     collection_scan_reply(&scan, context);
 }
 
