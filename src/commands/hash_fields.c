@@ -7,6 +7,8 @@
 #include "commands/hash_common.h"
 #include "commands/tables.h"
 
+#define SHOWN_IS_RARE 64 /* one of so many fields, or fewer, is not hidden */
+
 /* --- writing --- */
 
 /* Sets the pairs behind the key, and tells. False: memory is out, which has been answered; what was
@@ -284,6 +286,36 @@ static void reply_count(struct command_context *context, size_t count, bool with
                       with_values && context->reply->version < 3 ? 2 * count : count);
 }
 
+/* Where nearly all fields are hidden a pick has to walk: what is left, found in one walk for many
+ * picks. NULL: they are not nearly all, or memory is out. */
+static struct hash *gather_if_rare(struct command_context *context, const struct hash *hash)
+{
+    struct hash_cursor cursor = {.at = 0};
+    struct slice field, value;
+    if (hash_length(hash) > hash_total(hash) / SHOWN_IS_RARE)
+        return NULL;
+    struct hash *left = hash_create();
+    while (hash_next(hash, &cursor, &field, &value))
+        if (hash_set(left, collection_settings(context), field, value, false) ==
+            HASH_OUT_OF_MEMORY) {
+            hash_destroy(left);
+            return NULL;
+        }
+    return left;
+}
+
+/* The same one may come twice. */
+static void reply_many(struct command_context *context, const struct hash *hash, size_t count,
+                       bool with_values)
+{
+    struct hash *gathered = count > 1 ? gather_if_rare(context, hash) : NULL;
+    reply_count(context, count, with_values);
+    for (; count > 0; count--)
+        reply_chosen(context, gathered != NULL ? gathered : hash, with_values);
+    if (gathered != NULL)
+        hash_destroy(gathered);
+}
+
 /* Different ones: see set_members.c. */
 static void reply_sample(struct command_context *context, const struct hash *hash, size_t count,
                          bool with_values)
@@ -328,9 +360,7 @@ static void hrandfield(struct command_context *context)
     } else if (count > 0) {
         reply_sample(context, hash.value, (size_t)count, with_values);
     } else {
-        reply_count(context, (size_t)-count, with_values);
-        for (; count < 0; count++)
-            reply_chosen(context, hash.value, with_values);
+        reply_many(context, hash.value, (size_t)-count, with_values);
     }
 }
 

@@ -7,9 +7,8 @@
 #include "keyspace/keyspace_private.h"
 #include "values/hash.h"
 
-/* So many a look takes out; of more it takes out none, and hides them. More than a small sorted set
- * has, so that whether a field is hidden is never searched for in one. */
-#define DUE_AT_ONCE_MAX 128
+/* So many a look takes out; of more it takes out none, and hides them. */
+#define DUE_AT_ONCE_MAX HASH_PACKED_DEADLINES_MAX
 
 /* Tells that `field` is due, and takes it out. */
 static void expire_field(struct database *database, const struct key *key, struct entry *entry,
@@ -70,6 +69,7 @@ struct entry *database_without_due_fields(struct database *database, const struc
     for (; due > 0; due--)
         if (expire_first_field(database, key, entry))
             return NULL;
+    (void)hash_hide_due(hash, keyspace_time_ms(database->keyspace)); /* none is hidden any more */
     return entry;
 }
 

@@ -383,9 +383,12 @@ bool hash_set_deadline(struct hash *hash, const struct value_settings *settings,
         return true;
     }
     struct deadlines *deadlines = deadlines_of(hash);
+    struct value_settings own = *settings;
+    if (own.limits.zset_entries_max > HASH_PACKED_DEADLINES_MAX)
+        own.limits.zset_entries_max = HASH_PACKED_DEADLINES_MAX;
     if (deadlines->fields == NULL)
         deadlines->fields = zset_create();
-    if (zset_set(deadlines->fields, settings, field, (double)deadline_ms) != ZSET_OUT_OF_MEMORY)
+    if (zset_set(deadlines->fields, &own, field, (double)deadline_ms) != ZSET_OUT_OF_MEMORY)
         return true;
     drop_deadlines_if_empty(hash);
     return false;

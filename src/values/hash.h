@@ -23,6 +23,8 @@
 
 #define HASH_NO_DEADLINE INT64_C(-1)
 #define HASH_DEADLINE_MAX (INT64_C(1) << 46) /* milliseconds since 1970; Redis's limit, too */
+/* Of more fields with deadlines it is found fast whether one is hidden. */
+#define HASH_PACKED_DEADLINES_MAX 128
 
 struct hash;
 

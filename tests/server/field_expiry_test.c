@@ -99,6 +99,7 @@ static void expect_lasting(struct stage *stage)
     assert_says(client, "$lasting", "HRANDFIELD hash");
     assert_says(client, "[$lasting]", "HRANDFIELD hash 10");
     assert_says(client, "[$lasting, $lasting, $lasting]", "HRANDFIELD hash -3");
+    assert_says(client, "[$lasting, $x, $lasting, $x]", "HRANDFIELD hash -2 WITHVALUES");
     assert_says(client, "[$0, [$lasting, $x]]", "HSCAN hash 0 COUNT 1000000");
     assert_says(client, "[:-2, :-1]", "HPTTL hash FIELDS 2 f2 lasting");
     assert_says(client, "[:-2]", "HPERSIST hash FIELDS 1 f2");
