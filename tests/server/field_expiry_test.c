@@ -138,6 +138,11 @@ static void many_fields_that_are_due_are_gone_at_once_and_taken_out_later(void *
     stop(&stage); /* hidden ones are in the log */
     start(&stage);
     expect_lasting(&stage);
+    assert_int_not_equal(conversation_say(stage.client, "BGREWRITEAOF")[0], '-');
+    wire_wait_for(stage.client, "aof_rewrite_in_progress", 0);
+    stop(&stage); /* and in the snapshot that it begins with */
+    start(&stage);
+    expect_lasting(&stage);
     assert_says(stage.client, "+OK", "DEBUG SET-ACTIVE-EXPIRE 1");
     wire_wait_for(stage.client, "expired_subkeys", DUE);
     expect_lasting(&stage);
@@ -173,8 +178,12 @@ static void what_is_set_over_hidden_fields_is_the_same_after_a_restart(void **st
     }
     assert_says(stage.client, ":1", "COPY hash copy");
     assert_says(stage.client, "+OK", "RENAME hash renamed");
-    assert_says(stage.client, ":5", "HLEN copy");
-    assert_says(stage.client, ":5", "HLEN renamed");
+    for (int i = 0; i < 2; i++) {
+        assert_says(stage.client, ":5", "HLEN copy");
+        assert_says(stage.client, ":5", "HLEN renamed");
+        stop(&stage);
+        start(&stage);
+    }
     stop(&stage);
 }
 
