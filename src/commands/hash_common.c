@@ -15,9 +15,25 @@ bool hash_common_open(struct command_context *context, struct collection *hash)
     return false;
 }
 
+enum hash_result hash_common_set(struct command_context *context, struct collection *hash,
+                                 struct slice field, struct slice value, bool keeps_deadline)
+{
+    database_expire_hidden(hash->database, &hash->key, hash->entry, field);
+    return hash_set(hash->value, collection_settings(context), field, value, keeps_deadline);
+}
+
+void hash_common_drop_if_empty(struct command_context *context, struct collection *hash)
+{
+    if (hash_length(hash->value) > 0 || collection_drop_if_empty(context, hash))
+        return;
+    (void)database_find(hash->database, &hash->key); /* all that is left is due */
+    hash->entry = NULL;
+    hash->value = NULL;
+}
+
 void hash_common_give_up(struct command_context *context, struct collection *hash)
 {
-    (void)collection_drop_if_empty(context, hash);
+    hash_common_drop_if_empty(context, hash);
     command_reply_out_of_memory(context);
 }
 
@@ -28,13 +44,6 @@ void hash_common_changed(struct command_context *context, struct collection *has
     collection_changed(context, hash, EVENT_HASH, event);
 }
 
-void hash_common_effect_set(struct command_context *context, const struct collection *hash,
-                            struct slice field, struct slice value)
-{
-    struct slice words[] = {SLICE("HSET"), hash->key.name, field, value};
-    command_effect(context, hash->database, words, 4);
-}
-
 void hash_common_effect_deadline(struct command_context *context, const struct collection *hash,
                                  struct slice field, int64_t deadline_ms)
 {
@@ -43,6 +52,16 @@ void hash_common_effect_deadline(struct command_context *context, const struct c
         SLICE("HPEXPIREAT"), hash->key.name, slice_of(text, number_format_int64(text, deadline_ms)),
         SLICE("FIELDS"),     SLICE("1"),     field};
     command_effect(context, hash->database, words, 6);
+}
+
+void hash_common_effect_set(struct command_context *context, const struct collection *hash,
+                            struct slice field, struct slice value)
+{
+    struct slice words[] = {SLICE("HSET"), hash->key.name, field, value};
+    int64_t kept_ms = hash_deadline_ms(hash->value, field);
+    command_effect(context, hash->database, words, 4);
+    if (kept_ms != HASH_NO_DEADLINE) /* HSET clears it */
+        hash_common_effect_deadline(context, hash, field, kept_ms);
 }
 
 void hash_common_effect_remove(struct command_context *context, const struct collection *hash,

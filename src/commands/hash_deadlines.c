@@ -88,7 +88,7 @@ static void tell(struct command_context *context, struct collection *hash,
         hash_common_changed(context, hash, set_event);
     if (counts->deleted > 0) {
         hash_common_changed(context, hash, "hdel");
-        (void)collection_drop_if_empty(context, hash);
+        hash_common_drop_if_empty(context, hash);
     }
 }
 
@@ -383,14 +383,11 @@ static bool set_field(struct command_context *context, struct collection *hash,
                       const struct options *options, struct slice field, struct slice value,
                       struct outcome_counts *counts, bool *done)
 {
-    if (hash_set(hash->value, collection_settings(context), field, value,
-                 options->expiry == EXPIRY_KEEP) == HASH_OUT_OF_MEMORY)
+    if (hash_common_set(context, hash, field, value, options->expiry == EXPIRY_KEEP) ==
+        HASH_OUT_OF_MEMORY)
         return false;
     *done = true;
-    int64_t kept_ms = hash_deadline_ms(hash->value, field);
     hash_common_effect_set(context, hash, field, value);
-    if (kept_ms != HASH_NO_DEADLINE) /* HSET clears it */
-        hash_common_effect_deadline(context, hash, field, kept_ms);
     return options->expiry != EXPIRY_AT ||
            set_deadline(context, hash, field, ALWAYS, options->deadline_ms, counts) != NO_MEMORY;
 }

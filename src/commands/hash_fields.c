@@ -7,6 +7,8 @@
 #include "commands/hash_common.h"
 #include "commands/tables.h"
 
+#define SHOWN_IS_RARE 64 /* one of so many fields, or fewer, is not hidden */
+
 /* --- writing --- */
 
 /* Sets the pairs behind the key, and tells. False: memory is out, which has been answered; what was
@@ -15,8 +17,8 @@ static bool set_pairs(struct command_context *context, struct collection *hash, 
 {
     size_t i;
     for (i = 2; i + 1 < context->count; i += 2) {
-        enum hash_result result = hash_set(hash->value, collection_settings(context),
-                                           context->arguments[i], context->arguments[i + 1], false);
+        enum hash_result result =
+            hash_common_set(context, hash, context->arguments[i], context->arguments[i + 1], false);
         if (result == HASH_OUT_OF_MEMORY)
             break;
         *added += result == HASH_ADDED;
@@ -88,7 +90,7 @@ static void hdel(struct command_context *context)
     }
     if (removed > 0) {
         hash_common_changed(context, &hash, "hdel");
-        (void)collection_drop_if_empty(context, &hash);
+        hash_common_drop_if_empty(context, &hash);
     }
     resp_writer_integer(context->reply, removed);
 }
@@ -115,8 +117,7 @@ static void hincrby(struct command_context *context)
     if (!hash_common_open(context, &hash))
         return;
     struct slice text = slice_of(scratch, number_format_int64(scratch, value));
-    if (hash_set(hash.value, collection_settings(context), context->arguments[2], text, true) ==
-        HASH_OUT_OF_MEMORY) {
+    if (hash_common_set(context, &hash, context->arguments[2], text, true) == HASH_OUT_OF_MEMORY) {
         hash_common_give_up(context, &hash);
         return;
     }
@@ -153,8 +154,7 @@ static void hincrbyfloat(struct command_context *context)
     if (!hash_common_open(context, &hash))
         return;
     struct slice text = slice_of(scratch, number_format_long_double(scratch, value));
-    if (hash_set(hash.value, collection_settings(context), context->arguments[2], text, true) ==
-        HASH_OUT_OF_MEMORY) {
+    if (hash_common_set(context, &hash, context->arguments[2], text, true) == HASH_OUT_OF_MEMORY) {
         hash_common_give_up(context, &hash);
         return;
     }
@@ -286,6 +286,36 @@ static void reply_count(struct command_context *context, size_t count, bool with
                       with_values && context->reply->version < 3 ? 2 * count : count);
 }
 
+/* Where nearly all fields are hidden a pick has to walk: what is left, found in one walk for many
+ * picks. NULL: they are not nearly all, or memory is out. */
+static struct hash *gather_if_rare(struct command_context *context, const struct hash *hash)
+{
+    struct hash_cursor cursor = {.at = 0};
+    struct slice field, value;
+    if (hash_length(hash) > hash_total(hash) / SHOWN_IS_RARE)
+        return NULL;
+    struct hash *left = hash_create();
+    while (hash_next(hash, &cursor, &field, &value))
+        if (hash_set(left, collection_settings(context), field, value, false) ==
+            HASH_OUT_OF_MEMORY) {
+            hash_destroy(left);
+            return NULL;
+        }
+    return left;
+}
+
+/* The same one may come twice. */
+static void reply_many(struct command_context *context, const struct hash *hash, size_t count,
+                       bool with_values)
+{
+    struct hash *gathered = count > 1 ? gather_if_rare(context, hash) : NULL;
+    reply_count(context, count, with_values);
+    for (; count > 0; count--)
+        reply_chosen(context, gathered != NULL ? gathered : hash, with_values);
+    if (gathered != NULL)
+        hash_destroy(gathered);
+}
+
 /* Different ones: see set_members.c. */
 static void reply_sample(struct command_context *context, const struct hash *hash, size_t count,
                          bool with_values)
@@ -330,9 +360,7 @@ static void hrandfield(struct command_context *context)
     } else if (count > 0) {
         reply_sample(context, hash.value, (size_t)count, with_values);
     } else {
-        reply_count(context, (size_t)-count, with_values);
-        for (; count < 0; count++)
-            reply_chosen(context, hash.value, with_values);
+        reply_many(context, hash.value, (size_t)-count, with_values);
     }
 }
 
@@ -357,9 +385,11 @@ static void hscan(struct command_context *context)
     struct collection_scan scan;
     if (!collection_scan_begin(&scan, context, TYPE_HASH, &hash))
         return;
-    do
+    do {
+        size_t before = scan.visited;
         scan.cursor = hash_scan(hash.value, scan.cursor, scan_field, &scan);
-    while (collection_scan_goes_on(&scan));
+        scan.visited += scan.visited == before; /* a page of hidden fields is work, too */
+    } while (collection_scan_goes_on(&scan));
     collection_scan_reply(&scan, context);
 }
 

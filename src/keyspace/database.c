@@ -61,6 +61,19 @@ static void detach(struct database *database, uint64_t hash, struct entry *entry
     table_remove(&database->table, hash, entry);
 }
 
+/* A write while expiry is frozen (by a pause that began in the same transaction): what was due at
+ * its key has been kept, and goes now. */
+static void remove_kept(struct database *database, uint64_t hash, struct slice key)
+{
+    int64_t now_ms = keyspace_time_ms(database->keyspace); /* nothing is due while loading */
+    if (expiry_index_first_ms(database->expiry) > now_ms &&
+        database_next_field_ms(database) > now_ms)
+        return;
+    struct entry *kept = table_find(&database->table, hash, key);
+    if (kept != NULL)
+        database_remove(database, hash, kept, REMOVED_EXPIRED);
+}
+
 /* Puts `entry` in the place of `old` (of the same key), or in if that is NULL. `old` is left to the
  * caller. */
 static void attach(struct database *database, uint64_t hash, struct entry *old, struct entry *entry)
@@ -73,6 +86,8 @@ static void attach(struct database *database, uint64_t hash, struct entry *old, 
         index_remove(database, old);
         table_replace(&database->table, hash, old, entry);
     } else {
+        if (UNLIKELY(keyspace_expiry_is_frozen(database->keyspace)))
+            remove_kept(database, hash, entry_key(entry));
         table_insert(&database->table, hash, entry);
     }
     index_add(database, entry);
@@ -121,12 +136,17 @@ static void dispose(struct database *database, struct entry *entry)
         database_free_value(database->keyspace, type, value);
 }
 
+void database_drop(struct database *database, uint64_t hash, struct entry *entry)
+{
+    detach(database, hash, entry);
+    dispose(database, entry);
+}
+
 void database_remove(struct database *database, uint64_t hash, struct entry *entry,
                      enum removal reason)
 {
     keyspace_tell_removed(database->keyspace, database, entry_key(entry), reason);
-    detach(database, hash, entry);
-    dispose(database, entry);
+    database_drop(database, hash, entry);
 }
 
 void database_remove_due(struct database *database, struct entry *entry)
@@ -149,81 +169,13 @@ void database_evict(struct database *database, struct entry *entry)
 
 /* --- finding --- */
 
-/* The field that is due first goes: there is one. True if the key is gone with it. */
-static bool expire_first_field(struct database *database, const struct key *key,
-                               struct entry *entry)
-{
-    struct hash *hash = entry_collection(entry);
-    char scratch[NUMBER_INTEGER_TEXT_MAX];
-    struct slice due;
-    bool is_due = hash_first_due(hash, keyspace_time_ms(database->keyspace), scratch, &due);
-    ASSERT(is_due);
-    struct buffer field = {NULL, 0, 0}; /* what it stands in changes */
-    buffer_add(&field, due.data, due.length);
-    bool is_last = hash_length(hash) == 1;
-    keyspace_tell_field_expired(database->keyspace, database, key->name, buffer_slice(&field),
-                                is_last);
-    if (is_last) {
-        detach(database, key->hash, entry);
-        dispose(database, entry);
-    } else {
-        leave_to_walk(database, entry);
-        mark_changed(database, key->hash);
-        (void)hash_remove(hash, buffer_slice(&field));
-        field_expiry_update(database->fields, hash, key->name);
-    }
-    buffer_deinit(&field);
-    return is_last;
-}
-
-/* Fields that are due are gone for whoever looks. */
-static struct entry *without_due_fields(struct database *database, const struct key *key,
-                                        struct entry *entry)
-{
-    struct hash *hash = entry_collection(entry);
-    int64_t now_ms = keyspace_time_ms(database->keyspace);
-    if (keyspace_expiry_is_frozen(database->keyspace))
-        return entry;
-    for (int64_t next_ms = hash_next_deadline_ms(hash);
-         next_ms != HASH_NO_DEADLINE && next_ms <= now_ms; next_ms = hash_next_deadline_ms(hash))
-        if (expire_first_field(database, key, entry))
-            return NULL;
-    return entry;
-}
-
-bool database_expire_field(struct database *database)
-{
-    struct slice name;
-    if (field_expiry_first_ms(database->fields, &name) > keyspace_time_ms(database->keyspace))
-        return false;
-    struct buffer copy = {NULL, 0, 0}; /* the record goes with its last field */
-    buffer_add(&copy, name.data, name.length);
-    struct key key = {buffer_slice(&copy), keyspace_hash(database->keyspace, name)};
-    struct entry *entry = table_find(&database->table, key.hash, key.name);
-    ASSERT(entry != NULL && entry->type == TYPE_HASH);
-    (void)expire_first_field(database, &key, entry);
-    buffer_deinit(&copy);
-    return true;
-}
-
-int64_t database_next_field_ms(const struct database *database)
-{
-    struct slice name;
-    return field_expiry_first_ms(database->fields, &name);
-}
-
-void database_fields_changed(struct database *database, const struct key *key, struct entry *entry)
-{
-    field_expiry_update(database->fields, entry_collection(entry), key->name);
-}
-
 struct entry *database_find(struct database *database, const struct key *key)
 {
     struct entry *entry = table_find(&database->table, key->hash, key->name);
     write_marks_looked_up(&database->shared->marks, key->hash);
     if (entry != NULL && UNLIKELY(entry->type == TYPE_HASH) &&
         !entry_is_due(entry, keyspace_time_ms(database->keyspace)))
-        return without_due_fields(database, key, entry);
+        return database_without_due_fields(database, key, entry);
     if (entry == NULL || LIKELY(!entry_is_due(entry, keyspace_time_ms(database->keyspace))))
         return entry;
     if (!keyspace_expiry_is_frozen(database->keyspace))
@@ -520,11 +472,16 @@ struct entry *database_set_collection(struct database *database, const struct ke
     return settle(database, key, old, entry);
 }
 
+void database_losing(struct database *database, const struct key *key, struct entry *entry)
+{
+    leave_to_walk(database, entry);
+    mark_changed(database, key->hash);
+}
+
 void database_changing(struct database *database, const struct key *key, struct entry *entry)
 {
     ASSERT(entry->type != TYPE_STRING);
-    leave_to_walk(database, entry);
-    mark_changed(database, key->hash);
+    database_losing(database, key, entry);
     keyspace_touch(database->keyspace, entry);
 }
 
@@ -535,8 +492,7 @@ bool database_delete(struct database *database, const struct key *key)
     struct entry *entry = database_find(database, key);
     if (entry == NULL)
         return false;
-    detach(database, key->hash, entry);
-    dispose(database, entry);
+    database_drop(database, key->hash, entry);
     return true;
 }
 

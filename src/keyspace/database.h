@@ -25,8 +25,9 @@ struct key {
 /* --- finding --- */
 
 /* The entry if it is there and not expired, else NULL. An expired one is removed (and the hook
- * told) unless expiry is frozen. Touches nothing, counts nothing: for commands that are about to
- * write, and for inner use. */
+ * told) unless expiry is frozen. Of a hash, fields that are due are removed likewise or, if they
+ * are many, hidden (values/hash.h): nothing here takes longer the more they are. Touches nothing,
+ * counts nothing: for commands that are about to write, and for inner use. */
 struct entry *database_find(struct database *database, const struct key *key);
 
 /* The same for a read: counts a hit or a miss, tells the missed hook, marks the access for eviction
@@ -88,6 +89,10 @@ struct entry *database_set_collection(struct database *database, const struct ke
  * of a turn. A snapshot that has not seen it takes it as it was. */
 void database_changing(struct database *database, const struct key *key, struct entry *entry);
 
+/* A field of the hash at `entry` is about to be set. One that is due but still kept, hidden, goes
+ * before that, and the hook is told. */
+void database_expire_hidden(struct database *database, const struct key *key, struct entry *entry,
+                            struct slice field);
 /* The deadlines of fields of the hash at `entry` may have changed: to be called after that. */
 void database_fields_changed(struct database *database, const struct key *key, struct entry *entry);
 

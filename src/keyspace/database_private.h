@@ -28,7 +28,21 @@ void database_remove(struct database *database, uint64_t hash, struct entry *ent
 /* The same for an expired entry that expiry_index_take_due gave. */
 void database_remove_due(struct database *database, struct entry *entry);
 
-/* Removes the field that was due first in this database, if one is due; true if so. */
+/* Takes an entry out and frees it, and tells nobody. */
+void database_drop(struct database *database, uint64_t hash, struct entry *entry);
+/* Its collection is about to lose something of its own accord: as database_changing, but that is no
+ * access. */
+void database_losing(struct database *database, const struct key *key, struct entry *entry);
+
+/* --- fields that are due (database_fields.c) --- */
+
+/* The hash of `entry` as it is for whoever looks: a few fields that are due go, many are hidden. In
+ * bounded time. NULL: all are due, the key is gone with them (while expiry is frozen: it is as if
+ * it were). */
+struct entry *database_without_due_fields(struct database *database, const struct key *key,
+                                          struct entry *entry);
+/* Removes the field that was due first in this database, if one is due (its hash as one, if all its
+ * fields are due and they are many); true if so. */
 bool database_expire_field(struct database *database);
 /* When the next one is; INT64_MAX: none has a deadline. */
 int64_t database_next_field_ms(const struct database *database);

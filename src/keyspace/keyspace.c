@@ -222,6 +222,14 @@ void keyspace_tell_field_expired(struct keyspace *keyspace, struct database *dat
         keyspace->hooks.field_expired(keyspace->hooks.context, database, key, field, is_last);
 }
 
+void keyspace_tell_fields_expired(struct keyspace *keyspace, struct database *database,
+                                  struct slice key, size_t count)
+{
+    keyspace->statistics.expired_fields += count;
+    if (keyspace->hooks.fields_expired != NULL)
+        keyspace->hooks.fields_expired(keyspace->hooks.context, database, key);
+}
+
 void keyspace_tell_missed(struct keyspace *keyspace, struct database *database, struct slice key)
 {
     keyspace->statistics.misses++;

@@ -35,6 +35,9 @@ struct keyspace_hooks {
      * key. */
     void (*field_expired)(void *context, struct database *database, struct slice key,
                           struct slice field, bool is_last);
+    /* All fields of a hash are due, and too many to be told one by one: its key is about to go.
+     * Must change no key. */
+    void (*fields_expired)(void *context, struct database *database, struct slice key);
     /* A read found nothing (keymiss event). */
     void (*missed)(void *context, struct database *database, struct slice key);
     /* Frees what FLUSHALL and the like threw away, off the loop if the caller can: calls

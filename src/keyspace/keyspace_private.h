@@ -13,6 +13,8 @@ void keyspace_tell_removed(struct keyspace *keyspace, struct database *database,
                            enum removal reason);
 void keyspace_tell_field_expired(struct keyspace *keyspace, struct database *database,
                                  struct slice key, struct slice field, bool is_last);
+void keyspace_tell_fields_expired(struct keyspace *keyspace, struct database *database,
+                                  struct slice key, size_t count);
 void keyspace_tell_missed(struct keyspace *keyspace, struct database *database, struct slice key);
 void keyspace_discard(struct keyspace *keyspace, void *garbage, bool (*free_some)(void *garbage));
 

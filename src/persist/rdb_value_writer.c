@@ -273,7 +273,7 @@ static enum error write_zset(struct buffer *out, const struct zset *zset, bool c
 static enum error write_hash(struct buffer *out, const struct hash *hash, unsigned char type,
                              int64_t base_ms, bool compress)
 {
-    struct hash_cursor cursor = {.at = 0};
+    struct hash_cursor cursor = {.any = true};
     struct value_part part = {.deadline_ms = VALUE_NO_DEADLINE};
     enum error error = OK;
     while (error == OK && hash_next(hash, &cursor, &part.key, &part.value)) {

@@ -48,16 +48,30 @@ static void key_removed(void *context, struct database *database, struct slice k
     tracking_key_changed(server->tracking, NULL, key);
 }
 
-static void field_expired(void *context, struct database *database, struct slice key,
-                          struct slice field, bool is_last)
+/* `is_last`: the key goes, too. */
+static void tell_fields_expired(struct server *server, struct database *database, struct slice key,
+                                bool is_last)
 {
-    struct server *server = context;
-    effects_field_removed(server->effects, database, key, field);
     notifications_send(server->notifications, database, EVENT_HASH, "hexpired", key);
     if (is_last)
         notifications_send(server->notifications, database, EVENT_GENERIC, "del", key);
     watches_key_removed(server->watches, database, key);
     tracking_key_changed(server->tracking, NULL, key);
+}
+
+static void field_expired(void *context, struct database *database, struct slice key,
+                          struct slice field, bool is_last)
+{
+    struct server *server = context;
+    effects_field_removed(server->effects, database, key, field);
+    tell_fields_expired(server, database, key, is_last);
+}
+
+static void fields_expired(void *context, struct database *database, struct slice key)
+{
+    struct server *server = context;
+    effects_key_removed(server->effects, database, key);
+    tell_fields_expired(server, database, key, true);
 }
 
 static void key_missed(void *context, struct database *database, struct slice key)
@@ -106,6 +120,7 @@ static void create_keyspace(struct server *server)
         .context = server,
         .removed = key_removed,
         .field_expired = field_expired,
+        .fields_expired = fields_expired,
         .missed = key_missed,
         .discard = discard,
     };

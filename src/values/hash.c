@@ -2,12 +2,14 @@
 
 #include "base/assertion.h"
 #include "base/memory.h"
+#include "base/mix.h"
 #include "base/prefetch.h"
 #include "values/value_fetch.h"
 #include "values/value_walk.h"
 #include "values/zset.h"
 
 #define UNTRUSTED_PAIRS_MAX 4096 /* beyond it, looking for doubles one by one takes too long */
+#define PICK_TRIES_MAX 128       /* where fields are hidden, before a walk finds one instead */
 
 struct hash {
     struct listpack pack;        /* bytes NULL: it is a table */
@@ -17,6 +19,7 @@ struct hash {
 
 struct deadlines {
     struct zset *fields; /* by deadline */
+    int64_t hidden_ms;   /* fields with this deadline or an earlier one are hidden */
     void *keeper;
     struct value_walk *walk;    /* the caller's, while a walk adds deadlines to its parts */
     struct value_walk own_walk; /* what the table knows of it */
@@ -65,7 +68,7 @@ const struct listpack *hash_listpack(const struct hash *hash)
 static bool become_table(struct hash *hash, const struct value_settings *settings)
 {
     struct packed_table *table = memory_allocate(sizeof *table);
-    struct hash_cursor cursor = {.at = 0};
+    struct hash_cursor cursor = {.any = true};
     struct slice field, value;
     packed_table_init(table, &settings->seed);
     while (hash_next(hash, &cursor, &field, &value))
@@ -117,14 +120,67 @@ struct hash *hash_of_listpack(struct listpack pack, const struct value_settings 
     return NULL;
 }
 
+/* --- what is hidden --- */
+
+static bool has_deadlines(const struct hash *hash)
+{
+    return hash->deadlines != NULL && hash->deadlines->fields != NULL;
+}
+
+static bool hides(const struct hash *hash)
+{
+    return UNLIKELY(has_deadlines(hash)) && hash->deadlines->hidden_ms != HASH_NO_DEADLINE;
+}
+
+static size_t count_hidden(const struct hash *hash)
+{
+    if (!hides(hash))
+        return 0;
+    struct ordered_bound bound = {.after = true, .score = (double)hash->deadlines->hidden_ms};
+    return zset_count_before(hash->deadlines->fields, &bound);
+}
+
+int64_t hash_deadline_ms(const struct hash *hash, struct slice field)
+{
+    double deadline_ms;
+    if (!has_deadlines(hash) || !zset_score(hash->deadlines->fields, field, &deadline_ms))
+        return HASH_NO_DEADLINE;
+    return (int64_t)deadline_ms;
+}
+
+bool hash_is_hidden(const struct hash *hash, struct slice field)
+{
+    if (!hides(hash))
+        return false;
+    int64_t deadline_ms = hash_deadline_ms(hash, field);
+    return deadline_ms != HASH_NO_DEADLINE && deadline_ms <= hash->deadlines->hidden_ms;
+}
+
+size_t hash_hide_due(struct hash *hash, int64_t now_ms)
+{
+    if (!has_deadlines(hash))
+        return 0;
+    int64_t first_ms = hash_next_deadline_ms(hash);
+    bool is_due = first_ms != HASH_NO_DEADLINE && first_ms <= now_ms;
+    int64_t hidden_ms = is_due ? now_ms : HASH_NO_DEADLINE;
+    if (hash->deadlines->hidden_ms != hidden_ms)
+        hash->deadlines->hidden_ms = hidden_ms;
+    return count_hidden(hash);
+}
+
 /* --- reading --- */
 
-size_t hash_length(const struct hash *hash)
+size_t hash_total(const struct hash *hash)
 {
     return hash->table != NULL ? hash->table->count : listpack_count(&hash->pack) / 2;
 }
 
-bool hash_get(const struct hash *hash, struct slice field, char *scratch, struct slice *value)
+size_t hash_length(const struct hash *hash)
+{
+    return hash_total(hash) - count_hidden(hash);
+}
+
+static bool get_any(const struct hash *hash, struct slice field, char *scratch, struct slice *value)
 {
     if (hash->table != NULL)
         return packed_table_find(hash->table, field, value);
@@ -135,8 +191,13 @@ bool hash_get(const struct hash *hash, struct slice field, char *scratch, struct
     return true;
 }
 
-bool hash_next(const struct hash *hash, struct hash_cursor *cursor, struct slice *field,
-               struct slice *value)
+bool hash_get(const struct hash *hash, struct slice field, char *scratch, struct slice *value)
+{
+    return get_any(hash, field, scratch, value) && !hash_is_hidden(hash, field);
+}
+
+static bool next_any(const struct hash *hash, struct hash_cursor *cursor, struct slice *field,
+                     struct slice *value)
 {
     if (hash->table != NULL) {
         struct packed_element element;
@@ -157,7 +218,17 @@ bool hash_next(const struct hash *hash, struct hash_cursor *cursor, struct slice
     return true;
 }
 
+bool hash_next(const struct hash *hash, struct hash_cursor *cursor, struct slice *field,
+               struct slice *value)
+{
+    while (next_any(hash, cursor, field, value))
+        if (cursor->any || !hash_is_hidden(hash, *field))
+            return true;
+    return false;
+}
+
 struct scan {
+    const struct hash *hash;
     void (*visit)(void *context, struct slice field, struct slice value);
     void *context;
 };
@@ -165,7 +236,8 @@ struct scan {
 static void scan_visit(void *context, const struct packed_element *element)
 {
     const struct scan *scan = context;
-    scan->visit(scan->context, element->key, element->value);
+    if (!hash_is_hidden(scan->hash, element->key))
+        scan->visit(scan->context, element->key, element->value);
 }
 
 uint64_t hash_scan(const struct hash *hash, uint64_t cursor,
@@ -173,7 +245,7 @@ uint64_t hash_scan(const struct hash *hash, uint64_t cursor,
                    void *context)
 {
     if (hash->table != NULL) {
-        struct scan scan = {visit, context};
+        struct scan scan = {hash, visit, context};
         return packed_table_scan(hash->table, cursor, scan_visit, &scan);
     }
     struct hash_cursor at = {.at = 0};
@@ -183,8 +255,11 @@ uint64_t hash_scan(const struct hash *hash, uint64_t cursor,
     return 0;
 }
 
-bool hash_pick(const struct hash *hash, uint64_t random, char scratch[2][NUMBER_INTEGER_TEXT_MAX],
-               struct slice *field, struct slice *value)
+/* --- picking --- */
+
+static bool pick_any(const struct hash *hash, uint64_t random,
+                     char scratch[2][NUMBER_INTEGER_TEXT_MAX], struct slice *field,
+                     struct slice *value)
 {
     if (hash->table != NULL) {
         struct packed_element element;
@@ -194,7 +269,7 @@ bool hash_pick(const struct hash *hash, uint64_t random, char scratch[2][NUMBER_
         *value = element.value;
         return true;
     }
-    size_t length = hash_length(hash);
+    size_t length = hash_total(hash);
     if (length == 0)
         return false;
     size_t index = (size_t)((random >> 32) * length >> 32);
@@ -204,20 +279,67 @@ bool hash_pick(const struct hash *hash, uint64_t random, char scratch[2][NUMBER_
     return true;
 }
 
+/* An integer's text goes with its cursor: it is kept in `scratch`. */
+static struct slice keep_text(struct slice text, const char *of_cursor, char *scratch)
+{
+    if (text.data != of_cursor)
+        return text;
+    memcpy(scratch, text.data, text.length);
+    return slice_of(scratch, text.length);
+}
+
+static struct slice deadline_field(const struct hash *hash, size_t rank, char *scratch,
+                                   int64_t *deadline_ms)
+{
+    struct zset_cursor cursor;
+    double score;
+    bool there = zset_seek(hash->deadlines->fields, rank, &cursor);
+    ASSERT(there);
+    struct slice field = zset_cursor_get(&cursor, &score);
+    *deadline_ms = (int64_t)score;
+    return keep_text(field, cursor.scratch, scratch);
+}
+
+/* The field of this rank among those without a deadline, in the order of a walk over all. */
+static void walk_to_lasting(const struct hash *hash, size_t rank,
+                            char scratch[2][NUMBER_INTEGER_TEXT_MAX], struct slice *field,
+                            struct slice *value)
+{
+    struct hash_cursor cursor = {.any = true};
+    bool there;
+    do {
+        there = hash_next(hash, &cursor, field, value);
+        ASSERT(there);
+    } while (hash_deadline_ms(hash, *field) != HASH_NO_DEADLINE || rank-- > 0);
+    *field = keep_text(*field, cursor.scratch[0], scratch[0]);
+    *value = keep_text(*value, cursor.scratch[1], scratch[1]);
+}
+
+bool hash_pick(const struct hash *hash, uint64_t random, char scratch[2][NUMBER_INTEGER_TEXT_MAX],
+               struct slice *field, struct slice *value)
+{
+    size_t hidden = count_hidden(hash), length = hash_total(hash) - hidden;
+    if (hidden == 0)
+        return pick_any(hash, random, scratch, field, value);
+    if (length == 0)
+        return false;
+    /* Those with a later deadline have a rank; of the others one is found by trying. */
+    size_t later = zset_length(hash->deadlines->fields) - hidden;
+    size_t index = (size_t)(mix_next(&random) % length);
+    if (index < later) {
+        int64_t deadline_ms;
+        *field = deadline_field(hash, hidden + index, scratch[0], &deadline_ms);
+        return get_any(hash, *field, scratch[1], value);
+    }
+    for (int tries = 0; tries < PICK_TRIES_MAX; tries++)
+        if (pick_any(hash, mix_next(&random), scratch, field, value) &&
+            hash_deadline_ms(hash, *field) == HASH_NO_DEADLINE)
+            return true;
+    walk_to_lasting(hash, index - later, scratch, field, value);
+    return true;
+}
+
 /* --- deadlines --- */
-
-static bool has_deadlines(const struct hash *hash)
-{
-    return hash->deadlines != NULL && hash->deadlines->fields != NULL;
-}
-
-int64_t hash_deadline_ms(const struct hash *hash, struct slice field)
-{
-    double deadline_ms;
-    if (!has_deadlines(hash) || !zset_score(hash->deadlines->fields, field, &deadline_ms))
-        return HASH_NO_DEADLINE;
-    return (int64_t)deadline_ms;
-}
 
 static void drop_deadlines_if_empty(struct hash *hash)
 {
@@ -225,6 +347,7 @@ static void drop_deadlines_if_empty(struct hash *hash)
         return;
     zset_destroy(hash->deadlines->fields);
     hash->deadlines->fields = NULL;
+    hash->deadlines->hidden_ms = HASH_NO_DEADLINE;
 }
 
 static void clear_deadline(struct hash *hash, struct slice field)
@@ -237,8 +360,10 @@ static void clear_deadline(struct hash *hash, struct slice field)
 
 static struct deadlines *deadlines_of(struct hash *hash)
 {
-    if (hash->deadlines == NULL)
-        hash->deadlines = memory_allocate_zeroed(sizeof *hash->deadlines);
+    if (hash->deadlines == NULL) {
+        hash->deadlines = memory_allocate(sizeof *hash->deadlines);
+        *hash->deadlines = (struct deadlines){.hidden_ms = HASH_NO_DEADLINE};
+    }
     return hash->deadlines;
 }
 
@@ -258,9 +383,12 @@ bool hash_set_deadline(struct hash *hash, const struct value_settings *settings,
         return true;
     }
     struct deadlines *deadlines = deadlines_of(hash);
+    struct value_settings own = *settings;
+    if (own.limits.zset_entries_max > HASH_PACKED_DEADLINES_MAX)
+        own.limits.zset_entries_max = HASH_PACKED_DEADLINES_MAX;
     if (deadlines->fields == NULL)
         deadlines->fields = zset_create();
-    if (zset_set(deadlines->fields, settings, field, (double)deadline_ms) != ZSET_OUT_OF_MEMORY)
+    if (zset_set(deadlines->fields, &own, field, (double)deadline_ms) != ZSET_OUT_OF_MEMORY)
         return true;
     drop_deadlines_if_empty(hash);
     return false;
@@ -273,29 +401,21 @@ size_t hash_count_with_deadline(const struct hash *hash)
 
 int64_t hash_next_deadline_ms(const struct hash *hash)
 {
-    struct zset_cursor cursor;
-    double deadline_ms;
-    if (!has_deadlines(hash) || !zset_seek(hash->deadlines->fields, 0, &cursor))
+    char scratch[NUMBER_INTEGER_TEXT_MAX];
+    int64_t deadline_ms;
+    if (!has_deadlines(hash))
         return HASH_NO_DEADLINE;
-    (void)zset_cursor_get(&cursor, &deadline_ms);
-    return (int64_t)deadline_ms;
+    (void)deadline_field(hash, 0, scratch, &deadline_ms);
+    return deadline_ms;
 }
 
 bool hash_first_due(const struct hash *hash, int64_t now_ms, char *scratch, struct slice *field)
 {
-    struct zset_cursor cursor;
-    double deadline_ms;
-    if (!has_deadlines(hash) || !zset_seek(hash->deadlines->fields, 0, &cursor))
+    int64_t deadline_ms;
+    if (!has_deadlines(hash))
         return false;
-    struct slice first = zset_cursor_get(&cursor, &deadline_ms);
-    if ((int64_t)deadline_ms > now_ms)
-        return false;
-    if (first.data == cursor.scratch) { /* an integer's text goes with the cursor */
-        memcpy(scratch, first.data, first.length);
-        first.data = scratch;
-    }
-    *field = first;
-    return true;
+    *field = deadline_field(hash, 0, scratch, &deadline_ms);
+    return deadline_ms <= now_ms;
 }
 
 void *hash_keeper(const struct hash *hash)
@@ -344,13 +464,15 @@ static bool fits(const struct hash *hash, const struct value_limits *limits, str
 {
     return field.length <= limits->hash_value_max && value.length <= limits->hash_value_max &&
            listpack_size(&hash->pack) + field.length + value.length < LISTPACK_SIZE_MAX / 2 &&
-           (hash_length(hash) < limits->hash_entries_max ||
+           (hash_total(hash) < limits->hash_entries_max ||
             pack_find(&hash->pack, field) != LISTPACK_END);
 }
 
 enum hash_result hash_set(struct hash *hash, const struct value_settings *settings,
                           struct slice field, struct slice value, bool keeps_deadline)
 {
+    if (UNLIKELY(hash_is_hidden(hash, field)))
+        (void)hash_remove_any(hash, field);
     if (hash->table == NULL && !fits(hash, &settings->limits, field, value) &&
         !become_table(hash, settings))
         return HASH_OUT_OF_MEMORY;
@@ -362,6 +484,11 @@ enum hash_result hash_set(struct hash *hash, const struct value_settings *settin
 }
 
 bool hash_remove(struct hash *hash, struct slice field)
+{
+    return !hash_is_hidden(hash, field) && hash_remove_any(hash, field);
+}
+
+bool hash_remove_any(struct hash *hash, struct slice field)
 {
     if (hash->table != NULL) {
         if (!packed_table_remove(hash->table, field))
@@ -381,7 +508,7 @@ bool hash_remove(struct hash *hash, struct slice field)
 
 static size_t length(const void *value)
 {
-    return hash_length(value);
+    return hash_total(value);
 }
 
 static const char *encoding(const void *value)
@@ -507,7 +634,7 @@ void hash_check(const struct hash *hash)
         char scratch[NUMBER_INTEGER_TEXT_MAX];
         double deadline_ms;
         struct slice value, field = zset_cursor_get(&cursor, &deadline_ms);
-        bool there = hash_get(hash, field, scratch, &value);
+        bool there = get_any(hash, field, scratch, &value);
         ASSERT(there);
     }
 }

@@ -23,7 +23,8 @@ enum value_type { TYPE_STRING, TYPE_LIST, TYPE_SET, TYPE_ZSET, TYPE_HASH, TYPE_S
 
 struct value_kind {
     const char *name; /* "list": what TYPE answers */
-    /* Elements, fields, members or entries: O(1). Never 0 in the keyspace but for streams. */
+    /* Elements, fields (hidden ones, too), members or entries: O(1). Never 0 in the keyspace but
+     * for streams. */
     size_t (*length)(const void *value);
     const char *(*encoding)(const void *value); /* what OBJECT ENCODING answers: "listpack" */
     /* Bytes it holds, allocator rounding included; of large ones a guess from `samples` elements

@@ -93,7 +93,7 @@ static uint64_t of_zset(const struct zset *zset)
 
 static void of_hash(const struct hash *hash, struct record *record)
 {
-    struct hash_cursor cursor = {.at = 0};
+    struct hash_cursor cursor = {.any = true};
     struct slice field, value;
     record->digest = 4;
     record->undated = 0;

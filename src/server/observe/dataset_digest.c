@@ -100,7 +100,7 @@ static void add_zset(struct dataset_digest *digest, const struct entry *entry)
 
 static void add_hash(struct dataset_digest *digest, const struct entry *entry)
 {
-    struct hash_cursor cursor = {.at = 0};
+    struct hash_cursor cursor = {.any = true};
     struct slice field, value;
     while (hash_next(entry_collection(entry), &cursor, &field, &value)) {
         struct dataset_digest pair = {{0}};

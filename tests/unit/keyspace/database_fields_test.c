@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/memory.h"
+#include "base/number.h"
 #include "keyspace/database.h"
 #include "keyspace/eviction.h"
 #include "keyspace/keyspace.h"
@@ -20,7 +21,8 @@ struct fixture {
     struct keyspace *keyspace;
     struct database *database;
     int removed, expired, last; /* told by the hooks; `last`: with its key */
-    char told[64];              /* "key.field" */
+    char told[64];              /* "key.field", or "key": all fields at once */
+    int whole, in_whole;        /* hashes that went so, and (the tests count) their fields */
     int discarded, steps;       /* garbage, and how often it was asked to free some */
 };
 
@@ -43,6 +45,14 @@ static void note_field(void *context, struct database *database, struct slice ke
     fixture->last += is_last;
 }
 
+static void note_fields(void *context, struct database *database, struct slice key)
+{
+    struct fixture *fixture = context;
+    assert_ptr_equal(database, fixture->database);
+    snprintf(fixture->told, sizeof fixture->told, "%.*s", (int)key.length, key.data);
+    fixture->whole++;
+}
+
 static void discard(void *context, void *garbage, bool (*free_some)(void *garbage))
 {
     struct fixture *fixture = context;
@@ -55,7 +65,7 @@ static void discard(void *context, void *garbage, bool (*free_some)(void *garbag
 static int set_up(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof *fixture);
-    struct keyspace_hooks hooks = {fixture, note_removed, note_field, NULL, discard};
+    struct keyspace_hooks hooks = {fixture, note_removed, note_field, note_fields, NULL, discard};
     fixture->keyspace = keyspace_create(2, &(struct hash_seed){1, 2}, &hooks);
     fixture->database = keyspace_database(fixture->keyspace, 0);
     keyspace_set_time(fixture->keyspace, 1000);
@@ -68,7 +78,8 @@ static int tear_down(void **state)
     struct fixture *fixture = *state;
     for (int i = 0; i < keyspace_database_count(fixture->keyspace); i++)
         database_check(keyspace_database(fixture->keyspace, i));
-    assert_int_equal(keyspace_statistics(fixture->keyspace)->expired_fields, fixture->expired);
+    assert_int_equal(keyspace_statistics(fixture->keyspace)->expired_fields,
+                     fixture->expired + fixture->in_whole);
     assert_int_equal(keyspace_statistics(fixture->keyspace)->expired, fixture->removed);
     keyspace_destroy(fixture->keyspace);
     free(fixture);
@@ -191,13 +202,160 @@ static void fields_that_are_due_go_in_bounded_steps(void **state)
     keyspace_set_time(fixture->keyspace, DUE_MS + 100);
     keyspace_freeze_expiry(fixture->keyspace, true);
     assert_int_equal(keyspace_expire_due(fixture->keyspace, 100), 0);
-    assert_int_equal(hash_length(find(fixture, "a")), 5);
+    assert_null(find(fixture, "a")); /* all are due: kept, but not shown */
+    assert_int_equal(hash_length(find(fixture, "b")), 1);
+    assert_int_equal(fixture->expired, 10);
+    assert_int_equal(database_size(fixture->database), 2);
     keyspace_freeze_expiry(fixture->keyspace, false);
     assert_int_equal(keyspace_expire_due(fixture->keyspace, 100), 10);
     assert_int_equal(keyspace_expire_due(fixture->keyspace, 100), 0);
     assert_int_equal(fixture->last, 1);
     assert_int_equal(database_size(fixture->database), 1);
     assert_int_equal(hash_length(find(fixture, "b")), 1);
+}
+
+/* --- many --- */
+
+#define MANY 5000       /* fields, all due at DUE_MS */
+#define AT_ONCE_MAX 128 /* so many a look may take out */
+
+static struct hash *put_many(struct fixture *fixture, const char *name, int lasting, int due)
+{
+    const struct value_settings *settings = keyspace_value_settings(fixture->keyspace);
+    struct hash *hash = new_hash(fixture, lasting);
+    for (int i = 0; i < due; i++) {
+        char text[16];
+        struct slice field = slice_of(text, (size_t)snprintf(text, sizeof text, "f%d", i));
+        assert_int_equal(hash_set(hash, settings, field, field, false), HASH_ADDED);
+        assert_true(hash_set_deadline(hash, settings, field, DUE_MS));
+    }
+    put_hash(fixture, name, hash, ENTRY_NO_DEADLINE);
+    return hash;
+}
+
+static int shown(const struct hash *hash)
+{
+    struct hash_cursor cursor = {0};
+    struct slice field, value;
+    int count = 0;
+    for (; hash_next(hash, &cursor, &field, &value); count++)
+        assert_int_equal(field.data[0], 'g');
+    return count;
+}
+
+static void who_looks_takes_out_no_more_than_some(void **state)
+{
+    struct fixture *fixture = *state;
+    char scratch[NUMBER_INTEGER_TEXT_MAX];
+    struct slice value;
+    put_many(fixture, "hash", 3, MANY);
+    keyspace_set_time(fixture->keyspace, DUE_MS);
+    for (int looks = 1; looks <= 5; looks++) {
+        const struct hash *hash = find(fixture, "hash");
+        assert_in_range(fixture->expired, 0, looks * AT_ONCE_MAX);
+        assert_int_equal(hash_length(hash), 3);
+        assert_int_equal(shown(hash), 3);
+        assert_false(hash_get(hash, SLICE("f4999"), scratch, &value));
+        assert_true(hash_get(hash, SLICE("g2"), scratch, &value));
+        assert_int_equal(next_ms(fixture), DUE_MS);
+    }
+    while (keyspace_expire_due(fixture->keyspace, 100) == 100)
+        assert_int_equal(hash_length(find(fixture, "hash")), 3);
+    assert_int_equal(fixture->expired, MANY);
+    assert_int_equal(hash_total(find(fixture, "hash")), 3);
+    assert_int_equal(next_ms(fixture), INT64_MAX);
+}
+
+static void a_few_are_taken_out_by_who_looks(void **state)
+{
+    struct fixture *fixture = *state;
+    put_many(fixture, "hash", 1, 10);
+    put_many(fixture, "gone", 0, 10);
+    keyspace_set_time(fixture->keyspace, DUE_MS);
+    assert_int_equal(hash_total(find(fixture, "hash")), 1);
+    assert_int_equal(fixture->expired, 10);
+    assert_null(find(fixture, "gone"));
+    assert_int_equal(fixture->expired, 20);
+    assert_int_equal(fixture->last, 1);
+    assert_int_equal(fixture->whole, 0);
+}
+
+static void a_hash_whose_fields_are_all_due_goes_as_one(void **state)
+{
+    struct fixture *fixture = *state;
+    for (int by_look = 0; by_look < 2; by_look++) {
+        keyspace_set_time(fixture->keyspace, 1000);
+        put_many(fixture, "hash", 0, MANY);
+        keyspace_set_time(fixture->keyspace, DUE_MS);
+        if (by_look)
+            assert_null(find(fixture, "hash"));
+        else
+            assert_int_equal(keyspace_expire_due(fixture->keyspace, 100), 1);
+        fixture->in_whole += MANY;
+        assert_int_equal(fixture->whole, by_look + 1);
+        assert_int_equal(fixture->expired, 0);
+        assert_string_equal(fixture->told, "hash");
+        assert_int_equal(database_size(fixture->database), 0);
+        assert_int_equal(next_ms(fixture), INT64_MAX);
+        assert_int_equal(fixture->discarded, by_look + 1); /* in steps */
+        assert_true(fixture->steps > 1);
+    }
+}
+
+static void a_hidden_field_that_is_set_is_told_before(void **state)
+{
+    struct fixture *fixture = *state;
+    struct key key = key_named(fixture, "hash");
+    put_many(fixture, "hash", 1, MANY);
+    keyspace_set_time(fixture->keyspace, DUE_MS);
+    struct entry *entry = database_find(fixture->database, &key);
+    int told = fixture->expired;
+    database_expire_hidden(fixture->database, &key, entry, SLICE("g0"));
+    database_expire_hidden(fixture->database, &key, entry, SLICE("absent"));
+    assert_int_equal(fixture->expired, told);
+    database_expire_hidden(fixture->database, &key, entry, SLICE("f4999"));
+    assert_string_equal(fixture->told, "hash.f4999");
+    database_expire_hidden(fixture->database, &key, entry, SLICE("f4999"));
+    assert_int_equal(fixture->expired, told + 1);
+    assert_int_equal(hash_length(entry_collection(entry)), 1);
+}
+
+static void a_pause_shows_no_field_that_is_due(void **state)
+{
+    struct fixture *fixture = *state;
+    put_many(fixture, "few", 1, 10);
+    put_many(fixture, "many", 1, MANY);
+    put_many(fixture, "all", 0, MANY);
+    keyspace_set_time(fixture->keyspace, DUE_MS);
+    keyspace_freeze_expiry(fixture->keyspace, true);
+    assert_int_equal(shown(find(fixture, "few")), 1);
+    assert_int_equal(shown(find(fixture, "many")), 1);
+    assert_null(find(fixture, "all"));
+    assert_int_equal(keyspace_expire_due(fixture->keyspace, 100), 0);
+    assert_int_equal(fixture->expired, 0);
+    assert_int_equal(fixture->whole, 0);
+    assert_int_equal(database_size(fixture->database), 3);
+    keyspace_freeze_expiry(fixture->keyspace, false);
+    assert_null(find(fixture, "all"));
+    fixture->in_whole += MANY;
+    assert_int_equal(fixture->whole, 1);
+}
+
+static void what_a_pause_keeps_goes_when_its_key_is_written(void **state)
+{
+    struct fixture *fixture = *state;
+    struct key hash = key_named(fixture, "hash"), text = key_named(fixture, "text");
+    put_due_hash(fixture, "hash", 0);
+    database_set_string(fixture->database, &text, SLICE("x"), DEADLINE_SET, DUE_MS);
+    keyspace_set_time(fixture->keyspace, DUE_MS + 100);
+    keyspace_freeze_expiry(fixture->keyspace, true);
+    database_set_string(fixture->database, &hash, SLICE("new"), DEADLINE_CLEAR, 0);
+    database_set_string(fixture->database, &text, SLICE("new"), DEADLINE_CLEAR, 0);
+    assert_int_equal(database_size(fixture->database), 2);
+    assert_int_equal(fixture->removed, 2);
+    assert_non_null(database_find(fixture->database, &hash));
+    assert_non_null(database_find(fixture->database, &text));
+    assert_int_equal(next_ms(fixture), INT64_MAX);
 }
 
 static void a_key_that_is_due_goes_as_one(void **state)
@@ -379,6 +537,12 @@ int main(void)
         TEST(who_looks_finds_no_field_that_is_due),
         TEST(the_key_goes_with_its_last_field),
         TEST(fields_that_are_due_go_in_bounded_steps),
+        TEST(who_looks_takes_out_no_more_than_some),
+        TEST(a_few_are_taken_out_by_who_looks),
+        TEST(a_hash_whose_fields_are_all_due_goes_as_one),
+        TEST(a_hidden_field_that_is_set_is_told_before),
+        TEST(a_pause_shows_no_field_that_is_due),
+        TEST(what_a_pause_keeps_goes_when_its_key_is_written),
         TEST(a_key_that_is_due_goes_as_one),
         TEST(a_value_that_leaves_takes_its_deadlines_along),
         TEST(deadlines_of_fields_follow_their_key),

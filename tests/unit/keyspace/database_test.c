@@ -45,7 +45,7 @@ static int set_up(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof *fixture);
     struct hash_seed seed = {1, 2};
-    struct keyspace_hooks hooks = {fixture, note_removed, NULL, note_missed, NULL};
+    struct keyspace_hooks hooks = {fixture, note_removed, NULL, NULL, note_missed, NULL};
     fixture->keyspace = keyspace_create(4, &seed, &hooks);
     fixture->database = keyspace_database(fixture->keyspace, 0);
     keyspace_set_time(fixture->keyspace, 1000);

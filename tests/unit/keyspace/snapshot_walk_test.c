@@ -38,7 +38,7 @@ static void take(void *context, struct database *database, const struct entry *e
     fixture->taken[number]++;
     fixture->all_taken++;
     if (entry->type != TYPE_STRING) {
-        fixture->fields = hash_length(entry_collection(entry));
+        fixture->fields = hash_total(entry_collection(entry));
         return;
     }
     char scratch[NUMBER_INTEGER_TEXT_MAX];

@@ -231,6 +231,148 @@ static void a_keeper_is_of_the_hash_and_not_of_its_copy(void **state)
     hash_destroy(hash);
 }
 
+/* --- hidden fields --- */
+
+#define MANY 300 /* fields; "f7" is due at 7 */
+
+static struct slice many_name(char *text, int i)
+{
+    return slice_of(text, (size_t)sprintf(text, "%s%d", i % 2 == 0 ? "f" : "", i));
+}
+
+/* Some names are numbers. The fields from `lasting` on have no deadline. */
+static struct hash *many(const struct value_settings *settings, int lasting)
+{
+    char text[16];
+    struct hash *hash = hash_create();
+    for (int i = 0; i < MANY; i++) {
+        struct slice field = many_name(text, i);
+        assert_int_equal(hash_set(hash, settings, field, field, false), HASH_ADDED);
+        assert_true(i >= lasting || hash_set_deadline(hash, settings, field, i));
+    }
+    return hash;
+}
+
+static void note_field(void *context, struct slice field, struct slice value)
+{
+    assert_true(slice_equals(field, value));
+    ++*(int *)context;
+}
+
+/* All ways to read find `shown` fields: those from `first` on. */
+static void expect_shown(const struct hash *hash, int first)
+{
+    char text[16], scratch[2][NUMBER_INTEGER_TEXT_MAX];
+    struct slice field, value;
+    int shown = 0, scanned = 0, all = 0;
+    uint64_t at = 0;
+    assert_int_equal(hash_length(hash), MANY - first);
+    assert_int_equal(hash_total(hash), MANY);
+    assert_int_equal(hash_kind.length(hash), MANY);
+    for (int i = 0; i < MANY; i++) {
+        assert_int_equal(hash_is_hidden(hash, many_name(text, i)), i < first);
+        assert_int_equal(hash_get(hash, many_name(text, i), scratch[0], &value), i >= first);
+    }
+    for (struct hash_cursor cursor = {0}; hash_next(hash, &cursor, &field, &value); shown++)
+        assert_false(hash_is_hidden(hash, field));
+    assert_int_equal(shown, MANY - first);
+    for (struct hash_cursor cursor = {.any = true}; hash_next(hash, &cursor, &field, &value);)
+        all++;
+    assert_int_equal(all, MANY);
+    do
+        at = hash_scan(hash, at, note_field, &scanned);
+    while (at != 0);
+    assert_int_equal(scanned, MANY - first);
+    hash_check(hash);
+}
+
+static void expect_picks(const struct hash *hash, int first)
+{
+    char scratch[2][NUMBER_INTEGER_TEXT_MAX];
+    bool picked[MANY] = {false};
+    struct slice field, value;
+    for (int i = 0, left = MANY - first; left > 0; i++) {
+        assert_true(i < 100 * MANY);
+        if (!hash_pick(hash, draw_bits(), scratch, &field, &value))
+            continue;
+        assert_true(slice_equals(field, value));
+        size_t letters = field.data[0] == 'f';
+        int64_t number;
+        assert_true(
+            number_parse_int64(slice_of(field.data + letters, field.length - letters), &number));
+        assert_in_range(number, first, MANY - 1);
+        left -= !picked[number];
+        picked[number] = true;
+    }
+}
+
+static void hidden_fields_are_gone_for_who_reads(void **state)
+{
+    (void)state;
+    struct value_settings settings = small;
+    for (int form = 0; form < 4; form++) { /* listpack or not, of fields and of deadlines */
+        settings.limits.hash_entries_max = form % 2 == 0 ? 3 : MANY;
+        settings.limits.zset_entries_max = form < 2 ? 2 : MANY;
+        int lasting = MANY - 1 - form;
+        struct hash *hash = many(&settings, lasting);
+        expect_encoding(hash, form % 2 == 0 ? "hashtable" : "listpack");
+        expect_shown(hash, 0);
+        assert_int_equal(hash_hide_due(hash, -5), 0);
+        assert_int_equal(hash_hide_due(hash, 0), 1);
+        expect_shown(hash, 1);
+        assert_int_equal(hash_hide_due(hash, 199), 200);
+        expect_shown(hash, 200);
+        expect_picks(hash, 200);
+        struct hash *copy = hash_kind.copy(hash);
+        expect_shown(copy, 0);
+        hash_destroy(copy);
+        assert_int_equal(hash_hide_due(hash, INT64_MAX), lasting);
+        expect_shown(hash, lasting);
+        expect_picks(hash, lasting);
+        expect_first_due(hash, 0, "f0");
+        assert_int_equal(hash_next_deadline_ms(hash), 0);
+        assert_int_equal(hash_hide_due(hash, 9), 10); /* the clock was set back */
+        expect_shown(hash, 10);
+        value_steps_free(TYPE_HASH, hash);
+    }
+}
+
+static void hidden_fields_are_gone_for_who_changes(void **state)
+{
+    (void)state;
+    struct value_settings settings = small;
+    for (int is_listpack = 0; is_listpack < 2; is_listpack++) {
+        settings.limits.hash_entries_max = is_listpack ? MANY : 3;
+        struct hash *hash = many(&settings, MANY);
+        assert_int_equal(hash_hide_due(hash, MANY - 2), MANY - 1);
+        assert_false(hash_remove(hash, SLICE("f4")));
+        assert_int_equal(hash_total(hash), MANY);
+        assert_int_equal(hash_set(hash, &settings, SLICE("f4"), SLICE("x"), true), HASH_ADDED);
+        assert_int_equal(hash_deadline_ms(hash, SLICE("f4")), HASH_NO_DEADLINE);
+        assert_int_equal(hash_set(hash, &settings, SLICE("7"), SLICE("x"), false), HASH_ADDED);
+        assert_int_equal(hash_length(hash), 3);
+        assert_true(hash_remove_any(hash, SLICE("f6")));
+        assert_false(hash_remove_any(hash, SLICE("f6")));
+        assert_int_equal(hash_total(hash), MANY - 1);
+        assert_int_equal(hash_length(hash), 3);
+        hash_check(hash);
+        hash_destroy(hash);
+    }
+}
+
+static void what_was_hidden_does_not_hide_what_comes_later(void **state)
+{
+    (void)state;
+    struct hash *hash = abc(false);
+    set_deadline(hash, "a", 5);
+    assert_int_equal(hash_hide_due(hash, 100), 1);
+    assert_true(hash_remove_any(hash, SLICE("a")));
+    set_deadline(hash, "b", 50);
+    assert_false(hash_is_hidden(hash, SLICE("b")));
+    assert_int_equal(hash_length(hash), 2);
+    hash_destroy(hash);
+}
+
 /* --- the model --- */
 
 struct fixture {
@@ -285,12 +427,63 @@ static void add_one(struct model_run *run, struct model_member *member)
     change_deadline(run);
 }
 
+static bool is_due(const struct model_member *member, int64_t now_ms)
+{
+    return has_deadline(member) && member->deadline_ms <= now_ms;
+}
+
+static void change_what_may_be_hidden(struct model_run *run, int64_t now_ms)
+{
+    struct model_member *member = member_model_draw(run->model);
+    bool shown = member->is_there && !is_due(member, now_ms), keeps = draw(2) == 0;
+    if (draw(2) == 0) {
+        assert_int_equal(hash_remove(run->value, member->word), shown);
+        if (!shown)
+            return;
+        model_deadline(run, member, HASH_NO_DEADLINE);
+        member_model_set(run->model, member, false);
+        return;
+    }
+    member->value = member_model_draw(run->model)->word;
+    assert_int_equal(hash_set(run->value, &run->settings, member->word, member->value, keeps),
+                     shown ? HASH_CHANGED : HASH_ADDED);
+    if (!keeps || !shown)
+        model_deadline(run, member, HASH_NO_DEADLINE);
+    member_model_set(run->model, member, true);
+}
+
+/* For a while what is due at some time is hidden; who reads or changes the hash must not see it. */
+static void hide_for_a_while(struct model_run *run)
+{
+    char scratch[2][NUMBER_INTEGER_TEXT_MAX];
+    int64_t now_ms = (int64_t)draw(320);
+    size_t due = 0, shown = 0;
+    struct hash_cursor cursor = {0};
+    struct slice field, value;
+    for (size_t i = 0; i < run->model->size; i++)
+        due += is_due(&run->model->members[i], now_ms);
+    assert_int_equal(hash_hide_due(run->value, now_ms), due);
+    assert_int_equal(hash_length(run->value), run->model->count - due);
+    for (; hash_next(run->value, &cursor, &field, &value); shown++)
+        assert_false(is_due(member_model_find(run->model, field), now_ms));
+    assert_int_equal(shown, run->model->count - due);
+    if (hash_pick(run->value, draw_bits(), scratch, &field, &value)) {
+        const struct model_member *member = member_model_find(run->model, field);
+        assert_true(member->is_there && !is_due(member, now_ms));
+        assert_true(slice_equals(value, member->value));
+    }
+    change_what_may_be_hidden(run, now_ms);
+    assert_int_equal(hash_hide_due(run->value, -1), 0);
+}
+
 static void remove_one(struct model_run *run, struct model_member *member)
 {
     model_deadline(run, member, HASH_NO_DEADLINE);
     assert_int_equal(hash_remove(run->value, member->word), member->is_there);
     member_model_set(run->model, member, false);
     change_deadline(run);
+    if (draw(16) == 0)
+        hide_for_a_while(run);
 }
 
 static void look_at_deadlines(const struct model_run *run)
@@ -382,6 +575,9 @@ int main(void)
         cmocka_unit_test(an_overwritten_field_loses_its_deadline_unless_it_is_kept),
         cmocka_unit_test(fields_fall_due_in_order_of_deadline_and_bytes),
         cmocka_unit_test(a_keeper_is_of_the_hash_and_not_of_its_copy),
+        cmocka_unit_test(hidden_fields_are_gone_for_who_reads),
+        cmocka_unit_test(hidden_fields_are_gone_for_who_changes),
+        cmocka_unit_test(what_was_hidden_does_not_hide_what_comes_later),
         cmocka_unit_test(random_changes_leave_what_a_plain_model_has),
     };
     return cmocka_run_group_tests_name("values/hash", tests, NULL, NULL);

@@ -1,0 +1,278 @@
+/* Hashes of which many fields are due at once: gone for every client that moment, whoever asks for
+ * what, though they are taken out bit by bit; and the same after a restart.
+ *
+ * Active expiry is off where hidden fields are to be looked at. That deadlines are over is waited
+ * for; nothing else depends on time. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "support/fixture.h"
+#include "support/wire.h"
+
+#define DUE 100000 /* fields */
+#define BATCH 100  /* fields of one command */
+#define AT_ONCE_MAX 128
+#define SOON_MS 1500 /* about as long as it takes to set them */
+
+/* A server of the test's own, whose data outlives it: in a folder within the fixture's. */
+struct stage {
+    struct server_process process;
+    struct conversation *client;
+    char folder[300];
+    int64_t deadline_ms;
+};
+
+static void start(struct stage *stage)
+{
+    server_process_start(&stage->process,
+                         (const char *const[]){"--enable-debug-command", "yes", "--appendonly",
+                                               "yes", "--dir", stage->folder, NULL});
+    stage->client = conversation_begin(stage->process.port);
+    assert_says(stage->client, "+OK", "DEBUG SET-ACTIVE-EXPIRE 0");
+    wire_wait_for(stage->client, "loading", 0);
+}
+
+static void stop(struct stage *stage)
+{
+    conversation_send(stage->client, "SHUTDOWN NOSAVE");
+    assert_int_equal(server_process_wait(&stage->process), 0);
+    conversation_end(stage->client);
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static struct stage begin(const struct fixture *fixture, const char *name)
+{
+    struct stage stage = {.deadline_ms = now_ms() + SOON_MS};
+    snprintf(stage.folder, sizeof stage.folder, "%s/%s", fixture->process.folder, name);
+    assert_int_equal(mkdir(stage.folder, 0700), 0);
+    start(&stage);
+    stage.deadline_ms = now_ms() + SOON_MS;
+    return stage;
+}
+
+/* f0, f1 and so on of this key, each with the value 7. */
+static void set_due_fields(struct stage *stage, const char *key, int count)
+{
+    for (int i = 0; i < count; i += BATCH) {
+        char line[BATCH * 16];
+        int length = snprintf(line, sizeof line, "HSETEX %s PXAT %lld FIELDS %d", key,
+                              (long long)stage->deadline_ms, BATCH);
+        for (int k = i; k < i + BATCH; k++)
+            length += snprintf(line + length, sizeof line - (size_t)length, " f%d 7", k);
+        conversation_send(stage->client, "%s", line);
+    }
+    for (int i = 0; i < count; i += BATCH)
+        assert_reads(stage->client, ":1");
+}
+
+static void wait_until_due(const struct stage *stage)
+{
+    while (now_ms() <= stage->deadline_ms)
+        nanosleep(&(struct timespec){0, 10000000}, NULL);
+}
+
+static int64_t told(struct stage *stage)
+{
+    return wire_info(stage->client, "expired_subkeys");
+}
+
+/* Of "hash" only the field "lasting" is left to be seen. */
+static void expect_lasting(struct stage *stage)
+{
+    struct conversation *client = stage->client;
+    assert_says(client, ":1", "HLEN hash");
+    assert_says(client, "nil", "HGET hash f99999");
+    assert_says(client, "[nil, $x, nil]", "HMGET hash f0 lasting f7");
+    assert_says(client, ":0", "HEXISTS hash f1");
+    assert_says(client, ":0", "HSTRLEN hash f1");
+    assert_says(client, "[$lasting, $x]", "HGETALL hash");
+    assert_says(client, "[$lasting]", "HKEYS hash");
+    assert_says(client, "[$x]", "HVALS hash");
+    assert_says(client, "$lasting", "HRANDFIELD hash");
+    assert_says(client, "[$lasting]", "HRANDFIELD hash 10");
+    assert_says(client, "[$lasting, $lasting, $lasting]", "HRANDFIELD hash -3");
+    assert_says(client, "[$lasting, $x, $lasting, $x]", "HRANDFIELD hash -2 WITHVALUES");
+    assert_says(client, "[$0, [$lasting, $x]]", "HSCAN hash 0 COUNT 1000000");
+    assert_says(client, "[:-2, :-1]", "HPTTL hash FIELDS 2 f2 lasting");
+    assert_says(client, "[:-2]", "HPERSIST hash FIELDS 1 f2");
+    assert_says(client, "[:-2]", "HPEXPIRE hash 100000 FIELDS 1 f2");
+    assert_says(client, ":0", "HDEL hash f3 f4");
+    assert_says(client, "[nil]", "HGETDEL hash FIELDS 1 f3");
+    assert_says(client, ":1", "EXISTS hash");
+}
+
+/* A scan sees what is left, in calls that look at a part. */
+static void expect_scan(struct stage *stage)
+{
+    char cursor[32] = "0";
+    int calls = 0, seen = 0;
+    do {
+        const char *reply = conversation_say(stage->client, "HSCAN hash %s", cursor);
+        seen += strstr(reply, "[$lasting, $x]") != NULL;
+        assert_int_equal(sscanf(reply, "[$%31[0-9]", cursor), 1);
+        calls++;
+    } while (strcmp(cursor, "0") != 0);
+    assert_int_equal(seen, 1);
+    assert_true(calls > 10);
+}
+
+static void many_fields_that_are_due_are_gone_at_once_and_taken_out_later(void **state)
+{
+    struct stage stage = begin(*state, "many");
+    assert_says(stage.client, ":1", "HSET hash lasting x");
+    set_due_fields(&stage, "hash", DUE);
+    wait_until_due(&stage);
+    int64_t before = told(&stage);
+    assert_says(stage.client, ":1", "HLEN hash");
+    assert_in_range(told(&stage) - before, 0, AT_ONCE_MAX);
+    expect_scan(&stage);
+    expect_lasting(&stage);
+    stop(&stage); /* hidden ones are in the log */
+    start(&stage);
+    expect_lasting(&stage);
+    assert_int_not_equal(conversation_say(stage.client, "BGREWRITEAOF")[0], '-');
+    wire_wait_for(stage.client, "aof_rewrite_in_progress", 0);
+    stop(&stage); /* and in the snapshot that it begins with */
+    start(&stage);
+    expect_lasting(&stage);
+    assert_says(stage.client, "+OK", "DEBUG SET-ACTIVE-EXPIRE 1");
+    wire_wait_for(stage.client, "expired_subkeys", DUE);
+    expect_lasting(&stage);
+    stop(&stage);
+    start(&stage);
+    expect_lasting(&stage);
+    assert_int_equal(told(&stage), 0);
+    stop(&stage);
+}
+
+static void what_is_set_over_hidden_fields_is_the_same_after_a_restart(void **state)
+{
+    static const char *const words = "lasting f1 f2 f3 f4 f5 f6";
+    struct stage stage = begin(*state, "set");
+    assert_says(stage.client, ":1", "HSET hash lasting x");
+    set_due_fields(&stage, "hash", 5 * BATCH);
+    wait_until_due(&stage);
+    assert_says(stage.client, ":1", "HSET hash f1 set");
+    assert_says(stage.client, ":1", "HSETNX hash f2 new");
+    assert_says(stage.client, ":0", "HSETNX hash f2 newer");
+    assert_says(stage.client, ":5", "HINCRBY hash f3 5");
+    assert_says(stage.client, "$0.5", "HINCRBYFLOAT hash f4 0.5");
+    assert_says(stage.client, ":0", "HSETEX hash FXX FIELDS 1 f5 x");
+    assert_says(stage.client, ":1", "HSETEX hash FNX KEEPTTL FIELDS 1 f5 kept");
+    assert_says(stage.client, ":1", "HSETEX hash PX 1 FIELDS 1 f7 x");
+    assert_says(stage.client, ":1", "HDEL hash f5 f8");
+    for (int i = 0; i < 2; i++) {
+        assert_says(stage.client, "[$x, $set, $new, $5, $0.5, nil, nil]", "HMGET hash %s", words);
+        assert_says(stage.client, "[:-1, :-1, :-1, :-1, :-1, :-2, :-2]", "HPTTL hash FIELDS 7 %s",
+                    words);
+        stop(&stage);
+        start(&stage);
+    }
+    assert_says(stage.client, ":1", "COPY hash copy");
+    assert_says(stage.client, "+OK", "RENAME hash renamed");
+    for (int i = 0; i < 2; i++) {
+        assert_says(stage.client, ":5", "HLEN copy");
+        assert_says(stage.client, ":5", "HLEN renamed");
+        stop(&stage);
+        start(&stage);
+    }
+    stop(&stage);
+}
+
+static void a_key_is_gone_when_all_that_is_left_of_it_is_due(void **state)
+{
+    struct stage stage = begin(*state, "gone");
+    static const char *const last[] = {"HDEL %s lasting f1", "HGETDEL %s FIELDS 1 lasting",
+                                       "HPEXPIREAT %s 1 FIELDS 1 lasting",
+                                       "HSETEX %s PXAT 1 FIELDS 2 lasting x f1 x"};
+    enum { LAST = sizeof last / sizeof last[0] };
+    char key[8];
+    for (int i = 0; i < LAST; i++) {
+        snprintf(key, sizeof key, "h%d", i);
+        assert_says(stage.client, ":1", "HSET %s lasting x", key);
+        set_due_fields(&stage, key, 5 * BATCH);
+    }
+    set_due_fields(&stage, "all", DUE);
+    wait_until_due(&stage);
+    struct conversation *listener = conversation_begin(stage.process.port);
+    assert_says(stage.client, "+OK", "CONFIG SET notify-keyspace-events EA");
+    assert_says(listener, "[$subscribe, $__keyevent@0__:hexpired, :1]",
+                "SUBSCRIBE __keyevent@0__:hexpired __keyevent@0__:del");
+    assert_reads(listener, "[$subscribe, $__keyevent@0__:del, :2]");
+    assert_says(stage.client, "nil", "HGET all f0");
+    assert_reads(listener, "[$message, $__keyevent@0__:hexpired, $all]");
+    assert_reads(listener, "[$message, $__keyevent@0__:del, $all]");
+    for (int i = 0; i < LAST; i++) {
+        char line[64];
+        snprintf(key, sizeof key, "h%d", i);
+        snprintf(line, sizeof line, last[i], key);
+        assert_says(stage.client, ":1", "HLEN %s", key);
+        assert_int_not_equal(conversation_say(stage.client, "%s", line)[0], '-');
+        assert_says(stage.client, ":0", "EXISTS %s", key);
+    }
+    assert_says(stage.client, ":0", "DBSIZE");
+    conversation_end(listener);
+    stop(&stage);
+    start(&stage);
+    assert_says(stage.client, ":0", "DBSIZE");
+    stop(&stage);
+}
+
+static void a_number_with_a_fraction_keeps_its_deadline_after_a_restart(void **state)
+{
+    struct stage stage = begin(*state, "fraction");
+    assert_says(stage.client, ":1", "HSET hash f 1");
+    assert_says(stage.client, "[:1]", "HPEXPIREAT hash 4000000000000 FIELDS 1 f");
+    assert_says(stage.client, "$1.5", "HINCRBYFLOAT hash f 0.5");
+    for (int i = 0; i < 2; i++) {
+        assert_says(stage.client, "$1.5", "HGET hash f");
+        assert_says(stage.client, "[:4000000000000]", "HPEXPIRETIME hash FIELDS 1 f");
+        stop(&stage);
+        start(&stage);
+    }
+    stop(&stage);
+}
+
+static void a_transaction_that_pauses_may_write_over_what_is_due(void **state)
+{
+    struct stage stage = begin(*state, "pause");
+    struct conversation *client = stage.client;
+    assert_says(client, "+OK", "SET text x PXAT %lld", (long long)stage.deadline_ms);
+    set_due_fields(&stage, "hash", 5 * BATCH);
+    wait_until_due(&stage);
+    assert_says(client, "+OK", "MULTI");
+    assert_says(client, "+QUEUED", "CLIENT PAUSE 1000000 WRITE");
+    assert_says(client, "+QUEUED", "SET text new");
+    assert_says(client, "+QUEUED", "HSET hash f1 new");
+    assert_says(client, "[+OK, +OK, :1]", "EXEC");
+    assert_says(client, "$new", "GET text");
+    assert_says(client, "[$f1, $new]", "HGETALL hash");
+    assert_says(client, ":2", "DBSIZE");
+    assert_says(client, "+OK", "CLIENT UNPAUSE");
+    stop(&stage);
+    start(&stage);
+    assert_says(stage.client, "$new", "GET text");
+    assert_says(stage.client, "[$f1, $new]", "HGETALL hash");
+    assert_says(stage.client, ":2", "DBSIZE");
+    stop(&stage);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(many_fields_that_are_due_are_gone_at_once_and_taken_out_later),
+        cmocka_unit_test(what_is_set_over_hidden_fields_is_the_same_after_a_restart),
+        cmocka_unit_test(a_key_is_gone_when_all_that_is_left_of_it_is_due),
+        cmocka_unit_test(a_number_with_a_fraction_keeps_its_deadline_after_a_restart),
+        cmocka_unit_test(a_transaction_that_pauses_may_write_over_what_is_due),
+    };
+    return cmocka_run_group_tests_name("server/field_expiry", tests, fixture_start, fixture_stop);
+}
