@@ -109,12 +109,14 @@ struct connection {
     unsigned turn_commands;
     bool peer_ended, reading_paused, wants_write;
     bool expects_big; /* the last command had a big argument: perhaps the next has one, too */
+    bool big_start_repeats;
     struct event_io io;
     const struct connection_limits *limits;
     struct resp_parser *parser;
     struct buffer input; /* bytes of commands not run yet */
     char *big_block;     /* the big argument that is being read, NULL if none */
     size_t big_length, big_filled, big_capacity;
+    size_t big_start, big_last_length;  /* of the last command that began with one; bytes before */
     char *peer_address, *local_address; /* NULL until asked for (local) */
     uint64_t input_bytes, output_bytes; /* in all */
     uint64_t commands;                  /* handed up and run */
