@@ -21,6 +21,7 @@ struct network {
     struct list closed;                     /* to be freed at the end of the turn */
     struct list dying;                 /* `closed` was told; much of their output is still there */
     struct list outputs;               /* with output to be sent at the end of the turn */
+    struct list pushes;                /* the same: others caused it, it is sent after those */
     struct list gated;                 /* with output that waits for a gate */
     uint64_t released;                 /* gates up to this are open */
     struct list ready;                 /* go on in the next turn without new input */

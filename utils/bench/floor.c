@@ -227,8 +227,8 @@ static void serve(struct floor *floor, int descriptor)
         return;
     }
     size_t requests = count_requests(floor->input, (size_t)length);
+    answer(floor, descriptor, requests); /* first: so its client goes on meanwhile */
     pass_on(floor, requests);
-    answer(floor, descriptor, requests);
 }
 
 static void welcome(struct floor *floor)

@@ -145,8 +145,8 @@ static void run(const struct bench *bench, struct report *report)
                     "of %d bytes and each subscriber.",
                     MESSAGE_SIZE);
     report_add_note(report,
-                    "The floor sends the same bytes to each subscriber when it has read a "
-                    "request, and answers it: one system call for each, and no other work.");
+                    "The floor answers a request, then sends the same bytes to each subscriber: "
+                    "one system call for each, and no other work.");
 }
 
 const struct suite publish_suite = {"publish", "CPU time of PUBLISH per message and subscriber",
