@@ -388,6 +388,11 @@ void network_read_statistics(const struct network *network, struct network_stati
     }
 }
 
+const struct network_statistics *network_counts(const struct network *network)
+{
+    return &network->statistics;
+}
+
 void network_reset_statistics(struct network *network)
 {
     network->statistics = (struct network_statistics){0};
