@@ -81,42 +81,50 @@ struct connection {
     void *session;            /* the server's own */
     uint64_t id;              /* from 1, never used twice */
     struct resp_writer reply; /* writes into `output`; version and muting are the server's to set */
-    struct chain output;      /* not sent yet */
     int64_t created_ms;       /* wall time */
-    int64_t last_interaction_ms; /* wall time of the last bytes in or out */
-    size_t queued_input; /* bytes of commands the server keeps to run them later: they count as
-                            input */
+    size_t queued_input;      /* bytes of commands the server keeps to run them later: they count as
+                                 input */
     enum connection_close_reason close_reason;
     int close_errno;
-    bool is_unix, is_loopback;
 
-    /* --- private to net/ --- */
+    /* What writing and sending touch stands in the two lines of memory from here on: where one
+     * message goes to thousands, they are all that is fetched of each. */
+    struct chain output; /* not sent yet */
+
+    /* --- private to net/, but for one member --- */
+    struct list output_link; /* those with output to be sent at the end of the turn */
     struct network *network;
+    int64_t last_interaction_ms; /* for the server: wall time of the last bytes in or out */
+    uint64_t output_bytes;       /* in all */
+    const struct connection_limits *limits;
+    int64_t soft_limit_since_ms; /* monotonic; 0: not above it */
+    uint32_t gate_first, gate_end, gate_capacity;
+    int socket;
+    unsigned stop; /* enum connection_stop */
+    bool peer_ended, reading_paused, wants_write;
+    bool is_unix, is_loopback; /* for the server, too */
+
+    struct connection_gate *gates; /* both members rise; memory_* block, NULL: never had one */
     struct list link;              /* among all connections, in order of id */
-    struct list output_link;       /* those with output to be sent at the end of the turn */
     struct list ready_link;        /* those that go on in the next turn without new input */
     struct list gated_link;        /* those with a gate that is not open */
-    struct connection_gate *gates; /* both members rise; memory_* block, NULL: never had one */
-    uint32_t gate_first, gate_end, gate_capacity;
-    struct list deadline_link;   /* those that are looked at now and then: what follows is in use */
-    int64_t limits_deadline_ms;  /* monotonic, of limits->deadline_ms; 0: none */
-    int64_t soft_limit_since_ms; /* monotonic; 0: not above it */
+    struct list deadline_link;     /* those that are looked at now and then: there is a deadline, or
+                                      output above the soft limit */
+    int64_t limits_deadline_ms;    /* monotonic, of limits->deadline_ms; 0: none */
     struct connection *next_by_id;
-    int socket;
-    unsigned stop;          /* enum connection_stop */
     size_t turn_output_end; /* length of output at which it has had its share of this turn */
     uint64_t turn;          /* of the network, in which turn_commands were run */
     unsigned turn_commands;
-    bool peer_ended, reading_paused, wants_write;
     bool expects_big; /* the last command had a big argument: perhaps the next has one, too */
+    bool big_start_repeats;
     struct event_io io;
-    const struct connection_limits *limits;
     struct resp_parser *parser;
     struct buffer input; /* bytes of commands not run yet */
     char *big_block;     /* the big argument that is being read, NULL if none */
     size_t big_length, big_filled, big_capacity;
+    size_t big_start, big_last_length;  /* of the last command that began with one; bytes before */
     char *peer_address, *local_address; /* NULL until asked for (local) */
-    uint64_t input_bytes, output_bytes; /* in all */
+    uint64_t input_bytes;               /* in all */
     uint64_t commands;                  /* handed up and run */
 };
 
@@ -125,6 +133,9 @@ struct connection {
 /* After writing to `output`, for oneself or another connection: it will be sent at the end of
  * the turn. Cheap to call for each reply. May find the output over its limit and begin to close. */
 static inline void connection_has_output(struct connection *connection);
+/* The same for what somebody else's command caused: it is sent after all replies of the turn, so
+ * that who published to thousands goes on while they are served. */
+static inline void connection_has_push(struct connection *connection);
 
 /* Adds bytes that others are sent, too, to `output`; connection_has_output follows. They are copied
  * only if the connection is slow. */
@@ -219,6 +230,7 @@ void connection_read_statistics(const struct connection *connection,
 /* --- inline parts, private --- */
 
 void connection_output_register(struct connection *connection);
+void connection_push_register(struct connection *connection);
 void connection_output_check(struct connection *connection);
 
 /* Bytes of output below which limits wait for the end of the turn. */
@@ -230,6 +242,13 @@ static inline void connection_has_output(struct connection *connection)
         connection_output_register(connection);
     if (UNLIKELY(connection->output.length >= CONNECTION_OUTPUT_CHECK_MIN))
         connection_output_check(connection);
+}
+
+static inline void connection_has_push(struct connection *connection)
+{
+    if (list_is_empty(&connection->output_link))
+        connection_push_register(connection);
+    connection_has_output(connection);
 }
 
 #endif

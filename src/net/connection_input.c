@@ -5,10 +5,6 @@
 #include "protocol/resp_request.h"
 #include "system/clock.h"
 
-#define BIG_FIRST_CAPACITY 65536                   /* bytes */
-#define BIG_GROWTH 4                               /* times what has come: so little is copied */
-#define BIG_HEAD_READ 4096                         /* bytes in which a big argument may begin */
-#define BIG_READ_MAX (1024 * 1024)                 /* bytes of a big argument in one read */
 #define INPUT_KEPT_MAX (4 * CONNECTION_GATHER_MAX) /* bytes of buffer a short rest may occupy */
 
 /* --- running what is there --- */
@@ -22,8 +18,7 @@ static void begin_share_of_turn(struct connection *connection)
     connection->turn_output_end = connection->output.length + CONNECTION_TURN_OUTPUT_MAX;
 }
 
-/* What is in the input will be parsed from its first byte. */
-static void parse_anew(struct connection *connection)
+void connection_parse_anew(struct connection *connection)
 {
     resp_parser_destroy(connection->parser);
     connection->parser = resp_parser_create();
@@ -129,35 +124,10 @@ static struct slice hold_back(struct connection *connection, const struct batch 
         else
             connection_close_for(connection, CONNECTION_CLOSED_OUT_OF_MEMORY);
     }
-    parse_anew(connection);
+    connection_parse_anew(connection);
     if (connection->stop == 0)
         connection_go_on_next_turn(connection);
     return input;
-}
-
-/* Begins to collect a big argument whose first bytes are the last of `input`. Returns what is to be
- * kept: what stands before it. */
-static struct slice begin_big_argument(struct connection *connection, struct slice input)
-{
-    size_t start = resp_parser_big_argument_start(connection->parser);
-    size_t length = resp_parser_big_argument_length(connection->parser);
-    size_t filled = input.length - start;
-    ASSERT(filled < length);
-    /* Never much more than what has come: a length alone costs nothing. */
-    size_t capacity = filled * 2 > BIG_FIRST_CAPACITY ? filled * 2 : BIG_FIRST_CAPACITY;
-    if (capacity > length)
-        capacity = length;
-    char *block = memory_try_allocate(capacity);
-    if (block == NULL) {
-        connection_close_for(connection, CONNECTION_CLOSED_OUT_OF_MEMORY);
-        return input;
-    }
-    memcpy(block, input.data + start, filled);
-    connection->big_block = block;
-    connection->big_length = length;
-    connection->big_filled = filled;
-    connection->big_capacity = capacity;
-    return slice_of(input.data, start);
 }
 
 /* The commands of a batch were parsed, but the connection may not run them now. */
@@ -169,7 +139,7 @@ static struct slice leave_batch(struct connection *connection, const struct batc
     if (batch->count > 0)
         return hold_back(connection, batch, 0, input);
     if (batch->ended != RESP_INCOMPLETE)
-        parse_anew(connection);
+        connection_parse_anew(connection);
     return input;
 }
 
@@ -201,13 +171,13 @@ static struct slice run_input(struct connection *connection, struct slice input,
         if (batch->ended == RESP_COMMAND)
             continue;
         if (batch->count > 0 && may_differ) {
-            parse_anew(connection);
+            connection_parse_anew(connection);
             continue;
         }
         if (batch->ended == RESP_ERROR)
             protocol_error(connection, input);
         if (batch->ended == RESP_BIG_ARGUMENT)
-            return begin_big_argument(connection, input);
+            return connection_big_begin(connection, input);
         return input;
     }
     if (limits != NULL)
@@ -217,8 +187,7 @@ static struct slice run_input(struct connection *connection, struct slice input,
     return input;
 }
 
-/* Keeps what is left, in the connection's own buffer; none if there is nothing. */
-static void keep_rest(struct connection *connection, struct slice rest)
+void connection_keep_rest(struct connection *connection, struct slice rest)
 {
     struct buffer *input = &connection->input;
     if (connection_is_closing(connection))
@@ -286,8 +255,8 @@ void connection_input_go_on(struct connection *connection)
 {
     struct batch batch;
     if (connection->big_block == NULL)
-        keep_rest(connection,
-                  run_input(connection, buffer_slice(&connection->input), &batch, NULL));
+        connection_keep_rest(connection,
+                             run_input(connection, buffer_slice(&connection->input), &batch, NULL));
     after_input(connection);
 }
 
@@ -356,7 +325,8 @@ void connection_input_run_gathered(struct network *network)
         struct connection *connection = aside->connection;
         if (connection_is_closing(connection))
             continue;
-        keep_rest(connection, run_input(connection, aside->input, &aside->batch, aside->limits));
+        connection_keep_rest(connection,
+                             run_input(connection, aside->input, &aside->batch, aside->limits));
         after_input(connection);
     }
     gathering->count = 0;
@@ -384,54 +354,28 @@ static void put_aside(struct connection *connection, struct slice input)
 
 /* --- reading --- */
 
-/* Room for more of the big argument: never more than its length. */
-static bool grow_big_block(struct connection *connection)
-{
-    if (connection->big_filled < connection->big_capacity)
-        return true;
-    size_t capacity = connection->big_capacity * BIG_GROWTH;
-    if (capacity > connection->big_length)
-        capacity = connection->big_length;
-    char *block = memory_try_resize(connection->big_block, capacity);
-    if (block == NULL)
-        return false;
-    connection->big_block = block;
-    connection->big_capacity = capacity;
-    return true;
-}
-
-/* Where the next bytes go: first the rest of a big argument, then behind the input, which is
- * `base` from now on. A short input moves into the shared buffer for that: no connection keeps a
- * large buffer of its own to read into. */
-struct room {
-    struct iovec vectors[2];
-    int count;
-    char *base;
-    size_t kept; /* bytes of input at `base` */
-};
-
-static bool make_room(struct connection *connection, struct room *room)
+/* False: out of memory. */
+static bool make_room(struct connection *connection, struct connection_room *room)
 {
     struct buffer *input = &connection->input;
     struct network *network = connection->network;
-    *room = (struct room){
+    *room = (struct connection_room){
         .base = network->read_buffers[network->gathering->count],
         .kept = input->length,
     };
     if (connection->big_block != NULL) {
-        if (!grow_big_block(connection))
+        if (!connection_big_make_room(connection, room))
             return false;
-        size_t length = connection->big_capacity - connection->big_filled;
-        room->vectors[room->count++] =
-            (struct iovec){connection->big_block + connection->big_filled,
-                           length < BIG_READ_MAX ? length : BIG_READ_MAX};
         if (connection->big_filled + room->vectors[0].iov_len < connection->big_length)
             return true;
     }
     size_t capacity = NETWORK_READ_SIZE;
     /* What comes with the first bytes of a big argument must be copied into its block. */
-    if (connection->expects_big && connection->big_block == NULL && input->length == 0)
-        capacity = BIG_HEAD_READ;
+    if (connection->expects_big && connection->big_block == NULL && input->length == 0) {
+        if (connection_big_guess(connection, room))
+            return true;
+        capacity = CONNECTION_BIG_HEAD_READ;
+    }
     connection->expects_big = false;
     if (input->length <= CONNECTION_GATHER_MAX) {
         if (input->length > 0)
@@ -448,30 +392,21 @@ static bool make_room(struct connection *connection, struct room *room)
 }
 
 /* False: it was put aside, to be run later in this turn. */
-static bool take_received(struct connection *connection, struct room *room, size_t received)
+static bool take_received(struct connection *connection, struct connection_room *room,
+                          size_t received)
 {
-    if (connection->big_block != NULL) {
-        size_t part = received < room->vectors[0].iov_len ? received : room->vectors[0].iov_len;
-        connection->big_filled += part;
-        received -= part;
-        if (connection->big_filled < connection->big_length)
-            return true;
-        resp_parser_supply(connection->parser, connection->big_block, connection->big_length);
-        connection->big_block = NULL;
-        connection->big_length = connection->big_filled = connection->big_capacity = 0;
-        connection->expects_big = true;
-    }
+    if (!connection_big_take(connection, room, &received))
+        return true;
     if (room->base == connection->input.data)
         connection->input.length += received;
-    struct slice input = slice_of(room->base, room->kept + received);
-    put_aside(connection, input);
+    put_aside(connection, slice_of(room->base, room->kept + received));
     return false;
 }
 
 void connection_input_read(struct connection *connection)
 {
     struct network *network = connection->network;
-    struct room room;
+    struct connection_room room;
     if (network->gathering->count == NETWORK_GATHER_MAX || is_put_aside(connection))
         connection_input_run_gathered(network);
     if (!make_room(connection, &room)) {
@@ -483,10 +418,13 @@ void connection_input_read(struct connection *connection)
             ? socket_receive(connection->socket, room.vectors[0].iov_base, room.vectors[0].iov_len)
             : socket_receive_vectors(connection->socket, room.vectors, room.count);
     network->statistics.reads++;
+    int failure = errno;
+    if (received <= 0)
+        memory_free(room.guess);
     if (received == SOCKET_BUSY)
         return;
     if (received < 0) {
-        connection->close_errno = errno;
+        connection->close_errno = failure;
         connection_close_for(connection, CONNECTION_CLOSED_BY_PEER);
         return;
     }
@@ -500,17 +438,4 @@ void connection_input_read(struct connection *connection)
             return;
     }
     after_input(connection);
-}
-
-char *connection_take_big_argument(struct connection *connection,
-                                   const struct resp_command *command, size_t index, size_t *length)
-{
-    struct resp_big_argument *big =
-        resp_parser_find_big_argument(connection->parser, command, index);
-    if (big == NULL || big->block == NULL)
-        return NULL;
-    char *block = big->block;
-    big->block = NULL;
-    *length = big->length;
-    return block;
 }

@@ -64,6 +64,12 @@ void connection_output_register(struct connection *connection)
         list_add_last(&connection->network->outputs, &connection->output_link);
 }
 
+void connection_push_register(struct connection *connection)
+{
+    if (!connection_is_closing(connection))
+        list_add_last(&connection->network->pushes, &connection->output_link);
+}
+
 void connection_append_shared(struct connection *connection, struct chain_shared *shared,
                               size_t position, size_t length)
 {
@@ -130,9 +136,11 @@ void connection_output_send(struct connection *connection)
     }
     if (free > 0 && !connection->wants_write)
         chain_unshare(output); /* it may take its time: shared bytes are not held for it alone */
+    bool wanted_write = connection->wants_write;
     connection->wants_write = free > 0;
     check_limits(connection, 0);
-    connection_update_interest(connection);
+    if (connection->wants_write != wanted_write)
+        connection_update_interest(connection);
 }
 
 void connection_output_end_turn(struct connection *connection)

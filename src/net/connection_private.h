@@ -2,6 +2,8 @@
 #ifndef HOLDFAST_NET_CONNECTION_PRIVATE_H
 #define HOLDFAST_NET_CONNECTION_PRIVATE_H
 
+#include <sys/uio.h>
+
 #include "net/connection.h"
 #include "net/network.h"
 
@@ -19,6 +21,7 @@ struct network {
     struct list closed;                     /* to be freed at the end of the turn */
     struct list dying;                 /* `closed` was told; much of their output is still there */
     struct list outputs;               /* with output to be sent at the end of the turn */
+    struct list pushes;                /* the same: others caused it, it is sent after those */
     struct list gated;                 /* with output that waits for a gate */
     uint64_t released;                 /* gates up to this are open */
     struct list ready;                 /* go on in the next turn without new input */
@@ -63,9 +66,43 @@ int64_t connection_now_ms(const struct connection *connection);
 void connection_input_read(struct connection *connection);
 /* Runs what its input holds already. */
 void connection_input_go_on(struct connection *connection);
+/* What is in the input will be parsed from its first byte. */
+void connection_parse_anew(struct connection *connection);
+/* Keeps what is left, in the connection's own buffer; none if there is nothing. */
+void connection_keep_rest(struct connection *connection, struct slice rest);
 /* Runs what was read and put aside. */
 void connection_input_run_gathered(struct network *network);
 struct connection_gathering *connection_gathering_create(void); /* freed with memory_free */
+
+/* --- connection_big.c --- */
+
+#define CONNECTION_BIG_HEAD_READ 4096 /* bytes in which a big argument may begin */
+
+/* Where the next bytes go: first the rest of a big argument, then behind the input, which is
+ * `base` from now on. A short input moves into the shared buffer for that: no connection keeps a
+ * large buffer of its own to read into. Or, after a guess: what stands before a big argument, the
+ * argument, what stands behind it. */
+struct connection_room {
+    struct iovec vectors[3];
+    int count;
+    char *base;
+    size_t kept; /* bytes of input at `base` */
+    char *guess; /* block for a big argument that has not begun; NULL: nothing is guessed */
+    size_t guess_capacity;
+};
+
+/* Begins to collect a big argument whose first bytes are the last of `input`. Returns what is to be
+ * kept: what stands before it. */
+struct slice connection_big_begin(struct connection *connection, struct slice input);
+/* Room for more of the big argument: never more than its length. False: out of memory. */
+bool connection_big_make_room(struct connection *connection, struct connection_room *room);
+/* Commands with a big argument come one after the other, and it began at the same place in the last
+ * two: makes room as if it did in the next one, so that it is read at once. False: no guess. */
+bool connection_big_guess(struct connection *connection, struct connection_room *room);
+/* Takes out of what was `*received` into `room` what belongs to a big argument. False: there is
+ * nothing to run, or no memory, and the connection closes. */
+bool connection_big_take(struct connection *connection, struct connection_room *room,
+                         size_t *received);
 
 /* --- connection_output.c --- */
 

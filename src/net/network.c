@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "base/memory.h"
+#include "base/prefetch.h"
 #include "net/connection_private.h"
 #include "net/listener.h"
 #include "system/clock.h"
@@ -45,6 +46,7 @@ struct network *network_create(struct event_loop *loop, struct clock *clock,
     list_init(&network->closed);
     list_init(&network->dying);
     list_init(&network->outputs);
+    list_init(&network->pushes);
     list_init(&network->gated);
     network->released = UINT64_MAX;
     list_init(&network->ready);
@@ -121,11 +123,20 @@ void network_turn_begin(struct network *network)
     }
 }
 
-static void send_outputs(struct network *network)
+/* Fetches what sending needs of the connection after this one, and the output of this one, which
+ * was fetched before: of thousands that were sent one message little is left in the caches. */
+static void fetch_next_outputs(const struct list *node)
 {
-    while (!list_is_empty(&network->outputs)) {
-        struct connection *connection =
-            LIST_ENTRY(network->outputs.next, struct connection, output_link);
+    const struct connection *next = LIST_ENTRY(node->next, struct connection, output_link);
+    prefetch(&next->output);
+    prefetch(&next->last_interaction_ms);
+}
+
+static void send_outputs(const struct list *outputs)
+{
+    while (!list_is_empty(outputs)) {
+        struct connection *connection = LIST_ENTRY(outputs->next, struct connection, output_link);
+        fetch_next_outputs(&connection->output_link);
         list_remove(&connection->output_link);
         connection_output_end_turn(connection);
     }
@@ -146,15 +157,22 @@ void network_run_input(struct network *network)
     connection_input_run_gathered(network);
 }
 
+static bool is_unfinished(const struct network *network)
+{
+    return !list_is_empty(&network->outputs) || !list_is_empty(&network->pushes) ||
+           !list_is_empty(&network->closed);
+}
+
 void network_turn_end(struct network *network)
 {
     for (int round = 0; round < TURN_END_ROUNDS_MAX; round++) {
-        send_outputs(network);
+        send_outputs(&network->outputs);
+        send_outputs(&network->pushes);
         tell_closed(network);
-        if (list_is_empty(&network->outputs) && list_is_empty(&network->closed))
+        if (!is_unfinished(network))
             break;
     }
-    if (!list_is_empty(&network->outputs) || !list_is_empty(&network->closed))
+    if (is_unfinished(network))
         event_loop_turn_again(network->loop);
     free_dying(network, NETWORK_FREED_PER_TURN_MAX);
 }
@@ -368,6 +386,11 @@ void network_read_statistics(const struct network *network, struct network_stati
         out->input_memory += connection->input.capacity + connection->big_capacity;
         out->output_memory += connection->output.memory;
     }
+}
+
+const struct network_statistics *network_counts(const struct network *network)
+{
+    return &network->statistics;
 }
 
 void network_reset_statistics(struct network *network)

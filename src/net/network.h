@@ -128,7 +128,10 @@ struct network_statistics {
     size_t output_memory;     /* bytes of all output not sent yet */
     size_t query_buffer_peak; /* largest query buffer since the last reset */
 };
+/* Looks at every connection, for the memory. */
 void network_read_statistics(const struct network *network, struct network_statistics *out);
+/* The counts alone (the two of memory are 0): looks at no connection. */
+const struct network_statistics *network_counts(const struct network *network);
 void network_reset_statistics(struct network *network); /* CONFIG RESETSTAT */
 
 #endif

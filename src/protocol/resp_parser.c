@@ -493,6 +493,12 @@ size_t resp_parser_big_argument_length(const struct resp_parser *parser)
     return parser->length;
 }
 
+bool resp_parser_big_argument_is_first(const struct resp_parser *parser)
+{
+    ASSERT(parser->state == STATE_BIG);
+    return parser->supplied == 0;
+}
+
 void resp_parser_supply(struct resp_parser *parser, char *block, size_t length)
 {
     ASSERT(parser->state == STATE_BIG && length == parser->length);

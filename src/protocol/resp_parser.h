@@ -76,6 +76,7 @@ void resp_parser_reset_batch(struct resp_parser *parser);
  */
 size_t resp_parser_big_argument_start(const struct resp_parser *parser);
 size_t resp_parser_big_argument_length(const struct resp_parser *parser);
+bool resp_parser_big_argument_is_first(const struct resp_parser *parser); /* of its command */
 /* Gives the whole argument (memory_* block, now the parser's); its CRLF must then come first in
  * what follows the cut input. */
 void resp_parser_supply(struct resp_parser *parser, char *block, size_t length);

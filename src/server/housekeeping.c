@@ -56,11 +56,10 @@ static void take_sample(struct housekeeping *housekeeping, int64_t now_us)
 {
     struct server *server = housekeeping->server;
     struct housekeeping_statistics *statistics = &housekeeping->statistics;
-    struct network_statistics network;
-    network_read_statistics(server->network, &network);
+    const struct network_statistics *network = network_counts(server->network);
     struct sample *oldest = &housekeeping->samples[housekeeping->sample_next];
-    struct sample now = {dispatch_statistics(server->dispatch)->commands, network.input_bytes,
-                         network.output_bytes, now_us};
+    struct sample now = {dispatch_statistics(server->dispatch)->commands, network->input_bytes,
+                         network->output_bytes, now_us};
     double seconds = (double)(now_us - oldest->at_us) / 1e6;
     /* Counters that were reset in between are smaller than the sample. */
     if (oldest->at_us != 0 && seconds > 0 && now.commands >= oldest->commands &&

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -328,6 +329,12 @@ ssize_t socket_receive_vectors(int descriptor, struct iovec *vectors, int count)
 {
     struct msghdr message = {.msg_iov = vectors, .msg_iovlen = (size_t)count};
     return socket_result(recvmsg(descriptor, &message, 0));
+}
+
+size_t socket_receivable(int descriptor)
+{
+    int count;
+    return ioctl(descriptor, FIONREAD, &count) == 0 && count > 0 ? (size_t)count : 0;
 }
 
 ssize_t socket_send(int descriptor, const void *data, size_t length)

@@ -71,6 +71,8 @@ bool socket_peer_has_left(int socket);
  * Never a signal. */
 ssize_t socket_receive(int socket, void *out, size_t size);
 ssize_t socket_receive_vectors(int socket, struct iovec *vectors, int count);
+/* Bytes that have come and can be received; 0 where that is not known. */
+size_t socket_receivable(int socket);
 ssize_t socket_send(int socket, const void *data, size_t length);
 ssize_t socket_send_vectors(int socket, struct iovec *vectors, int count);
 

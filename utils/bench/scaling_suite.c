@@ -190,6 +190,26 @@ static void measure_connections(const struct bench *bench, struct report *report
 
 /* --- values --- */
 
+/* What the floor does with the value of each SET: reads it over and over into one buffer, or into a
+ * block of its own that is kept, as a server must. */
+static void set_stored(const struct contender *bare, const struct traffic_requests *sets,
+                       size_t keys, size_t size)
+{
+    static struct wire wire;
+    size_t head = sets->starts[1] - sets->starts[0] - size - strlen("\r\n");
+    wire_open(&wire, bare->port);
+    wire_command(&wire, "STORE %zu %zu %zu", keys, head, size);
+    wire_close(&wire);
+}
+
+static void add_beside(struct report *report, const char *label, const struct report_row *row,
+                       const struct report_row *floor)
+{
+    struct report_row *beside = report_add_row(report, label, "x", TARGET_VALUE, COPY_MAX);
+    report_add_value(beside, SIDE_HOLDFAST,
+                     report_median(row, SIDE_HOLDFAST) / report_median(floor, SIDE_FLOOR));
+}
+
 static void measure_value(const struct bench *bench, struct report *report,
                           const struct contender *holdfast, const struct contender *bare,
                           size_t size)
@@ -198,24 +218,34 @@ static void measure_value(const struct bench *bench, struct report *report,
     memset(value, 'v', size);
     size_t keys = size >= 65536 ? 16 : 1000;
     struct traffic_requests requests[2];
+    struct report_row *stored = NULL;
     resp_requests_make(&requests[0], keys, keys, value, size, true);
     resp_requests_make(&requests[1], keys, keys, NULL, size, true);
     for (int i = 0; i < 2; i++) {
-        snprintf(label, sizeof label, "%s, values of %zu bytes", i == 0 ? "SET" : "GET", size);
+        const char *name = i == 0 ? "SET" : "GET";
+        snprintf(label, sizeof label, "%s, values of %zu bytes", name, size);
         struct report_row *row = report_add_row(report, label, "ns of CPU", TARGET_NONE, 0);
+        if (i == 0) {
+            snprintf(label, sizeof label, "SET, values of %zu bytes, stored by the floor", size);
+            stored = report_add_row(report, label, "ns of CPU", TARGET_NONE, 0);
+        }
         set_answer(bare, requests[i].reply_size);
         for (int turn = 0; turn < bench_turns(bench, TURNS); turn++) {
             report_add_value(row, SIDE_HOLDFAST,
                              cost(holdfast, &requests[i], 8, 1, turn_ns(bench)));
             report_add_value(row, SIDE_FLOOR, cost(bare, &requests[i], 8, 1, turn_ns(bench)));
+            if (i == 1)
+                continue;
+            set_stored(bare, &requests[i], keys, size);
+            report_add_value(stored, SIDE_FLOOR, cost(bare, &requests[i], 8, 1, turn_ns(bench)));
+            set_stored(bare, &requests[i], 0, size);
         }
         if (size >= 65536) {
-            snprintf(label, sizeof label, "%s of %zu bytes beside the floor",
-                     i == 0 ? "SET" : "GET", size);
-            struct report_row *beside = report_add_row(report, label, "x", TARGET_VALUE, COPY_MAX);
-            report_add_value(beside, SIDE_HOLDFAST,
-                             report_median(row, SIDE_HOLDFAST) / report_median(row, SIDE_FLOOR));
+            snprintf(label, sizeof label, "%s of %zu bytes beside the floor", name, size);
+            add_beside(report, label, row, row);
         }
+        if (size >= 65536 && i == 0)
+            add_beside(report, strcat(label, " that stores"), row, stored);
         traffic_requests_deinit(&requests[i]);
     }
     memory_free(value);

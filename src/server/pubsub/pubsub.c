@@ -283,6 +283,7 @@ static void prefetch(const struct topic *topic, size_t i)
             (const char *)topic->subscriptions[i + PREFETCH_AHEAD]->client->connection;
         __builtin_prefetch(connection);
         __builtin_prefetch(connection + 64);
+        __builtin_prefetch(connection + 128);
     }
 }
 

@@ -52,7 +52,7 @@ void client_push_end(struct client *client, const struct resp_writer *writer)
         return;
     effects_gate_message(client->server->effects, client, client->push_start);
     client->reply_start = client->reply->out->length;
-    connection_has_output(client->connection);
+    connection_has_push(client->connection);
 }
 
 void client_push_bytes(struct client *client, struct slice resp)

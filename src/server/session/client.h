@@ -56,6 +56,8 @@ struct client {
     unsigned flags;                /* enum client_flag */
     struct database *database;
     struct resp_writer *reply; /* the connection's; version 2 or 3; muted as CLIENT REPLY says */
+    size_t push_start;         /* bytes of output when the message being pushed began */
+    size_t reply_start;        /* bytes of output when its command began, or of pushes since */
 
     /* session */
     char *name; /* "" if none; memory_* block, as are the next two */
@@ -80,8 +82,6 @@ struct client {
     struct pubsub_state *pubsub;     /* NULL: never subscribed */
     struct tracking_state *tracking; /* NULL: off */
     struct chain deferred; /* pushed while its own command replied: sent behind the reply */
-    size_t push_start;     /* bytes of output when the message being pushed began */
-    size_t reply_start;    /* bytes of output when its command began, or of pushes since */
 };
 
 /* The client that runs this command. Commands in server/ use it; NULL in unit tests of commands. */

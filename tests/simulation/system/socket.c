@@ -187,6 +187,11 @@ bool socket_peer_has_left(int number)
     return at(number)->client_left;
 }
 
+size_t socket_receivable(int number)
+{
+    return at(number)->arrived.length;
+}
+
 ssize_t socket_receive_vectors(int number, struct iovec *vectors, int count)
 {
     struct socket *socket = at(number);

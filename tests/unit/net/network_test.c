@@ -238,6 +238,26 @@ static void the_last_output_is_sent_before_the_end(void **state)
     peer_end(&peer);
 }
 
+/* Two connections with one socket: what leaves first, stands first. */
+static void replies_leave_before_what_they_caused(void **state)
+{
+    struct network_fixture *fixture = *state;
+    struct peer asker;
+    peer_begin(fixture, &asker);
+    struct connection *listener =
+        network_adopt(fixture->network, dup(connection_descriptor(asker.connection)));
+    resp_writer_simple(&listener->reply, SLICE("news"));
+    connection_has_push(listener);
+    resp_writer_simple(&asker.connection->reply, SLICE("reply"));
+    connection_has_output(asker.connection);
+    resp_writer_simple(&listener->reply, SLICE("more"));
+    connection_has_push(listener);
+    network_turn_end(fixture->network);
+    peer_expect(&asker, "+reply\r\n+news\r\n+more\r\n");
+    connection_close_soon(listener);
+    peer_end(&asker);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -250,6 +270,7 @@ int main(void)
         NETWORK_TEST(ids_are_never_used_twice_and_lead_to_their_connection),
         NETWORK_TEST(the_sums_are_right),
         NETWORK_TEST(the_last_output_is_sent_before_the_end),
+        NETWORK_TEST(replies_leave_before_what_they_caused),
     };
     return cmocka_run_group_tests_name("net/network", tests, NULL, NULL);
 }

@@ -119,7 +119,7 @@ static bool run_one(struct network_fixture *fixture, struct connection *connecti
     } else if (slice_is_word(arguments[0], "TELL")) {
         struct connection *to = other(fixture, arguments[1]);
         chain_append(&to->output, arguments[2].data, arguments[2].length);
-        connection_has_output(to);
+        connection_has_push(to);
         resp_writer_ok(&connection->reply);
     } else if (slice_is_word(arguments[0], "KILL")) {
         connection_close_soon(other(fixture, arguments[1]));
