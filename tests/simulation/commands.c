@@ -11,10 +11,12 @@
 #define WORD_MAX 600
 #define LINE_MAX 1200
 
-/* The first letter says what a key is mostly used for. Those behind "bits" belong to claims.h. */
+/* The first letter says what a key is mostly used for. Those behind "bits" belong to claims.h,
+ * the last to mover.h. */
 const char *const commands_keys[] = {
     "s0", "s1", "s2", "c0",   "c1", "l0", "l1", "h0", "h1", "t0", "t1", "z0", "z1",
     "x0", "x1", "p0", "bits", "r0", "r1", "q",  "m0", "m1", "w",  "n",  "b",
+    "g0", "g1", "g2",
 };
 const size_t commands_key_count = sizeof commands_keys / sizeof commands_keys[0];
 #define STREAMS_ONE_IN 6 /* commands: groups need several on the same key */
@@ -117,6 +119,8 @@ static const struct template templates[] = {
     {"COPY $* $* REPLACE", EFFECT_READS_FIRST},
     {"COPY $* $* DB 1 REPLACE", EFFECT_READS_FIRST},
     {"MOVE $* 1", EFFECT_READS_FIRST},
+    {"MIGRATE 127.0.0.1 6379 $* 1 20 COPY REPLACE", EFFECT_NONE},
+    {"MIGRATE 127.0.0.1 6379 $* 1 40 REPLACE", EFFECT_NONE},
     {"SORT $l BY nosort STORE $l", EFFECT_READS},
     {"TYPE $*", EFFECT_READS},
     {"PTTL $*", EFFECT_NONE},
@@ -257,6 +261,13 @@ struct command_line commands_dump(struct buffer *out)
 {
     static const struct template dump = {"DUMP $*", EFFECT_READS};
     return add_template(out, &dump, 0);
+}
+
+struct command_line commands_copy(struct buffer *out, const char *name)
+{
+    char text[40];
+    snprintf(text, sizeof text, "COPY $* %s REPLACE", name);
+    return add_template(out, &(struct template){text, EFFECT_NONE}, 0);
 }
 
 struct command_line commands_restore(struct buffer *out, struct slice dump)

@@ -67,6 +67,17 @@ const char *world_meeting_name(enum world_meeting what)
         [MET_PAUSE] = "pauses",
         [MET_KILL] = "kills of clients",
         [MET_SWAP] = "swaps of databases",
+        [MET_UNIX] = "clients by the Unix socket",
+        [MET_TERMINATED] = "SIGTERM",
+        [MET_HANG_UP] = "SIGHUP",
+        [MET_MIGRATED] = "keys migrated",
+        [MET_NO_KEY] = "migrations of nothing",
+        [MET_TARGET_ERROR] = "of which the target refused some",
+        [MET_MOVE_FAILED] = "that did not reach it",
+        [MET_MOVE_RIVAL] = "of keys changed on their way",
+        [MET_MOVE_CRASHED] = "with the crash on their way",
+        [MET_REFUSED] = "connections refused",
+        [MET_CUT] = "cut",
     };
     return names[what];
 }

@@ -32,6 +32,17 @@ enum world_meeting {
     MET_PAUSE,          /* CLIENT PAUSE */
     MET_KILL,           /* CLIENT KILL of somebody */
     MET_SWAP,           /* SWAPDB */
+    MET_UNIX,           /* a client came by the Unix socket */
+    MET_TERMINATED,     /* the server ended because of SIGTERM */
+    MET_HANG_UP,        /* SIGHUP */
+    MET_MIGRATED,       /* MIGRATE of known keys (mover.h), answered with OK */
+    MET_NO_KEY,         /* ...NOKEY */
+    MET_TARGET_ERROR,   /* ...an error of the target's: busy, or it refused all */
+    MET_MOVE_FAILED,    /* ...IOERR: refused, cut, or too slow */
+    MET_MOVE_RIVAL,     /* ...keys that were changed on their way */
+    MET_MOVE_CRASHED,   /* ...the process ended while it was on its way */
+    MET_REFUSED,        /* a connection that a worker did not get */
+    MET_CUT,            /* ...and one that was cut */
     WORLD_MEETINGS
 };
 
