@@ -187,18 +187,25 @@ static void send_write(struct mover *mover, struct client *client, struct buffer
     send_last(client, bytes);
 }
 
-static void choose_keys(struct mover *mover)
+static bool is_known(const struct mover *mover, int key, int database)
+{
+    return record_is_there(&mover->known[key][database], world.now_us / 1000);
+}
+
+/* False: there is nothing to be moved, and nothing is chosen. */
+static bool choose_keys(struct mover *mover)
 {
     int only = (int)world_below(MOVER_KEYS);
-    bool has_any = false;
+    bool any_key = world_chance(10), has_any = false;
+    mover->from = (int)world_below(HISTORY_DATABASES);
+    mover->to = world_chance(12) ? mover->from : 1 - mover->from;
     FOR_EACH_KEY (key) {
-        mover->keys[key] = world_chance(2);
+        bool can_be = key != SHARED || mover->from == 0;
+        bool is_there = any_key || is_known(mover, key, mover->from);
+        mover->keys[key] = can_be && is_there && (key == only || world_chance(2));
         has_any = has_any || mover->keys[key];
     }
-    if (!has_any)
-        mover->keys[only] = true;
-    mover->from = mover->keys[SHARED] ? 0 : (int)world_below(HISTORY_DATABASES);
-    mover->to = world_chance(12) ? mover->from : 1 - mover->from;
+    return has_any;
 }
 
 static void send_migrate(struct mover *mover, struct client *client, struct buffer *bytes)
@@ -234,7 +241,6 @@ static void send_migrate(struct mover *mover, struct client *client, struct buff
 
 static void begin_migration(struct mover *mover, struct client *client, struct buffer *bytes)
 {
-    choose_keys(mover);
     mover->migrates = true;
     mover->outcome = MOVER_UNKNOWN;
     FOR_EACH_PLACE (key, database) {
@@ -260,10 +266,10 @@ void mover_send(struct mover *mover, struct client *client, struct buffer *bytes
         return;
     if (has_open_step(mover))
         send_look(mover, client, bytes);
-    else if (world_chance(3))
-        send_write(mover, client, bytes);
-    else
+    else if (!world_chance(4) && choose_keys(mover))
         begin_migration(mover, client, bytes);
+    else
+        send_write(mover, client, bytes);
 }
 
 /* --- replies --- */

@@ -5,11 +5,22 @@
 #ifndef HOLDFAST_SERVER_PERSISTENCE_MIGRATION_H
 #define HOLDFAST_SERVER_PERSISTENCE_MIGRATION_H
 
+#include <stdbool.h>
+
+#include "base/slice.h"
+
+struct database;
 struct migrations;
 struct server;
 
 struct migrations *migrations_create(struct server *server);
 /* Transfers that are under way are given up. */
 void migrations_destroy(struct migrations *migrations);
+
+/* Keys are on their way. */
+bool migrations_exist(const struct migrations *migrations);
+/* A key changed: if it is on its way it stays. Cheap when none is. */
+void migrations_key_changed(struct migrations *migrations, struct database *database,
+                            struct slice key);
 
 #endif
