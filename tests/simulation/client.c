@@ -37,7 +37,6 @@ void client_hang_up(struct client *client)
     simulated_socket_leave(client->socket);
     redisReaderFree(client->reader);
     cache_deinit(&client->cache);
-    buffer_deinit(&client->dump);
     client_init(client, client->shared, client->kind);
 }
 
@@ -94,14 +93,14 @@ static void send_group(struct client *client, struct buffer *bytes)
 /* A value goes out, and comes in again somewhere. */
 static void send_dump(struct client *client, struct buffer *bytes)
 {
-    bool restores = client->dump.length > 0;
+    const struct buffer *dump = &client->shared->dump;
+    bool restores = dump->length > 0 && !world_chance(3);
     struct command_line line =
-        restores ? commands_restore(bytes, buffer_slice(&client->dump)) : commands_dump(bytes);
+        restores ? commands_restore(bytes, buffer_slice(dump)) : commands_dump(bytes);
     client_send(
         client, bytes,
         &(struct sent){
             .effect = line.effect, .keys = line.keys, .dumps = !restores, .restores = restores});
-    buffer_clear(&client->dump);
 }
 
 /* SELECT 1, a command, sometimes FLUSHDB, SELECT 0. */
@@ -331,7 +330,7 @@ bool client_act(struct client *client)
             send_transaction(client, &bytes);
         else if (world_chance(10))
             send_to_other_database(client, &bytes);
-        else if (world_chance(client->dump.length > 0 ? 3 : 10))
+        else if (world_chance(8))
             send_dump(client, &bytes);
         else if (world_chance(16))
             send_group(client, &bytes);
@@ -467,8 +466,8 @@ static void hear_reply(struct client *client, const redisReply *reply)
     if (client->kind == CLIENT_CACHES)
         hear_cached(client, &sent, reply);
     if (sent.dumps && reply->type == REDIS_REPLY_STRING) {
-        buffer_clear(&client->dump);
-        buffer_add(&client->dump, reply->str, (size_t)reply->len);
+        buffer_clear(&shared->dump);
+        buffer_add(&shared->dump, reply->str, (size_t)reply->len);
     }
     if (sent.restores && reply->type == REDIS_REPLY_STATUS)
         world_meet(MET_RESTORE);

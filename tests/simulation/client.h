@@ -62,7 +62,6 @@ struct client {
     int64_t watched;     /* CLIENT_WATCHES: what GET w said; -1: not known */
     bool subscribed;     /* or monitors, or speaks RESP3 */
     struct cache cache;
-    struct buffer dump; /* what DUMP gave last; empty: nothing */
 };
 
 struct clients {
@@ -74,7 +73,8 @@ struct clients {
     uint64_t logged;  /* the same if only the process ends */
     uint64_t saved;   /* the same if there was no log, and a start reads the snapshot: SAVE */
     uint64_t replies, errors;
-    bool large;    /* commands_large, too */
+    struct buffer dump; /* what DUMP gave last; empty: nothing */
+    bool large;         /* commands_large, too */
     bool operates; /* operator.h */
     bool switches; /* ...changes the log's settings, and what concerns all keys of a database */
     bool evicts;   /* ...maxmemory */

@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "base/assertion.h"
+#include "base/number.h"
 #include "base/slice.h"
+#include "protocol/resp_request.h"
 #include "world.h"
 
 #define WORD_MAX 600
@@ -273,12 +275,19 @@ struct command_line commands_copy(struct buffer *out, const char *name)
 struct command_line commands_restore(struct buffer *out, struct slice dump)
 {
     size_t key = random_key('*');
-    const char *deadline_ms = world_chance(2) ? "0" : world_chance(2) ? "20" : "10000";
-    const char *name = commands_keys[key];
-    buffer_add_format(out, "*5\r\n$7\r\nRESTORE\r\n$%zu\r\n%s\r\n$%zu\r\n%s\r\n$%zu\r\n",
-                      strlen(name), name, strlen(deadline_ms), deadline_ms, dump.length);
-    buffer_add(out, dump.data, dump.length);
-    buffer_add_string(out, "\r\n$7\r\nREPLACE\r\n");
+    bool absolute = world_chance(2);
+    long long deadline_ms = world_chance(3) ? 0 : world_chance(2) ? 20 : 10000;
+    char text[NUMBER_INTEGER_TEXT_MAX];
+    if (absolute && deadline_ms > 0)
+        deadline_ms += world.now_us / 1000;
+    struct slice words[] = {SLICE("RESTORE"),
+                            slice_of_string(commands_keys[key]),
+                            slice_of(text, number_format_int64(text, deadline_ms)),
+                            dump,
+                            SLICE("REPLACE"),
+                            SLICE("ABSTTL")};
+    enum error error = resp_request_append(out, words, absolute ? 6 : 5);
+    ASSERT(error == OK);
     return (struct command_line){.effect = EFFECT_WRITES, .keys = UINT64_C(1) << key};
 }
 

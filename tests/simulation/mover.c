@@ -113,10 +113,20 @@ static void see(struct mover *mover, int key, int database)
     mover->seen[key][database][(*count)++] = *now(mover, key, database);
 }
 
+/* It may have been replaced by one that had expired on its way. */
+static bool may_be_replaced(const struct mover *mover, int key, int64_t now_ms)
+{
+    const struct record *source = &mover->known[key][mover->from];
+    return mover->replaces && source->digest != 0 && !record_is_there(source, now_ms);
+}
+
 static bool may_vanish(const struct mover *mover, int key, int database, int64_t now_ms)
 {
-    return mover->migrates && !mover->copies && mover->keys[key] && mover->from == database &&
-           mover->to != database &&
+    if (!mover->migrates || !mover->keys[key] || mover->from == mover->to)
+        return false;
+    if (database == mover->to)
+        return may_be_replaced(mover, key, now_ms);
+    return !mover->copies &&
            was_seen(mover, key, mover->to, &mover->last[key][database], now_ms);
 }
 
@@ -210,7 +220,7 @@ static bool choose_keys(struct mover *mover)
 
 static void send_migrate(struct mover *mover, struct client *client, struct buffer *bytes)
 {
-    static const int timeouts_ms[] = {1, 5, 20, 60, 0};
+    static const int timeouts_ms[] = {2, 10, 60, 200, 0};
     char line[200];
     int port = 6379, database = mover->to, count = 0, first = 0;
     mover->copies = world_chance(4);

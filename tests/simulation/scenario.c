@@ -38,7 +38,7 @@
 #define CALLS_IN_SNAPSHOT_MAX 30 /* the same, counted from the beginning of a snapshot */
 #define FULL_ENDS_ONE_IN 500     /* steps */
 #define SIGNAL_ONE_IN 100        /* acts */
-#define MOVES_ONE_IN 3
+#define MOVES_ONE_IN 2
 #define STEPS_MAX 50000
 #define MEMORY_SAMPLES 5 /* as eviction looks at */
 #define MIB (UINT64_C(1) << 20)
@@ -564,6 +564,7 @@ static void end(struct scenario *scenario)
     result->errors = scenario->shared.errors;
     for (int i = 0; i < CLIENTS; i++)
         client_deinit(&scenario->clients[i]);
+    buffer_deinit(&scenario->shared.dump);
     memory_free(scenario->claims);
     history_destroy(scenario->history);
     configuration_destroy(scenario->configuration);
