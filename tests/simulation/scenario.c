@@ -530,6 +530,7 @@ static void begin(struct scenario *scenario, uint64_t seed)
         CLIENT_BLOCKS, CLIENT_SUBSCRIBES, CLIENT_CACHES,   CLIENT_MIGRATES};
     world_init(seed);
     world.context = scenario;
+    world.forges_answers = scenario->control == CONTROL_ANSWERS_FORGED;
     world.memory_used = memory_of_keys;
     set_up(scenario);
     scenario->configuration = configuration_create(&scenario->settings);

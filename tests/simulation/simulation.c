@@ -148,6 +148,7 @@ static int run_all(const struct options *options)
     good &= control_is_caught(CONTROL_MESSAGES_AHEAD, "messages that do not wait are caught");
     good &= control_is_caught(CONTROL_DISK_LIES, "a disk that lies is caught");
     good &= control_is_caught(CONTROL_STALE_READ, "a stale read is caught");
+    good &= control_is_caught(CONTROL_ANSWERS_FORGED, "keys that go too early are caught");
     good &= seeds_replay_exactly();
     good &= run_seeds(options);
     return good ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -61,6 +61,7 @@ struct world {
     uint64_t calls; /* to the disk, in this life of the server */
     uint64_t off_at_call;     /* the process ends at this call; 0: at none */
     uint64_t off_in_snapshot; /* ...or so many calls after a snapshot was begun; 0: not so */
+    bool forges_answers; /* workers hear OK from whom they connect to, who may not have answered */
     struct disk disk;         /* the simulated one; its calls take time and are counted */
     struct disk_simulated *simulated;
     /* Before each call to the disk: others may go on meanwhile. NULL: they do not. */
