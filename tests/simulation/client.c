@@ -471,6 +471,8 @@ static void hear_reply(struct client *client, const redisReply *reply)
     }
     if (sent.restores && reply->type == REDIS_REPLY_STATUS)
         world_meet(MET_RESTORE);
+    if (reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "MISCONF", 7) == 0)
+        world_meet(MET_FULL);
     if (sent.moves)
         mover_heard(shared->mover, reply, world.now_us / 1000);
     if (sent.kills && reply->type == REDIS_REPLY_INTEGER && reply->integer > 0)

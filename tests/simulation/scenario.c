@@ -39,6 +39,8 @@
 #define FULL_ENDS_ONE_IN 500     /* steps */
 #define SIGNAL_ONE_IN 100        /* acts */
 #define MOVES_ONE_IN 2
+#define ENDS_USEC_MAX 400000    /* after its log has failed */
+#define REFUSES_USEC_MAX 200000 /* after the disk has become full */
 #define STEPS_MAX 50000
 #define MEMORY_SAMPLES 5 /* as eviction looks at */
 #define MIB (UINT64_C(1) << 20)
@@ -76,6 +78,7 @@ struct scenario {
     uint64_t acts_left, ends_at_step, steps;
     int64_t quiet_since_us;
     bool asked; /* what is asked at the end */
+    bool workers_were_idle; /* at the end of the last turn */
 };
 
 static void __attribute__((format(printf, 2, 3)))
@@ -193,6 +196,23 @@ static void check_recovered(struct scenario *scenario)
         scenario->has_log ? since : UINT64_MAX};
 }
 
+/* With its log failed it must end; with the disk full it must refuse what would change anything. A
+ * job may have come to its end just now, and changes something all the same: MIGRATE. */
+static void check_log(struct scenario *scenario)
+{
+    const struct history *history = scenario->history;
+    bool was_idle = scenario->workers_were_idle;
+    scenario->workers_were_idle = simulated_worker_all_are_idle();
+    if (world.log_failed_us > 0 && world.now_us - world.log_failed_us > ENDS_USEC_MAX)
+        fail(scenario, "the server goes on though its log has failed");
+    if (world.log_full_us == 0 || world.now_us - world.log_full_us < REFUSES_USEC_MAX ||
+        !was_idle || !scenario->workers_were_idle || scenario->shared.evicts)
+        return;
+    uint64_t turn = history_turn(history) - 1;
+    if (history_last_change(history, UINT64_MAX, turn) == turn)
+        fail(scenario, "data changed though the disk of the log is full");
+}
+
 static void turn_ended(void *context)
 {
     struct scenario *scenario = context;
@@ -206,6 +226,7 @@ static void turn_ended(void *context)
     (void)promise_now(scenario);
     note_log(scenario);
     history_end_turn(scenario->history, server->keyspace);
+    check_log(scenario);
     if (scenario->shared.mover != NULL)
         mover_note_turn(&scenario->mover, world.now_us / 1000);
     scenario->result->turns++;
@@ -410,8 +431,7 @@ static void plan_fault(struct scenario *scenario)
 
 static void plan(struct scenario *scenario, bool is_last)
 {
-    world.off = false;
-    world.calls = world.off_at_call = world.off_in_snapshot = 0;
+    world_begin_life();
     scenario->ending = is_last ? END_STOPPED : world_chance(3) ? END_KILLED : END_CRASHED;
     scenario->recovered = false;
     scenario->shared.may_shut_down = !is_last;
@@ -502,6 +522,8 @@ static void live(struct scenario *scenario, bool is_last)
     if (status != EXIT_SUCCESS && !may_end_by_itself(scenario))
         fail(scenario, "the server ended by itself");
     bool was_off = world.off;
+    if (!was_off && status != EXIT_SUCCESS && world.log_failed_us > 0)
+        world_meet(MET_LOG_FAILED);
     end_process(scenario);
     if (!was_off)
         world_end_process();

@@ -41,6 +41,8 @@ enum world_meeting {
     MET_MOVE_FAILED,    /* ...IOERR: refused, cut, or too slow */
     MET_MOVE_RIVAL,     /* ...keys that were changed on their way */
     MET_MOVE_CRASHED,   /* ...the process ended while it was on its way */
+    MET_FULL,           /* writes refused because the disk of the log was full */
+    MET_LOG_FAILED,     /* the server ended by itself: a write or sync of its log had failed */
     MET_REFUSED,        /* a connection that a worker did not get */
     MET_CUT,            /* ...and one that was cut */
     WORLD_MEETINGS
@@ -61,6 +63,9 @@ struct world {
     uint64_t calls; /* to the disk, in this life of the server */
     uint64_t off_at_call;     /* the process ends at this call; 0: at none */
     uint64_t off_in_snapshot; /* ...or so many calls after a snapshot was begun; 0: not so */
+    /* What a file of the log that is in force answered; 0: no such thing in this life. */
+    int64_t log_failed_us;    /* an error that cannot be waited out, at this time */
+    int64_t log_full_us;      /* no room since then */
     bool forges_answers; /* workers hear OK from whom they connect to, who may not have answered */
     struct disk disk;         /* the simulated one; its calls take time and are counted */
     struct disk_simulated *simulated;
@@ -94,6 +99,8 @@ void world_trace_number(const char *what, uint64_t number);
 void world_meet(enum world_meeting what);
 const char *world_meeting_name(enum world_meeting what);
 
+/* A life of the server begins: nothing has happened to it yet. */
+void world_begin_life(void);
 /* The server's process ends at once: with the power, or killed. */
 void world_end_process(void);
 
