@@ -322,9 +322,13 @@ static bool deliver(struct scenario *scenario)
 {
     bool moved = simulated_socket_step(), heard = false;
     size_t first = (size_t)world_below(CLIENTS);
+    uint64_t migrated = world.met[MET_MIGRATED];
     for (size_t i = 0; i < CLIENTS && !heard; i++)
         heard = client_hear(&scenario->clients[(first + i) % CLIENTS]);
     check_claims(scenario);
+    /* Was it said too early? */
+    if (world.met[MET_MIGRATED] > migrated && scenario->ending != END_STOPPED && world_chance(4))
+        scenario->ends_at_step = scenario->steps + 1 + world_below(4);
     return moved || heard;
 }
 
