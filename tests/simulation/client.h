@@ -68,14 +68,14 @@ struct clients {
     struct history *history;
     struct claims *claims;
     struct mover *mover; /* NULL: nobody moves keys */
-    uint64_t numbers; /* given out */
-    uint64_t needed;  /* the turn that somebody relies on: a crash must not take it back */
-    uint64_t logged;  /* the same if only the process ends */
-    uint64_t saved;   /* the same if there was no log, and a start reads the snapshot: SAVE */
+    uint64_t numbers;    /* given out */
+    uint64_t needed;     /* the turn that somebody relies on: a crash must not take it back */
+    uint64_t logged;     /* the same if only the process ends */
+    uint64_t saved;      /* the same if there was no log, and a start reads the snapshot: SAVE */
     uint64_t replies, errors;
     struct buffer dump; /* what DUMP gave last; empty: nothing */
     bool large;         /* commands_large, too */
-    bool operates; /* operator.h */
+    bool operates;      /* operator.h */
     bool switches; /* ...changes the log's settings, and what concerns all keys of a database */
     bool evicts;   /* ...maxmemory */
     bool swapped;  /* SWAPDB was sent: of which caches are not told, as in Redis */

@@ -16,9 +16,8 @@
 /* The first letter says what a key is mostly used for. Those behind "bits" belong to claims.h,
  * the last to mover.h. */
 const char *const commands_keys[] = {
-    "s0", "s1", "s2", "c0",   "c1", "l0", "l1", "h0", "h1", "t0", "t1", "z0", "z1",
-    "x0", "x1", "p0", "bits", "r0", "r1", "q",  "m0", "m1", "w",  "n",  "b",
-    "g0", "g1", "g2",
+    "s0", "s1", "s2",   "c0", "c1", "l0", "l1", "h0", "h1", "t0", "t1", "z0", "z1", "x0",
+    "x1", "p0", "bits", "r0", "r1", "q",  "m0", "m1", "w",  "n",  "b",  "g0", "g1", "g2",
 };
 const size_t commands_key_count = sizeof commands_keys / sizeof commands_keys[0];
 #define STREAMS_ONE_IN 6 /* commands: groups need several on the same key */

@@ -13,19 +13,19 @@
 
 static const char *const names[MOVER_KEYS] = {"g0", "g1", "g2"};
 
-#define FOR_EACH_KEY(key) for (int key = 0; key < MOVER_KEYS; key++)
-#define FOR_EACH_PLACE(key, database)                                                              \
-    FOR_EACH_KEY (key)                                                                             \
-        for (int database = 0; database < HISTORY_DATABASES; database++)
-
 const char *mover_shared_key(void)
 {
     return names[SHARED];
 }
 
-static const struct record *now(const struct mover *mover, int key, int database)
+static struct mover_place *at(struct mover *mover, int key, int database)
 {
-    return history_record(mover->history, commands_key_index(names[key]), database);
+    return &mover->places[key * HISTORY_DATABASES + database];
+}
+
+static const struct record *now(const struct mover *mover, const struct mover_place *place)
+{
+    return history_record(mover->history, commands_key_index(names[place->key]), place->database);
 }
 
 static void fail(struct mover *mover, const char *what, int key)
@@ -39,22 +39,28 @@ static void fail(struct mover *mover, const char *what, int key)
 
 /* --- what may be --- */
 
-/* What MIGRATE has made of a key that nobody else changes. */
-static bool may_be_moved(const struct mover *mover, int key, int64_t now_ms)
+static bool is_as_known(const struct mover *mover, const struct mover_place *place, int64_t now_ms)
 {
-    const struct record *source = &mover->known[key][mover->from];
-    const struct record *target = &mover->known[key][mover->to];
-    const struct record *here = now(mover, key, mover->from), *there = now(mover, key, mover->to);
-    bool had_any = record_is_there(source, now_ms), had_some = source->digest != 0;
-    bool stays = record_is_same(source, here, now_ms);
-    bool is_unchanged = stays && record_is_same(target, there, now_ms);
-    bool has_arrived = had_any ? record_is_same(source, there, now_ms)
-                               : record_is_same(target, there, now_ms) ||
+    return record_is_same(&place->known, now(mover, place), now_ms);
+}
+
+/* What MIGRATE has made of a key that nobody else changes. */
+static bool may_be_moved(struct mover *mover, int key, int64_t now_ms)
+{
+    const struct mover_place *source = at(mover, key, mover->from),
+                             *target = at(mover, key, mover->to);
+    const struct record *here = now(mover, source), *there = now(mover, target);
+    bool had_any = record_is_there(&source->known, now_ms),
+         stays = is_as_known(mover, source, now_ms);
+    bool is_unchanged = stays && is_as_known(mover, target, now_ms);
+    bool has_arrived = had_any ? record_is_same(&source->known, there, now_ms)
+                               : is_as_known(mover, target, now_ms) ||
                                      !record_is_there(there, now_ms); /* it has expired */
     bool has_moved = has_arrived && (mover->copies ? stays : !record_is_there(here, now_ms));
-    bool is_busy = !mover->replaces && record_is_there(target, now_ms);
-    if (!had_some || mover->is_refused || is_busy || mover->from == mover->to)
-        return is_unchanged && (mover->outcome != MOVER_OK || !had_any || mover->from == mover->to);
+    bool is_here = mover->from == mover->to;
+    bool is_busy = !mover->replaces && record_is_there(&target->known, now_ms);
+    if (source->known.digest == 0 || mover->is_refused || is_busy || is_here)
+        return is_unchanged && (mover->outcome != MOVER_OK || !had_any || is_here);
     switch (mover->outcome) {
     case MOVER_OK:
         return has_moved;
@@ -65,82 +71,75 @@ static bool may_be_moved(const struct mover *mover, int key, int64_t now_ms)
     }
 }
 
-static bool may_be(const struct mover *mover, int key, int64_t now_ms)
+static void check(struct mover *mover, const char *what, int64_t now_ms)
 {
-    if (mover->migrates && mover->keys[key])
-        return may_be_moved(mover, key, now_ms);
-    for (int database = 0; database < HISTORY_DATABASES; database++)
-        if (!mover->is_written[key][database] &&
-            !record_is_same(&mover->known[key][database], now(mover, key, database), now_ms))
-            return false;
-    return true;
+    for (int i = 0; i < MOVER_PLACES; i++) {
+        const struct mover_place *place = &mover->places[i];
+        bool is_moved = mover->migrates && mover->keys[place->key];
+        bool good = is_moved ? may_be_moved(mover, place->key, now_ms)
+                             : place->is_written || is_as_known(mover, place, now_ms);
+        if (place->key != SHARED && !good)
+            fail(mover, what, place->key);
+    }
 }
 
 /* Nothing is open any more: the data are what is known. */
 static void settle(struct mover *mover)
 {
-    FOR_EACH_PLACE (key, database) {
-        mover->known[key][database] = *now(mover, key, database);
-        mover->is_written[key][database] = false;
+    for (int i = 0; i < MOVER_PLACES; i++) {
+        mover->places[i].known = *now(mover, &mover->places[i]);
+        mover->places[i].is_written = false;
     }
     mover->migrates = mover->looks = false;
     mover->outcome = MOVER_UNKNOWN;
 }
 
-static void check(struct mover *mover, const char *when, int64_t now_ms)
-{
-    FOR_EACH_KEY (key)
-        if (key != SHARED && !may_be(mover, key, now_ms))
-            fail(mover, when, key);
-}
-
 /* --- turns --- */
 
-static bool was_seen(const struct mover *mover, int key, int database, const struct record *record,
-                     int64_t now_ms)
+static void see(const struct mover *mover, struct mover_place *place)
 {
-    for (size_t i = 0; i < mover->seen_count[key][database]; i++)
-        if (record_is_same(&mover->seen[key][database][i], record, now_ms))
+    if (place->seen_count == MOVER_SEEN_MAX)
+        place->seen_count--;
+    place->seen[place->seen_count++] = *now(mover, place);
+}
+
+static bool was_seen(const struct mover_place *place, const struct record *record, int64_t now_ms)
+{
+    for (size_t i = 0; i < place->seen_count; i++)
+        if (record_is_same(&place->seen[i], record, now_ms))
             return true;
     return false;
 }
 
-static void see(struct mover *mover, int key, int database)
-{
-    size_t *count = &mover->seen_count[key][database];
-    if (*count == MOVER_SEEN_MAX)
-        --*count;
-    mover->seen[key][database][(*count)++] = *now(mover, key, database);
-}
-
 /* It may have been replaced by one that had expired on its way. */
-static bool may_be_replaced(const struct mover *mover, int key, int64_t now_ms)
+static bool may_be_replaced(struct mover *mover, int key, int64_t now_ms)
 {
-    const struct record *source = &mover->known[key][mover->from];
+    const struct record *source = &at(mover, key, mover->from)->known;
     return mover->replaces && source->digest != 0 && !record_is_there(source, now_ms);
 }
 
-static bool may_vanish(const struct mover *mover, int key, int database, int64_t now_ms)
+static bool may_vanish(struct mover *mover, const struct mover_place *place, int64_t now_ms)
 {
-    if (!mover->migrates || !mover->keys[key] || mover->from == mover->to)
+    if (!mover->migrates || !mover->keys[place->key] || mover->from == mover->to)
         return false;
-    if (database == mover->to)
-        return may_be_replaced(mover, key, now_ms);
-    return !mover->copies &&
-           was_seen(mover, key, mover->to, &mover->last[key][database], now_ms);
+    if (place->database == mover->to)
+        return may_be_replaced(mover, place->key, now_ms);
+    return !mover->copies && was_seen(at(mover, place->key, mover->to), &place->last, now_ms);
 }
 
 void mover_note_turn(struct mover *mover, int64_t now_ms)
 {
-    FOR_EACH_PLACE (key, database)
-        if (!record_is_same(&mover->last[key][database], now(mover, key, database), now_ms))
-            see(mover, key, database);
-    FOR_EACH_PLACE (key, database) {
-        const struct record *record = now(mover, key, database);
-        if (record_is_there(&mover->last[key][database], now_ms) &&
-            !record_is_there(record, now_ms) && !may_vanish(mover, key, database, now_ms))
-            fail(mover, "has vanished, and the other database never had the same", key);
-        mover->last[key][database] = *record;
+    for (int i = 0; i < MOVER_PLACES; i++) {
+        struct mover_place *place = &mover->places[i];
+        if (!record_is_same(&place->last, now(mover, place), now_ms))
+            see(mover, place);
+    }
+    for (int i = 0; i < MOVER_PLACES; i++) {
+        struct mover_place *place = &mover->places[i];
+        bool is_there = record_is_there(now(mover, place), now_ms);
+        if (!is_there && record_is_there(&place->last, now_ms) && !may_vanish(mover, place, now_ms))
+            fail(mover, "has vanished, and the other database never had the same", place->key);
+        place->last = *now(mover, place);
     }
 }
 
@@ -149,7 +148,8 @@ void mover_note_start(struct mover *mover, int64_t now_ms)
     if (mover->lasts)
         check(mover, "is not what it may be after a start", now_ms);
     settle(mover);
-    memcpy(mover->last, mover->known, sizeof mover->last);
+    for (int i = 0; i < MOVER_PLACES; i++)
+        mover->places[i].last = mover->places[i].known;
 }
 
 /* --- steps --- */
@@ -184,7 +184,7 @@ static void send_write(struct mover *mover, struct client *client, struct buffer
     int key = (int)world_below(MOVER_KEYS);
     int database = key == SHARED ? 0 : (int)world_below(HISTORY_DATABASES);
     unsigned long long number = client_next_number(client);
-    mover->is_written[key][database] = true;
+    at(mover, key, database)->is_written = true;
     commands_add(bytes, "SELECT %d", database);
     send_quietly(client, bytes);
     if (!mover->deadlines || key == SHARED || world_chance(3))
@@ -197,11 +197,6 @@ static void send_write(struct mover *mover, struct client *client, struct buffer
     send_last(client, bytes);
 }
 
-static bool is_known(const struct mover *mover, int key, int database)
-{
-    return record_is_there(&mover->known[key][database], world.now_us / 1000);
-}
-
 /* False: there is nothing to be moved, and nothing is chosen. */
 static bool choose_keys(struct mover *mover)
 {
@@ -209,43 +204,47 @@ static bool choose_keys(struct mover *mover)
     bool any_key = world_chance(10), has_any = false;
     mover->from = (int)world_below(HISTORY_DATABASES);
     mover->to = world_chance(12) ? mover->from : 1 - mover->from;
-    FOR_EACH_KEY (key) {
+    for (int key = 0; key < MOVER_KEYS; key++) {
         bool can_be = key != SHARED || mover->from == 0;
-        bool is_there = any_key || is_known(mover, key, mover->from);
+        bool is_there =
+            any_key || record_is_there(&at(mover, key, mover->from)->known, world.now_us / 1000);
         mover->keys[key] = can_be && is_there && (key == only || world_chance(2));
         has_any = has_any || mover->keys[key];
     }
     return has_any;
 }
 
+/* A refusal of everything: nobody listens there, no such database, no such password. */
+static const char *refused_words(bool refused, const char **port, int *database)
+{
+    uint64_t kind = refused ? 1 + world_below(3) : 0;
+    *port = kind == 1 ? "1" : "6379";
+    *database = kind == 2 ? 99 : *database;
+    return kind == 3 ? " AUTH no" : "";
+}
+
 static void send_migrate(struct mover *mover, struct client *client, struct buffer *bytes)
 {
     static const int timeouts_ms[] = {2, 10, 60, 200, 0};
-    char line[200];
-    int port = 6379, database = mover->to, count = 0, first = 0;
-    mover->copies = world_chance(4);
-    mover->replaces = world_chance(2);
-    mover->is_refused = world_chance(10);
-    bool unknown_port = mover->is_refused && world_chance(3);
-    bool unknown_database = mover->is_refused && !unknown_port && world_chance(2);
-    FOR_EACH_KEY (key) {
-        first = mover->keys[key] && count == 0 ? key : first;
-        count += mover->keys[key];
+    const char *port, *single = "";
+    char keys[40] = "";
+    int database = mover->to;
+    const char *words = refused_words(mover->is_refused, &port, &database);
+    size_t length = 0, count = 0;
+    for (int key = 0; key < MOVER_KEYS; key++) {
+        if (!mover->keys[key])
+            continue;
+        single = names[key];
+        count++;
+        length += (size_t)snprintf(keys + length, sizeof keys - length, " %s", names[key]);
     }
     bool is_single = count == 1 && world_chance(2);
-    int length = snprintf(line, sizeof line, "MIGRATE 127.0.0.1 %d %s %d %d%s%s%s",
-                          unknown_port ? 1 : port, is_single ? names[first] : "",
-                          unknown_database ? 99 : database, timeouts_ms[world_below(5)],
-                          mover->copies ? " COPY" : "", mover->replaces ? " REPLACE" : "",
-                          mover->is_refused && !unknown_port && !unknown_database ? " AUTH no" : "");
-    if (!is_single)
-        length += snprintf(line + length, sizeof line - (size_t)length, " KEYS");
-    FOR_EACH_KEY (key)
-        if (!is_single && mover->keys[key])
-            length += snprintf(line + length, sizeof line - (size_t)length, " %s", names[key]);
     commands_add(bytes, "SELECT %d", mover->from);
     send_quietly(client, bytes);
-    commands_add(bytes, "%s", line);
+    commands_add(bytes, "MIGRATE 127.0.0.1 %s %s %d %d%s%s%s%s%s", port, is_single ? single : "",
+                 database, timeouts_ms[world_below(sizeof timeouts_ms / sizeof timeouts_ms[0])],
+                 mover->copies ? " COPY" : "", mover->replaces ? " REPLACE" : "", words,
+                 is_single ? "" : " KEYS", is_single ? "" : keys);
     send_last(client, bytes);
 }
 
@@ -253,9 +252,12 @@ static void begin_migration(struct mover *mover, struct client *client, struct b
 {
     mover->migrates = true;
     mover->outcome = MOVER_UNKNOWN;
-    FOR_EACH_PLACE (key, database) {
-        mover->seen_count[key][database] = 0;
-        see(mover, key, database);
+    mover->copies = world_chance(4);
+    mover->replaces = world_chance(2);
+    mover->is_refused = world_chance(10);
+    for (int i = 0; i < MOVER_PLACES; i++) {
+        mover->places[i].seen_count = 0;
+        see(mover, &mover->places[i]);
     }
     send_migrate(mover, client, bytes);
 }
@@ -263,8 +265,8 @@ static void begin_migration(struct mover *mover, struct client *client, struct b
 static bool has_open_step(const struct mover *mover)
 {
     bool is_open = mover->migrates;
-    FOR_EACH_PLACE (key, database)
-        is_open = is_open || mover->is_written[key][database];
+    for (int i = 0; i < MOVER_PLACES; i++)
+        is_open = is_open || mover->places[i].is_written;
     return is_open;
 }
 
@@ -328,4 +330,8 @@ void mover_lost(struct mover *mover)
 void mover_init(struct mover *mover, const struct history *history, char *failure)
 {
     *mover = (struct mover){.history = history, .failure = failure};
+    for (int i = 0; i < MOVER_PLACES; i++) {
+        mover->places[i].key = i / HISTORY_DATABASES;
+        mover->places[i].database = i % HISTORY_DATABASES;
+    }
 }

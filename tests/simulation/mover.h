@@ -17,6 +17,7 @@
 #include "history.h"
 
 #define MOVER_KEYS 3
+#define MOVER_PLACES (MOVER_KEYS * HISTORY_DATABASES)
 #define MOVER_SEEN_MAX 16
 
 struct client;
@@ -30,6 +31,16 @@ enum mover_outcome {
     MOVER_NOT_REACHED,  /* IOERR: what has arrived is not known */
 };
 
+/* A key in a database. */
+struct mover_place {
+    int key, database;
+    struct record known;                /* before the step that is going on */
+    struct record last;                 /* at the end of the last turn */
+    struct record seen[MOVER_SEEN_MAX]; /* since the step began */
+    size_t seen_count;
+    bool is_written; /* by the step */
+};
+
 struct mover {
     bool deadlines; /* keys have some: nothing is evicted */
     bool lasts;     /* what was answered is durable */
@@ -37,12 +48,8 @@ struct mover {
     char *failure; /* of CLAIMS_FAILURE_MAX bytes; "": none so far */
 
     /* --- private --- */
-    struct record known[MOVER_KEYS][HISTORY_DATABASES]; /* before the step that is going on */
-    struct record last[MOVER_KEYS][HISTORY_DATABASES];  /* at the end of the last turn */
-    struct record seen[MOVER_KEYS][HISTORY_DATABASES][MOVER_SEEN_MAX]; /* since it began */
-    size_t seen_count[MOVER_KEYS][HISTORY_DATABASES];
-    bool is_written[MOVER_KEYS][HISTORY_DATABASES]; /* by this step */
-    bool migrates, looks;                           /* what the step is */
+    struct mover_place places[MOVER_PLACES];
+    bool migrates, looks; /* what the step is */
     bool keys[MOVER_KEYS];
     int from, to; /* databases */
     bool copies, replaces, is_refused;
@@ -63,7 +70,7 @@ void mover_note_turn(struct mover *mover, int64_t now_ms);
 /* A server has begun its life with what it found. */
 void mover_note_start(struct mover *mover, int64_t now_ms);
 
-/* A name of one that others may change. */
+/* The name of the one that others may change. */
 const char *mover_shared_key(void);
 
 #endif

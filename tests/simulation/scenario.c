@@ -77,7 +77,7 @@ struct scenario {
     bool saves_when_terminated;   /* there were save points then */
     uint64_t acts_left, ends_at_step, steps;
     int64_t quiet_since_us;
-    bool asked; /* what is asked at the end */
+    bool asked;             /* what is asked at the end */
     bool workers_were_idle; /* at the end of the last turn */
 };
 

@@ -64,10 +64,10 @@ struct world {
     uint64_t off_at_call;     /* the process ends at this call; 0: at none */
     uint64_t off_in_snapshot; /* ...or so many calls after a snapshot was begun; 0: not so */
     /* What a file of the log that is in force answered; 0: no such thing in this life. */
-    int64_t log_failed_us;    /* an error that cannot be waited out, at this time */
-    int64_t log_full_us;      /* no room since then */
+    int64_t log_failed_us; /* an error that cannot be waited out, at this time */
+    int64_t log_full_us;   /* no room since then */
     bool forges_answers; /* workers hear OK from whom they connect to, who may not have answered */
-    struct disk disk;         /* the simulated one; its calls take time and are counted */
+    struct disk disk;    /* the simulated one; its calls take time and are counted */
     struct disk_simulated *simulated;
     /* Before each call to the disk: others may go on meanwhile. NULL: they do not. */
     void (*yield)(void);

@@ -81,8 +81,8 @@ void migrations_destroy(struct migrations *migrations)
 static struct moving_key *find_moving(const struct migrations *migrations,
                                       const struct database *database, const struct key *key)
 {
-    struct name_node *node = name_table_find(
-        &migrations->moving, database_mix_hash(database, key->hash), key->name);
+    struct name_node *node =
+        name_table_find(&migrations->moving, database_mix_hash(database, key->hash), key->name);
     return node == NULL ? NULL : NAME_TABLE_ENTRY(node, struct moving_key, node);
 }
 
@@ -329,8 +329,8 @@ static bool is_as_sent(const struct migrated_key *sent, const struct entry *entr
                        struct buffer *payload)
 {
     char checksum[CHECKSUM_SIZE];
-    return sent->moving->changes == sent->changes && entry_deadline_ms(entry) == sent->deadline_ms &&
-           dump(entry, payload, checksum) == OK &&
+    return sent->moving->changes == sent->changes &&
+           entry_deadline_ms(entry) == sent->deadline_ms && dump(entry, payload, checksum) == OK &&
            memcmp(checksum, sent->checksum, CHECKSUM_SIZE) == 0;
 }
 

@@ -16,7 +16,7 @@
 #include "world.h"
 
 #define SOCKETS_MAX 64
-#define FIRST 1000        /* the number of the first: none that a file could have */
+#define FIRST 1000 /* the number of the first: none that a file could have */
 #define OTHER_END SOCKETS_MAX
 #define PORT 6379
 #define ROOM_MAX 2048     /* bytes on their way to a client; more is SOCKET_BUSY */
@@ -28,9 +28,9 @@ enum state { FREE, LISTENING, WAITING, OPEN };
 
 struct socket {
     enum state state;
-    bool is_unix;      /* this, or the listener it came to */
-    bool is_outgoing;  /* the client is a worker of the server */
-    bool cut;          /* the network carries nothing more */
+    bool is_unix;     /* this, or the listener it came to */
+    bool is_outgoing; /* the client is a worker of the server */
+    bool cut;         /* the network carries nothing more */
     bool client_left, server_left;
     struct buffer sent, arrived;   /* by the client, at the server */
     struct buffer answers, landed; /* by the server, at the client */
@@ -158,7 +158,8 @@ static void cut(struct socket *socket)
 
 enum error socket_connect_tcp(const char *host, int port, int *out)
 {
-    bool is_refused = strcmp(host, "127.0.0.1") != 0 || port != PORT || world_chance(REFUSED_ONE_IN);
+    bool is_refused =
+        strcmp(host, "127.0.0.1") != 0 || port != PORT || world_chance(REFUSED_ONE_IN);
     int number = is_refused ? -1 : connect_to(false);
     if (number < 0) {
         world_meet(MET_REFUSED);
@@ -199,8 +200,8 @@ static ssize_t other_end_receive(struct socket *socket, const struct iovec *vect
 {
     if (world.forges_answers)
         return forge(vector);
-    size_t length = socket->landed.length < vector->iov_len ? socket->landed.length
-                                                            : vector->iov_len;
+    size_t length =
+        socket->landed.length < vector->iov_len ? socket->landed.length : vector->iov_len;
     if (socket->cut) {
         errno = ECONNRESET;
         return SOCKET_FAILED;

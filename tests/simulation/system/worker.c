@@ -28,8 +28,8 @@ struct worker {
     struct event_wake wake;
     struct jobs submitted, finished;
     size_t pending;
-    struct worker_job *running; /* NULL: it is idle */
-    bool has_ended;             /* the job that is running */
+    struct worker_job *running;   /* NULL: it is idle */
+    bool has_ended;               /* the job that is running */
     bool (*happened)(int socket); /* what the job waits for; NULL: it can go on */
     int socket;
     int64_t until_us; /* ...and how long */
