@@ -23,6 +23,12 @@ static struct mover_place *at(struct mover *mover, int key, int database)
     return &mover->places[key * HISTORY_DATABASES + database];
 }
 
+/* For history.h. */
+static uint64_t bit(int key, int database)
+{
+    return UINT64_C(1) << (commands_key_index(names[key]) + (size_t)database * commands_key_count);
+}
+
 static const struct record *now(const struct mover *mover, const struct mover_place *place)
 {
     return history_record(mover->history, commands_key_index(names[place->key]), place->database);
@@ -259,6 +265,13 @@ static void begin_migration(struct mover *mover, struct client *client, struct b
         mover->places[i].seen_count = 0;
         see(mover, &mover->places[i]);
     }
+    if (mover->keys[SHARED] && world_chance(2)) {
+        commands_add(bytes, "SELECT 0");
+        send_quietly(client, bytes);
+        commands_add(bytes, "SET %s %llu", names[SHARED],
+                     (unsigned long long)client_next_number(client));
+        client_send(client, bytes, &(struct sent){.effect = EFFECT_WRITES, .keys = bit(SHARED, 0)});
+    }
     send_migrate(mover, client, bytes);
 }
 
@@ -282,6 +295,18 @@ void mover_send(struct mover *mover, struct client *client, struct buffer *bytes
         begin_migration(mover, client, bytes);
     else
         send_write(mover, client, bytes);
+}
+
+uint64_t mover_shows(const struct mover *mover, struct slice bytes, uint64_t turn)
+{
+    uint64_t keys = 0;
+    char request[40];
+    for (int key = 0; key < MOVER_KEYS; key++) {
+        int length = snprintf(request, sizeof request, "RESTORE\r\n$2\r\n%s\r\n", names[key]);
+        if (mover->migrates && memmem(bytes.data, bytes.length, request, (size_t)length) != NULL)
+            keys |= bit(key, mover->from);
+    }
+    return history_last_change(mover->history, keys, turn);
 }
 
 /* --- replies --- */

@@ -65,6 +65,10 @@ void mover_heard(struct mover *mover, const redisReply *reply, int64_t now_ms);
 /* It will never come. */
 void mover_lost(struct mover *mover);
 
+/* The last turn up to `turn` that changed one of the keys whose values these bytes to the target
+ * show; 0: they show none of this step's. */
+uint64_t mover_shows(const struct mover *mover, struct slice bytes, uint64_t turn);
+
 /* A turn has ended. */
 void mover_note_turn(struct mover *mover, int64_t now_ms);
 /* A server has begun its life with what it found. */

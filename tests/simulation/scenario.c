@@ -261,6 +261,23 @@ static void file_written(void *context)
         history_saved_in_turn(scenario->history, scenario->server->keyspace);
 }
 
+/* MIGRATE tells others what a key is: it must last, as what a reader is told. */
+static void sends(void *context, struct slice bytes)
+{
+    struct scenario *scenario = context;
+    const struct client *client = &scenario->clients[MOVER];
+    uint64_t needed = 0;
+    for (size_t i = 0; i < client->sent_count && scenario->always; i++) {
+        const struct sent *sent = &client->sent[i];
+        bool wrote_before = sent->effect == EFFECT_WRITES;
+        if (sent->turn > 0 && (sent->moves || wrote_before))
+            raise_to(&needed, mover_shows(&scenario->mover, bytes, sent->turn - !wrote_before));
+    }
+    raise_to(&scenario->shared.needed, needed);
+    if (needed > 0 && scenario->ending == END_CRASHED && world_chance(8))
+        scenario->ends_at_step = scenario->steps + 1 + world_below(3);
+}
+
 static void check_claims(struct scenario *scenario)
 {
     if (scenario->claims->failure[0] != '\0')
@@ -485,11 +502,13 @@ static int run(struct scenario *scenario)
     world.step = step;
     world.promise = promise_now;
     world.file_written = file_written;
+    world.sends = sends;
     int status = server_run(scenario->server);
     world.turn_ended = NULL;
     world.step = NULL;
     world.promise = NULL;
     world.file_written = NULL;
+    world.sends = NULL;
     return status;
 }
 

@@ -78,6 +78,8 @@ struct world {
     struct world_promise (*promise)(void *context);
     /* A file is written, synced or closed: its data may be those in the midst of a turn. */
     void (*file_written)(void *context);
+    /* A worker sends this to another server, who may show it. */
+    void (*sends)(void *context, struct slice bytes);
     /* What maxmemory is compared to, bytes; NULL: nothing is in use. The allocator's own count
      * would differ from run to run. */
     size_t (*memory_used)(void *context);

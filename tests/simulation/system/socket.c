@@ -223,6 +223,8 @@ static ssize_t other_end_send(struct socket *socket, const struct iovec *vector)
     }
     if (length == 0)
         return SOCKET_BUSY;
+    if (world.sends != NULL)
+        world.sends(world.context, slice_of(vector->iov_base, vector->iov_len));
     length = world_chance(4) ? 1 + (size_t)world_below(length) : length;
     buffer_add(&socket->sent, vector->iov_base, length);
     return (ssize_t)length;
