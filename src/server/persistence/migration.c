@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "base/assertion.h"
 #include "base/buffer.h"
 #include "base/list.h"
 #include "base/memory.h"
@@ -13,6 +14,7 @@
 #include "protocol/resp_request.h"
 #include "server/command_tables.h"
 #include "server/dispatch.h"
+#include "server/persistence/effects.h"
 #include "server/persistence/transfer.h"
 #include "server/server.h"
 #include "server/session/blocking.h"
@@ -27,6 +29,7 @@
 struct migrations {
     struct worker *worker; /* NULL: nothing was ever migrated */
     struct server *server;
+    struct list held;         /* struct migration: not durable here yet */
     struct name_table moving; /* struct moving_key; hash: database_mix_hash */
     atomic_bool stops;
 };
@@ -53,6 +56,8 @@ struct migration {
     struct client *client; /* NULL: it has gone, or waits no more */
     struct dispatch_entry *entry;
     struct transfer transfer;
+    struct list link; /* in held, while */
+    uint64_t gate;    /* ...the log's group that it waits for is not 0 */
     bool copy, is_over;
     size_t count;
     struct migrated_key *keys;
@@ -64,6 +69,7 @@ struct migrations *migrations_create(struct server *server)
 {
     struct migrations *migrations = memory_allocate_zeroed(sizeof *migrations);
     migrations->server = server;
+    list_init(&migrations->held);
     return migrations;
 }
 
@@ -74,6 +80,7 @@ void migrations_destroy(struct migrations *migrations)
     atomic_store(&migrations->stops, true);
     if (migrations->worker != NULL)
         worker_destroy(migrations->worker);
+    ASSERT(list_is_empty(&migrations->held)); /* their clients are gone */
     name_table_deinit(&migrations->moving);
     memory_free(migrations);
 }
@@ -290,14 +297,41 @@ static void forget(struct client *client)
     struct migration *migration = client->migration;
     client->migration = NULL;
     migration->client = NULL;
-    if (migration->is_over)
+    if (migration->gate > 0)
+        list_remove(&migration->link);
+    if (migration->is_over || migration->gate > 0)
         destroy(migration);
 }
 
 /* CLIENT UNBLOCK: nobody knows what has arrived. */
 static void reply_unblocked(struct client *client)
 {
-    resp_writer_error(client->reply, "IOERR the transfer goes on, but its end is not waited for");
+    resp_writer_error(client->reply,
+                      client->migration->gate > 0
+                          ? "IOERR nothing has been sent yet, and nothing will be"
+                          : "IOERR the transfer goes on, but its end is not waited for");
+}
+
+/* Nobody is told of it before it is durable here. */
+static void submit_when_durable(struct migrations *migrations, struct migration *migration)
+{
+    migration->gate = effects_reading_gate(migrations->server->effects);
+    if (migration->gate > 0)
+        list_add_last(&migrations->held, &migration->link);
+    else
+        worker_submit(migrations->worker, &migration->job);
+}
+
+void migrations_release(struct migrations *migrations, uint64_t durable_group)
+{
+    LIST_FOR_EACH (node, &migrations->held) {
+        struct migration *migration = LIST_ENTRY(node, struct migration, link);
+        if (migration->gate > durable_group)
+            continue;
+        list_remove(node);
+        migration->gate = 0;
+        worker_submit(migrations->worker, &migration->job);
+    }
 }
 
 static void begin(struct command_context *context, struct migration *migration,
@@ -319,7 +353,7 @@ static void begin(struct command_context *context, struct migration *migration,
     migration->job = (struct worker_job){.run = run, .done = done};
     client->migration = migration;
     blocking_begin(client, 0, reply_unblocked, forget);
-    worker_submit(migrations->worker, &migration->job);
+    submit_when_durable(migrations, migration);
 }
 
 /* --- arrived --- */
