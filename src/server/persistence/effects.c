@@ -61,7 +61,8 @@ void effects_gate_message(struct effects *effects, struct client *client, size_t
 
 uint64_t effects_reading_gate(struct effects *effects)
 {
-    if (effects->log == NULL || !log_writer_hides_the_undurable(effects->log))
+    if (effects->log == NULL || !log_writer_hides_the_undurable(effects->log) ||
+        effects->server->settings->persistence.gates_off)
         return 0;
     uint64_t gate = keyspace_take_read_mark(effects->server->keyspace);
     if (gate <= log_writer_durable_group(effects->log))
