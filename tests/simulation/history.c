@@ -59,7 +59,7 @@ static void read_state(const struct history *history, struct keyspace *keyspace,
     }
 }
 
-/* What the data are from now on. */
+/* What the data are from now on, to be filled. */
 static struct state *add_state(struct history *history)
 {
     if (history->count == history->capacity) {
@@ -67,7 +67,7 @@ static struct state *add_state(struct history *history)
         history->states =
             memory_resize(history->states, history->capacity * sizeof *history->states);
     }
-    struct state *state = memory_allocate_zeroed(sizeof *state);
+    struct state *state = memory_allocate(sizeof *state);
     state->turn = history->turn;
     state->until = UINT64_MAX;
     if (history->count > 0)
@@ -92,7 +92,8 @@ struct history *history_create(const char *const *keys, size_t key_count)
     history->name_count = key_count;
     history->key_count = key_count * HISTORY_DATABASES;
     ASSERT(history->key_count <= HISTORY_KEYS_MAX);
-    (void)add_state(history); /* turn 0: nothing */
+    struct state *first = add_state(history); /* turn 0: nothing */
+    memset(first->records, 0, sizeof first->records);
     history->turn = 1;
     return history;
 }

@@ -31,7 +31,7 @@ static uint64_t bit(int key, int database)
 
 static const struct record *now(const struct mover *mover, const struct mover_place *place)
 {
-    return history_record(mover->history, commands_key_index(names[place->key]), place->database);
+    return history_record(mover->history, place->index, place->database);
 }
 
 static void fail(struct mover *mover, const char *what, int key)
@@ -133,15 +133,20 @@ static bool may_vanish(struct mover *mover, const struct mover_place *place, int
     return !mover->copies && was_seen(at(mover, place->key, mover->to), &place->last, now_ms);
 }
 
+static bool is_as_before(const struct mover *mover, const struct mover_place *place)
+{
+    return memcmp(&place->last, now(mover, place), sizeof place->last) == 0;
+}
+
 void mover_note_turn(struct mover *mover, int64_t now_ms)
 {
+    for (int i = 0; i < MOVER_PLACES; i++)
+        if (!is_as_before(mover, &mover->places[i]))
+            see(mover, &mover->places[i]);
     for (int i = 0; i < MOVER_PLACES; i++) {
         struct mover_place *place = &mover->places[i];
-        if (!record_is_same(&place->last, now(mover, place), now_ms))
-            see(mover, place);
-    }
-    for (int i = 0; i < MOVER_PLACES; i++) {
-        struct mover_place *place = &mover->places[i];
+        if (is_as_before(mover, place))
+            continue;
         bool is_there = record_is_there(now(mover, place), now_ms);
         if (!is_there && record_is_there(&place->last, now_ms) && !may_vanish(mover, place, now_ms))
             fail(mover, "has vanished, and the other database never had the same", place->key);
@@ -358,5 +363,6 @@ void mover_init(struct mover *mover, const struct history *history, char *failur
     for (int i = 0; i < MOVER_PLACES; i++) {
         mover->places[i].key = i / HISTORY_DATABASES;
         mover->places[i].database = i % HISTORY_DATABASES;
+        mover->places[i].index = commands_key_index(names[i / HISTORY_DATABASES]);
     }
 }

@@ -34,6 +34,7 @@ enum mover_outcome {
 /* A key in a database. */
 struct mover_place {
     int key, database;
+    size_t index;                       /* of the key's name */
     struct record known;                /* before the step that is going on */
     struct record last;                 /* at the end of the last turn */
     struct record seen[MOVER_SEEN_MAX]; /* since the step began */

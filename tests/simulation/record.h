@@ -7,7 +7,7 @@
 
 struct entry;
 
-#define RECORD_DATED_MAX 8 /* fields of a hash that have deadlines */
+#define RECORD_DATED_MAX 6 /* fields of a hash that have deadlines: all that commands.c names */
 
 /* All zero: there is no such key. */
 struct record {

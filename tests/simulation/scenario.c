@@ -38,7 +38,7 @@
 #define CALLS_IN_SNAPSHOT_MAX 30 /* the same, counted from the beginning of a snapshot */
 #define FULL_ENDS_ONE_IN 500     /* steps */
 #define SIGNAL_ONE_IN 100        /* acts */
-#define MOVES_ONE_IN 2
+#define MOVES_ONE_IN 3
 #define ENDS_USEC_MAX 400000    /* after its log has failed */
 #define REFUSES_USEC_MAX 200000 /* after the disk has become full */
 #define STEPS_MAX 50000
