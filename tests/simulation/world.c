@@ -6,10 +6,13 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "simulated_worker.h"
 #include "system/disk_simulated.h"
 
 #define START_US INT64_C(1800000000000000) /* when every world begins */
 #define SYNC_USEC_MAX 4000
+#define SLOW_SYNC_ONE_IN 16
+#define SLOW_SYNC_USEC_MAX 40000
 #define FILES_MAX 64 /* open at once */
 
 struct world world;
@@ -196,12 +199,21 @@ static ssize_t world_write(void *context, int file, const struct iovec *vectors,
     return written;
 }
 
+static bool never(int socket)
+{
+    (void)socket;
+    return false;
+}
+
 static int world_sync(void *context, int file)
 {
     (void)context;
     if (world.file_written != NULL && !world.off)
         world.file_written(world.context);
     world_pass((int64_t)world_below(SYNC_USEC_MAX));
+    if (world_chance(SLOW_SYNC_ONE_IN)) /* meanwhile, much may happen */
+        (void)simulated_worker_wait(never, 0,
+                                    world.now_us + (int64_t)world_below(SLOW_SYNC_USEC_MAX));
     int result = below()->sync(call("sync"), file);
     if (result != 0 && errno != EINTR && is_of_log(file))
         note_failure();
