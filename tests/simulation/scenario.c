@@ -269,14 +269,16 @@ static void sends(void *context, struct slice bytes)
     struct scenario *scenario = context;
     const struct client *client = &scenario->clients[MOVER];
     uint64_t needed = 0;
+    bool is_unanswered = false; /* a write before it */
     for (size_t i = 0; i < client->sent_count && scenario->always; i++) {
         const struct sent *sent = &client->sent[i];
         bool wrote_before = sent->effect == EFFECT_WRITES;
         if (sent->turn > 0 && (sent->moves || wrote_before))
             raise_to(&needed, mover_shows(&scenario->mover, bytes, sent->turn - !wrote_before));
+        is_unanswered = is_unanswered || wrote_before;
     }
     raise_to(&scenario->shared.needed, needed);
-    if (needed > 0 && scenario->ending == END_CRASHED && world_chance(8))
+    if (is_unanswered && scenario->ending == END_CRASHED && world_chance(2))
         scenario->ends_at_step = scenario->steps + 1 + world_below(3);
 }
 
@@ -346,7 +348,7 @@ static bool deliver(struct scenario *scenario)
         heard = client_hear(&scenario->clients[(first + i) % CLIENTS]);
     check_claims(scenario);
     /* Was it said too early? */
-    if (world.met[MET_MIGRATED] > migrated && scenario->ending != END_STOPPED && world_chance(4))
+    if (world.met[MET_MIGRATED] > migrated && scenario->ending == END_CRASHED && world_chance(2))
         scenario->ends_at_step = scenario->steps + 1 + world_below(4);
     return moved || heard;
 }
