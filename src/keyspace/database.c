@@ -632,6 +632,12 @@ int database_index(const struct database *database)
     return database->index;
 }
 
+/* Equal names of two databases differ: an odd constant times a small number is never 0. */
+uint64_t database_mix_hash(const struct database *database, uint64_t key_hash)
+{
+    return key_hash + (uint64_t)database_index(database) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
 struct keyspace *database_keyspace(const struct database *database)
 {
     return database->keyspace;

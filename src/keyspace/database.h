@@ -116,6 +116,8 @@ struct entry *database_copy(struct database *from, const struct key *from_key, s
 /* --- the whole --- */
 
 int database_index(const struct database *database);
+/* The hash of a key's name, another in each database: for tables of keys of all of them. */
+uint64_t database_mix_hash(const struct database *database, uint64_t key_hash);
 struct keyspace *database_keyspace(const struct database *database);
 size_t database_size(const struct database *database);
 size_t database_count_with_deadline(const struct database *database);

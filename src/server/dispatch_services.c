@@ -1,6 +1,7 @@
 /* What commands reach of the server: the functions behind struct command_services. */
 #include "server/dispatch_private.h"
 #include "server/notifications.h"
+#include "server/persistence/migration.h"
 #include "server/persistence/persistence.h"
 #include "server/pubsub/tracking.h"
 #include "server/server.h"
@@ -16,6 +17,7 @@ static void key_changed(struct command_context *context, struct database *databa
     struct client *client = client_of(context);
     watches_key_changed(client->server->watches, database, key);
     key_waits_key_changed(client->server->key_waits, database, key);
+    migrations_key_changed(client->server->migrations, database, key);
     tracking_key_changed(client->server->tracking, client, key);
 }
 
@@ -54,7 +56,8 @@ void dispatch_listen(struct dispatch *dispatch)
     const struct server *server = dispatch->server;
     dispatch->services.unheard =
         !watches_exist(server->watches) && !key_waits_exist(server->key_waits) &&
-        !tracking_exists(server->tracking) && server->settings->notification.events == 0;
+        !tracking_exists(server->tracking) && !migrations_exist(server->migrations) &&
+        server->settings->notification.events == 0;
 }
 
 /* Only words that came from the socket just now have blocks of their own; queued ones are copies.

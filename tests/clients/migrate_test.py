@@ -113,6 +113,15 @@ def _(server):
     equal(here.get("a"), "1")
 
 
+@test("a key that goes to where it is stays")
+def _(server):
+    here = connect(server)
+    here.flushall()
+    here.mset({"a": 1, "b": 2})
+    contains(refusal(here, server.port, "REPLACE", "KEYS", "a", "b", timeout=500), "IOERR")
+    equal(here.mget("a", "b"), ["1", "2"])
+
+
 class Silent:
     """Takes connections, and answers when it is told to."""
 

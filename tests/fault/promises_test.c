@@ -22,6 +22,7 @@
 #include "server/persistence/effects.h"
 #include "support/conversation.h"
 #include "support/held_disk.h"
+#include "system/socket.h"
 
 #define QUIET_MS 60 /* in which nothing may come */
 
@@ -216,6 +217,48 @@ static void P2_exec_that_lost_its_race_waits_for_what_it_tells(void **state)
     assert_silent(stage->reader);
     held_disk_release(&stage->held);
     assert_reads(stage->reader, "nil");
+}
+
+static bool somebody_connects(int listener, int timeout_ms)
+{
+    struct pollfd poll_one = {listener, POLLIN, 0};
+    return poll(&poll_one, 1, timeout_ms) > 0;
+}
+
+/* `reader` moves a key that is not durable to `listener`. */
+static void move_held(struct stage *stage, int *listener)
+{
+    assert_int_equal(socket_listen_tcp("127.0.0.1", 0, 8, listener), OK);
+    write_held(stage, "SET a new");
+    conversation_send(stage->reader, "MIGRATE 127.0.0.1 %d a 0 5000", socket_port(*listener));
+    assert_false(somebody_connects(*listener, QUIET_MS));
+}
+
+static void P2_another_server_is_sent_a_key_when_it_is_durable(void **state)
+{
+    struct stage *stage = *state;
+    int listener;
+    move_held(stage, &listener);
+    held_disk_release(&stage->held);
+    assert_reads(stage->writer, "+OK");
+    assert_true(somebody_connects(listener, -1));
+    socket_close(listener);
+    assert_non_null(strstr(conversation_read(stage->reader), "-IOERR error or timeout"));
+    assert_says(stage->writer, "$new", "GET a");
+}
+
+static void P2_who_waits_no_more_sends_no_key_that_was_not_durable(void **state)
+{
+    struct stage *stage = *state;
+    int listener, id = atoi(conversation_say(stage->reader, "CLIENT ID") + 1);
+    move_held(stage, &listener);
+    conversation_send(stage->writer, "CLIENT UNBLOCK %d", id);
+    assert_reads(stage->reader, "-IOERR nothing has been sent yet, and nothing will be");
+    held_disk_release(&stage->held);
+    assert_reads(stage->writer, "+OK");
+    assert_reads(stage->writer, ":1");
+    assert_false(somebody_connects(listener, QUIET_MS));
+    socket_close(listener);
 }
 
 static void P2_messages_wait_for_the_write_that_caused_them(void **state)
@@ -547,6 +590,7 @@ static void control_without_gates_the_tests_of_P1_and_P2_fail(void **state)
         "P2_commands_that_see_all_keys_wait",
         "P2_a_write_that_changed_nothing_waits_for_what_it_saw",
         "P2_exec_that_lost_its_race_waits_for_what_it_tells",
+        "P2_another_server_is_sent_a_key_when_it_is_durable",
         "P2_messages_wait_for_the_write_that_caused_them",
         "P2_a_message_does_not_overtake_its_senders_writes",
         "P2_an_invalidation_waits_for_the_write_that_caused_it",
@@ -575,6 +619,8 @@ int main(int count, char **words)
         TEST(P2_commands_that_see_all_keys_wait),
         TEST(P2_a_write_that_changed_nothing_waits_for_what_it_saw),
         TEST(P2_exec_that_lost_its_race_waits_for_what_it_tells),
+        TEST(P2_another_server_is_sent_a_key_when_it_is_durable),
+        TEST(P2_who_waits_no_more_sends_no_key_that_was_not_durable),
         TEST(P2_messages_wait_for_the_write_that_caused_them),
         TEST(P2_a_message_does_not_overtake_its_senders_writes),
         TEST(P2_an_invalidation_waits_for_the_write_that_caused_it),

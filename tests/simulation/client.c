@@ -32,10 +32,11 @@ void client_hang_up(struct client *client)
         claims_lost(client->shared->claims, &client->sent[i].call);
     if (client->kind == CLIENT_MONITORS)
         claims_monitored(client->shared->claims, NULL);
+    if (client->kind == CLIENT_MIGRATES)
+        mover_lost(client->shared->mover);
     simulated_socket_leave(client->socket);
     redisReaderFree(client->reader);
     cache_deinit(&client->cache);
-    buffer_deinit(&client->dump);
     client_init(client, client->shared, client->kind);
 }
 
@@ -92,14 +93,14 @@ static void send_group(struct client *client, struct buffer *bytes)
 /* A value goes out, and comes in again somewhere. */
 static void send_dump(struct client *client, struct buffer *bytes)
 {
-    bool restores = client->dump.length > 0;
+    const struct buffer *dump = &client->shared->dump;
+    bool restores = dump->length > 0 && !world_chance(3);
     struct command_line line =
-        restores ? commands_restore(bytes, buffer_slice(&client->dump)) : commands_dump(bytes);
+        restores ? commands_restore(bytes, buffer_slice(dump)) : commands_dump(bytes);
     client_send(
         client, bytes,
         &(struct sent){
             .effect = line.effect, .keys = line.keys, .dumps = !restores, .restores = restores});
-    buffer_clear(&client->dump);
 }
 
 /* SELECT 1, a command, sometimes FLUSHDB, SELECT 0. */
@@ -108,7 +109,7 @@ static void send_to_other_database(struct client *client, struct buffer *bytes)
     struct sent none = {.effect = EFFECT_NONE};
     commands_add(bytes, "SELECT 1");
     client_send(client, bytes, &none);
-    if (world_chance(8)) {
+    if (world_chance(8) && client->shared->mover == NULL) {
         commands_add(bytes, "FLUSHDB %s", world_chance(2) ? "ASYNC" : "SYNC");
         client_send(client, bytes, &none);
     }
@@ -224,6 +225,14 @@ static void send_claim(struct client *client, struct buffer *bytes)
         send_simple_claim(client, bytes, &sent);
 }
 
+/* While it may be on its way. */
+static void send_rival(struct client *client, struct buffer *bytes)
+{
+    commands_add(bytes, "SET %s %llu", mover_shared_key(),
+                 (unsigned long long)client_next_number(client));
+    client_send(client, bytes, &(struct sent){.effect = EFFECT_NONE});
+}
+
 /* Counts w up: first it looks, under WATCH, then it writes. */
 static void send_watched(struct client *client, struct buffer *bytes)
 {
@@ -309,6 +318,10 @@ bool client_act(struct client *client)
     for (; batch > 0 && client->sent_count + TRANSACTION_MAX + 2 < CLIENT_PIPELINE_MAX; batch--) {
         if (client->kind == CLIENT_CACHES)
             send_cached(client, &bytes);
+        else if (client->kind == CLIENT_MIGRATES)
+            mover_send(client->shared->mover, client, &bytes);
+        else if (client->kind == CLIENT_CLAIMS && client->shared->mover != NULL && world_chance(8))
+            send_rival(client, &bytes);
         else if (client->kind == CLIENT_CLAIMS)
             send_claim(client, &bytes);
         else if (client->kind == CLIENT_WATCHES)
@@ -317,7 +330,7 @@ bool client_act(struct client *client)
             send_transaction(client, &bytes);
         else if (world_chance(10))
             send_to_other_database(client, &bytes);
-        else if (world_chance(client->dump.length > 0 ? 3 : 10))
+        else if (world_chance(8))
             send_dump(client, &bytes);
         else if (world_chance(16))
             send_group(client, &bytes);
@@ -453,11 +466,15 @@ static void hear_reply(struct client *client, const redisReply *reply)
     if (client->kind == CLIENT_CACHES)
         hear_cached(client, &sent, reply);
     if (sent.dumps && reply->type == REDIS_REPLY_STRING) {
-        buffer_clear(&client->dump);
-        buffer_add(&client->dump, reply->str, (size_t)reply->len);
+        buffer_clear(&shared->dump);
+        buffer_add(&shared->dump, reply->str, (size_t)reply->len);
     }
     if (sent.restores && reply->type == REDIS_REPLY_STATUS)
         world_meet(MET_RESTORE);
+    if (reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "MISCONF", 7) == 0)
+        world_meet(MET_FULL);
+    if (sent.moves)
+        mover_heard(shared->mover, reply, world.now_us / 1000);
     if (sent.kills && reply->type == REDIS_REPLY_INTEGER && reply->integer > 0)
         world_meet(MET_KILL);
     if (sent.call.claim == CLAIM_WATCHED_READ && client->kind == CLIENT_WATCHES &&

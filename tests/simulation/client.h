@@ -11,6 +11,7 @@
 #include "claims.h"
 #include "commands.h"
 #include "history.h"
+#include "mover.h"
 #include "world.h"
 
 #define CLIENT_PIPELINE_MAX 16 /* replies it waits for */
@@ -24,6 +25,7 @@ enum client_kind {
     CLIENT_MONITORS,
     CLIENT_CACHES,
     CLIENT_OPERATES,
+    CLIENT_MIGRATES,
 };
 
 /* A command whose reply is to come. */
@@ -37,6 +39,7 @@ struct sent {
     bool saves;             /* SAVE */
     bool dumps, restores;   /* DUMP, RESTORE */
     bool kills;             /* CLIENT KILL */
+    bool moves;             /* the last of a step of mover.h */
     enum cache_mode tracks; /* CLIENT TRACKING; CACHE_OFF: it is something else */
     bool reads_cached;      /* a read of cached_key, */
     bool keeps;             /* ...of which the server will tell */
@@ -59,19 +62,20 @@ struct client {
     int64_t watched;     /* CLIENT_WATCHES: what GET w said; -1: not known */
     bool subscribed;     /* or monitors, or speaks RESP3 */
     struct cache cache;
-    struct buffer dump; /* what DUMP gave last; empty: nothing */
 };
 
 struct clients {
     struct history *history;
     struct claims *claims;
-    uint64_t numbers; /* given out */
-    uint64_t needed;  /* the turn that somebody relies on: a crash must not take it back */
-    uint64_t logged;  /* the same if only the process ends */
-    uint64_t saved;   /* the same if there was no log, and a start reads the snapshot: SAVE */
+    struct mover *mover; /* NULL: nobody moves keys */
+    uint64_t numbers;    /* given out */
+    uint64_t needed;     /* the turn that somebody relies on: a crash must not take it back */
+    uint64_t logged;     /* the same if only the process ends */
+    uint64_t saved;      /* the same if there was no log, and a start reads the snapshot: SAVE */
     uint64_t replies, errors;
-    bool large;    /* commands_large, too */
-    bool operates; /* operator.h */
+    struct buffer dump; /* what DUMP gave last; empty: nothing */
+    bool large;         /* commands_large, too */
+    bool operates;      /* operator.h */
     bool switches; /* ...changes the log's settings, and what concerns all keys of a database */
     bool evicts;   /* ...maxmemory */
     bool swapped;  /* SWAPDB was sent: of which caches are not told, as in Redis */

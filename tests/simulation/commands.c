@@ -5,16 +5,19 @@
 #include <string.h>
 
 #include "base/assertion.h"
+#include "base/number.h"
 #include "base/slice.h"
+#include "protocol/resp_request.h"
 #include "world.h"
 
 #define WORD_MAX 600
 #define LINE_MAX 1200
 
-/* The first letter says what a key is mostly used for. Those behind "bits" belong to claims.h. */
+/* The first letter says what a key is mostly used for. Those behind "bits" belong to claims.h,
+ * the last to mover.h. */
 const char *const commands_keys[] = {
-    "s0", "s1", "s2", "c0",   "c1", "l0", "l1", "h0", "h1", "t0", "t1", "z0", "z1",
-    "x0", "x1", "p0", "bits", "r0", "r1", "q",  "m0", "m1", "w",  "n",  "b",
+    "s0", "s1", "s2",   "c0", "c1", "l0", "l1", "h0", "h1", "t0", "t1", "z0", "z1", "x0",
+    "x1", "p0", "bits", "r0", "r1", "q",  "m0", "m1", "w",  "n",  "b",  "g0", "g1", "g2",
 };
 const size_t commands_key_count = sizeof commands_keys / sizeof commands_keys[0];
 #define STREAMS_ONE_IN 6 /* commands: groups need several on the same key */
@@ -117,6 +120,8 @@ static const struct template templates[] = {
     {"COPY $* $* REPLACE", EFFECT_READS_FIRST},
     {"COPY $* $* DB 1 REPLACE", EFFECT_READS_FIRST},
     {"MOVE $* 1", EFFECT_READS_FIRST},
+    {"MIGRATE 127.0.0.1 6379 $* 1 20 COPY REPLACE", EFFECT_NONE},
+    {"MIGRATE 127.0.0.1 6379 $* 1 40 REPLACE", EFFECT_NONE},
     {"SORT $l BY nosort STORE $l", EFFECT_READS},
     {"TYPE $*", EFFECT_READS},
     {"PTTL $*", EFFECT_NONE},
@@ -259,15 +264,29 @@ struct command_line commands_dump(struct buffer *out)
     return add_template(out, &dump, 0);
 }
 
+struct command_line commands_copy(struct buffer *out, const char *name)
+{
+    char text[40];
+    snprintf(text, sizeof text, "COPY $* %s REPLACE", name);
+    return add_template(out, &(struct template){text, EFFECT_NONE}, 0);
+}
+
 struct command_line commands_restore(struct buffer *out, struct slice dump)
 {
     size_t key = random_key('*');
-    const char *deadline_ms = world_chance(2) ? "0" : world_chance(2) ? "20" : "10000";
-    const char *name = commands_keys[key];
-    buffer_add_format(out, "*5\r\n$7\r\nRESTORE\r\n$%zu\r\n%s\r\n$%zu\r\n%s\r\n$%zu\r\n",
-                      strlen(name), name, strlen(deadline_ms), deadline_ms, dump.length);
-    buffer_add(out, dump.data, dump.length);
-    buffer_add_string(out, "\r\n$7\r\nREPLACE\r\n");
+    bool absolute = world_chance(2);
+    long long deadline_ms = world_chance(3) ? 0 : world_chance(2) ? 20 : 10000;
+    char text[NUMBER_INTEGER_TEXT_MAX];
+    if (absolute && deadline_ms > 0)
+        deadline_ms += world.now_us / 1000;
+    struct slice words[] = {SLICE("RESTORE"),
+                            slice_of_string(commands_keys[key]),
+                            slice_of(text, number_format_int64(text, deadline_ms)),
+                            dump,
+                            SLICE("REPLACE"),
+                            SLICE("ABSTTL")};
+    enum error error = resp_request_append(out, words, absolute ? 6 : 5);
+    ASSERT(error == OK);
     return (struct command_line){.effect = EFFECT_WRITES, .keys = UINT64_C(1) << key};
 }
 

@@ -41,6 +41,9 @@ struct command_line commands_random_blocking(struct buffer *out);
 struct command_line commands_dump(struct buffer *out);
 struct command_line commands_restore(struct buffer *out, struct slice dump);
 
+/* COPY of any key of theirs to another, in its place. */
+struct command_line commands_copy(struct buffer *out, const char *name);
+
 /* Appends a command of these words, separated by spaces. */
 void commands_add(struct buffer *out, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

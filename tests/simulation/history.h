@@ -12,8 +12,9 @@
 #include <stdint.h>
 
 #include "keyspace/keyspace.h"
+#include "record.h"
 
-#define HISTORY_KEYS_MAX 50
+#define HISTORY_KEYS_MAX 56
 #define HISTORY_DATABASES 2
 
 struct history;
@@ -40,6 +41,9 @@ uint64_t history_change(const struct history *history, size_t key, uint64_t from
  * from before the turn `needed`. */
 bool history_recovered(struct history *history, struct keyspace *keyspace, uint64_t needed,
                        char *why, size_t why_size);
+
+/* What the key with this index was in a database at the end of the last turn. */
+const struct record *history_record(const struct history *history, size_t key, int database);
 
 /* A number for what the data are now. */
 uint64_t history_digest(const struct history *history);

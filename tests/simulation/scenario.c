@@ -1,17 +1,20 @@
 #include "scenario.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/assertion.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "claims.h"
 #include "client.h"
 #include "history.h"
 #include "keyspace/database.h"
 #include "keyspace/entry.h"
+#include "mover.h"
 #include "persist/log_writer.h"
 #include "server/config/configuration.h"
 #include "server/lifecycle.h"
@@ -19,13 +22,15 @@
 #include "server/persistence/persistence_private.h"
 #include "server/server.h"
 #include "server/settings.h"
+#include "simulated_loop.h"
 #include "simulated_socket.h"
 #include "simulated_worker.h"
 #include "system/disk_simulated.h"
 #include "world.h"
 
-#define CLIENTS 7
+#define CLIENTS 8
 #define OPERATOR 2               /* which of them */
+#define MOVER (CLIENTS - 1)      /* ...if keys are moved; else it is not there */
 #define LIVES_MAX 3              /* before the last */
 #define ACTS_MAX 40              /* of clients, in a life */
 #define QUIET_USEC 800000        /* nothing has happened for so long, so nothing will... */
@@ -33,11 +38,16 @@
 #define CALLS_MAX 120            /* to the disk, of a life that ends at a call */
 #define CALLS_IN_SNAPSHOT_MAX 30 /* the same, counted from the beginning of a snapshot */
 #define FULL_ENDS_ONE_IN 500     /* steps */
+#define SIGNAL_ONE_IN 100        /* acts */
+#define MOVES_ONE_IN 3
+#define ENDS_USEC_MAX 400000    /* after its log has failed */
+#define REFUSES_USEC_MAX 200000 /* after the disk has become full */
 #define STEPS_MAX 50000
 #define STEP_USEC_MAX 300
 #define SLOW_STEP_USEC_MAX 8000
 #define MEMORY_SAMPLES 5 /* as eviction looks at */
 #define MIB (UINT64_C(1) << 20)
+#define UNIX_PATH "/nowhere/holdfast.sock" /* in the simulated network: no such file is made */
 
 /* How a life of the server ends. */
 enum ending {
@@ -55,7 +65,9 @@ struct scenario {
     struct history *history;
     struct claims *claims;
     struct clients shared;
+    struct mover mover;
     struct client clients[CLIENTS];
+    uint64_t client_count;
     bool always;    /* appendfsync */
     bool has_power; /* since the last recovery, and the disk did not fail: the kernel kept all */
     /* this life */
@@ -64,9 +76,12 @@ struct scenario {
     struct world_promise promise; /* of what is sent now */
     int sync;                     /* appendfsync at the end of the last turn; */
     bool has_log;                 /* was there a log, in force? */
+    uint64_t terminated_turn;     /* in which SIGTERM was sent; 0: it was not */
+    bool saves_when_terminated;   /* there were save points then */
     uint64_t acts_left, ends_at_step, steps;
     int64_t quiet_since_us;
-    bool asked; /* what is asked at the end */
+    bool asked;             /* what is asked at the end */
+    bool workers_were_idle; /* at the end of the last turn */
 };
 
 static void __attribute__((format(printf, 2, 3)))
@@ -173,6 +188,8 @@ static void check_recovered(struct scenario *scenario)
         fail(scenario, "after recovery %d%s: %s", (int)scenario->result->recoveries,
              from_log ? "" : ", from the snapshot", why);
     scenario->has_power = true;
+    if (scenario->shared.mover != NULL)
+        mover_note_start(&scenario->mover, world.now_us / 1000);
     rely_on_all(scenario); /* the start made it durable, whatever it was before */
     uint64_t since = history_turn(scenario->history) - 1;
     scenario->sync = scenario->settings.persistence.sync;
@@ -180,6 +197,25 @@ static void check_recovered(struct scenario *scenario)
     scenario->promise = (struct world_promise){
         scenario->has_log && scenario->sync == LOG_SYNC_ALWAYS ? since : UINT64_MAX,
         scenario->has_log ? since : UINT64_MAX};
+}
+
+/* With its log failed it must end; with the disk full it must refuse what would change anything. A
+ * job may have come to its end just now, and changes something all the same: MIGRATE. */
+static void check_log(struct scenario *scenario)
+{
+    const struct history *history = scenario->history;
+    bool was_idle = scenario->workers_were_idle;
+    scenario->workers_were_idle = simulated_worker_all_are_idle();
+    /* Behind its end a log may fail. */
+    bool has_log = scenario->settings.persistence.append_only || !scenario->shared.switches;
+    if (has_log && world.log_failed_us > 0 && world.now_us - world.log_failed_us > ENDS_USEC_MAX)
+        fail(scenario, "the server goes on though its log has failed");
+    if (world.log_full_us == 0 || world.now_us - world.log_full_us < REFUSES_USEC_MAX ||
+        !was_idle || !scenario->workers_were_idle || scenario->shared.evicts)
+        return;
+    uint64_t turn = history_turn(history) - 1;
+    if (history_last_change(history, UINT64_MAX, turn) == turn)
+        fail(scenario, "data changed though the disk of the log is full");
 }
 
 static void turn_ended(void *context)
@@ -195,6 +231,9 @@ static void turn_ended(void *context)
     (void)promise_now(scenario);
     note_log(scenario);
     history_end_turn(scenario->history, server->keyspace);
+    check_log(scenario);
+    if (scenario->shared.mover != NULL)
+        mover_note_turn(&scenario->mover, world.now_us / 1000);
     scenario->result->turns++;
 }
 
@@ -227,6 +266,25 @@ static void file_written(void *context)
         history_saved_in_turn(scenario->history, scenario->server->keyspace);
 }
 
+/* MIGRATE tells others what a key is: it must last, as what a reader is told. */
+static void sends(void *context, struct slice bytes)
+{
+    struct scenario *scenario = context;
+    const struct client *client = &scenario->clients[MOVER];
+    uint64_t needed = 0;
+    bool is_unanswered = false; /* a write before it */
+    for (size_t i = 0; i < client->sent_count && scenario->always; i++) {
+        const struct sent *sent = &client->sent[i];
+        bool wrote_before = sent->effect == EFFECT_WRITES;
+        if (sent->turn > 0 && (sent->moves || wrote_before))
+            raise_to(&needed, mover_shows(&scenario->mover, bytes, sent->turn - !wrote_before));
+        is_unanswered = is_unanswered || wrote_before;
+    }
+    raise_to(&scenario->shared.needed, needed);
+    if (is_unanswered && scenario->ending == END_CRASHED && world_chance(2))
+        scenario->ends_at_step = scenario->steps + 1 + world_below(3);
+}
+
 static void check_claims(struct scenario *scenario)
 {
     if (scenario->claims->failure[0] != '\0')
@@ -254,22 +312,47 @@ static void check_caches(struct scenario *scenario)
 
 /* --- one thing happens --- */
 
+static bool send_signal(struct scenario *scenario)
+{
+    struct clients *shared = &scenario->shared;
+    if (world_chance(2)) {
+        world_meet(MET_HANG_UP);
+        return simulated_loop_signal(SIGHUP);
+    }
+    if (!shared->may_shut_down || scenario->terminated_turn > 0)
+        return false;
+    scenario->terminated_turn = history_turn(scenario->history);
+    scenario->saves_when_terminated = scenario->settings.persistence.save_point_count > 0;
+    shared->ends_log = true;
+    return simulated_loop_signal(SIGTERM);
+}
+
 static bool act(struct scenario *scenario)
 {
+    struct client *mover = &scenario->clients[MOVER];
     if (scenario->acts_left == 0)
         return false;
+    if (scenario->shared.mover != NULL && world_chance(3) && client_act(mover))
+        return true;
     scenario->acts_left--;
+    if (world_chance(SIGNAL_ONE_IN))
+        return send_signal(scenario);
     bool operates = scenario->shared.operates && world_chance(4);
-    return client_act(&scenario->clients[operates ? OPERATOR : world_below(CLIENTS)]);
+    return client_act(
+        &scenario->clients[operates ? OPERATOR : world_below(scenario->client_count)]);
 }
 
 static bool deliver(struct scenario *scenario)
 {
     bool moved = simulated_socket_step(), heard = false;
     size_t first = (size_t)world_below(CLIENTS);
+    uint64_t migrated = world.met[MET_MIGRATED];
     for (size_t i = 0; i < CLIENTS && !heard; i++)
         heard = client_hear(&scenario->clients[(first + i) % CLIENTS]);
     check_claims(scenario);
+    /* Was it said too early? */
+    if (world.met[MET_MIGRATED] > migrated && scenario->ending == END_CRASHED && world_chance(2))
+        scenario->ends_at_step = scenario->steps + 1 + world_below(4);
     return moved || heard;
 }
 
@@ -330,7 +413,11 @@ static void set_up(struct scenario *scenario)
     struct settings *settings = &scenario->settings;
     settings_init(settings);
     settings->lifecycle.databases = HISTORY_DATABASES;
+    settings->lifecycle.log_level = (int)log_level();
+    settings->lifecycle.crash_log = false; /* signals of this process are not the server's */
     settings_set_string(&settings->admission.bind, "127.0.0.1");
+    if (world_chance(2))
+        settings_set_string(&settings->admission.unix_path, UNIX_PATH);
     struct persistence_settings *persistence = &settings->persistence;
     persistence->disk = &world.disk;
     persistence->gates_off = scenario->control == CONTROL_GATES_OFF;
@@ -345,7 +432,8 @@ static void set_up(struct scenario *scenario)
         settings->values.zset_entries_max = settings->values.set_integers_max = world_below(6);
         settings->values.stream_block_entries_max = 1 + world_below(4);
     }
-    settings->notification.events = NOTIFICATION_KEYSPACE | NOTIFICATION_ALL;
+    if (!world_chance(3)) /* else changes may be unheard */
+        settings->notification.events = NOTIFICATION_KEYSPACE | NOTIFICATION_ALL;
     scenario->shared.operates = world_chance(2);
     scenario->shared.switches = scenario->shared.operates && world_chance(2);
     scenario->shared.evicts = scenario->shared.operates && world_chance(2);
@@ -373,12 +461,11 @@ static void plan_fault(struct scenario *scenario)
 
 static void plan(struct scenario *scenario, bool is_last)
 {
-    world.off = false;
-    world.calls = world.off_at_call = world.off_in_snapshot = 0;
+    world_begin_life();
     scenario->ending = is_last ? END_STOPPED : world_chance(3) ? END_KILLED : END_CRASHED;
     scenario->recovered = false;
     scenario->shared.may_shut_down = !is_last;
-    scenario->shared.shutdown_turn = 0;
+    scenario->shared.shutdown_turn = scenario->terminated_turn = 0;
     scenario->shared.ends_log = false;
     scenario->acts_left = world_below(ACTS_MAX);
     scenario->steps = scenario->ends_at_step = 0;
@@ -413,7 +500,7 @@ static void end_process(struct scenario *scenario)
 
 static int run(struct scenario *scenario)
 {
-    if (server_create(&scenario->settings, scenario->configuration, false, &scenario->server) !=
+    if (server_create(&scenario->settings, scenario->configuration, true, &scenario->server) !=
         OK) {
         scenario->server = NULL;
         return EXIT_FAILURE;
@@ -424,11 +511,13 @@ static int run(struct scenario *scenario)
     world.step = step;
     world.promise = promise_now;
     world.file_written = file_written;
+    world.sends = sends;
     int status = server_run(scenario->server);
     world.turn_ended = NULL;
     world.step = NULL;
     world.promise = NULL;
     world.file_written = NULL;
+    world.sends = NULL;
     return status;
 }
 
@@ -449,7 +538,12 @@ static void stopped_in_peace(struct scenario *scenario)
         world_meet(MET_SHUTDOWN);
     if (asked && shared->shutdown_saves)
         raise_to(&shared->saved, shared->shutdown_turn - 1);
-    if (scenario->has_log)
+    if (!asked && scenario->terminated_turn > 0) {
+        world_meet(MET_TERMINATED);
+        if (scenario->saves_when_terminated && !scenario->has_fault && !scenario->was_full)
+            raise_to(&shared->saved, scenario->terminated_turn - 1);
+    }
+    if (scenario->has_log && scenario->recovered)
         raise_to(&shared->needed, history_turn(scenario->history) - 1);
 }
 
@@ -460,6 +554,8 @@ static void live(struct scenario *scenario, bool is_last)
     if (status != EXIT_SUCCESS && !may_end_by_itself(scenario))
         fail(scenario, "the server ended by itself");
     bool was_off = world.off;
+    if (!was_off && status != EXIT_SUCCESS && world.log_failed_us > 0)
+        world_meet(MET_LOG_FAILED);
     end_process(scenario);
     if (!was_off)
         world_end_process();
@@ -485,9 +581,10 @@ static void begin(struct scenario *scenario, uint64_t seed)
 {
     static const enum client_kind kinds[CLIENTS] = {
         CLIENT_CLAIMS, CLIENT_CLAIMS,     CLIENT_OPERATES, CLIENT_WATCHES,
-        CLIENT_BLOCKS, CLIENT_SUBSCRIBES, CLIENT_CACHES};
+        CLIENT_BLOCKS, CLIENT_SUBSCRIBES, CLIENT_CACHES,   CLIENT_MIGRATES};
     world_init(seed);
     world.context = scenario;
+    world.forges_answers = scenario->control == CONTROL_ANSWERS_FORGED;
     world.memory_used = memory_of_keys;
     set_up(scenario);
     scenario->configuration = configuration_create(&scenario->settings);
@@ -498,6 +595,13 @@ static void begin(struct scenario *scenario, uint64_t seed)
     scenario->shared.history = scenario->history;
     scenario->shared.claims = scenario->claims;
     scenario->shared.large = world_chance(8);
+    mover_init(&scenario->mover, scenario->history, scenario->claims->failure);
+    scenario->mover.lasts = scenario->always;
+    scenario->mover.deadlines = !scenario->shared.evicts;
+    bool keeps_keys = scenario->always || !scenario->shared.evicts;
+    bool moves = world_chance(MOVES_ONE_IN) && keeps_keys && !scenario->shared.switches;
+    scenario->shared.mover = moves ? &scenario->mover : NULL;
+    scenario->client_count = moves ? CLIENTS : CLIENTS - 1;
     bool monitors = world_chance(3);
     for (int i = 0; i < CLIENTS; i++)
         client_init(&scenario->clients[i], &scenario->shared,
@@ -515,6 +619,7 @@ static void end(struct scenario *scenario)
     result->errors = scenario->shared.errors;
     for (int i = 0; i < CLIENTS; i++)
         client_deinit(&scenario->clients[i]);
+    buffer_deinit(&scenario->shared.dump);
     memory_free(scenario->claims);
     history_destroy(scenario->history);
     configuration_destroy(scenario->configuration);

@@ -15,6 +15,7 @@ enum scenario_control {
     CONTROL_MESSAGES_AHEAD, /* messages do not */
     CONTROL_DISK_LIES,      /* syncs do nothing */
     CONTROL_STALE_READ,     /* a checker is fed old values */
+    CONTROL_ANSWERS_FORGED, /* keys go although the target of MIGRATE may not have them */
 };
 
 struct scenario_result {

@@ -10,7 +10,7 @@
 #include "base/slice.h"
 #include "world.h"
 
-/* A connection to the server, waiting to be accepted; -1: nobody listens. */
+/* A connection to the server, by either way, waiting to be accepted; -1: nobody listens. */
 int simulated_socket_connect(void);
 void simulated_socket_write(int socket, struct slice bytes);
 /* Appends what has arrived, all of it sent under the same `*promise`; more may be left. False: the
@@ -21,6 +21,10 @@ void simulated_socket_leave(int socket);
 
 /* How many bytes of what the client wrote the server has read so far. */
 uint64_t simulated_socket_taken(int socket);
+
+/* No worker has a connection, and the server has closed those that clients have left: nothing of
+ * them can come any more. */
+bool simulated_socket_is_settled(void);
 
 /* Some bytes of some connection arrive at the other end. False: none are on their way. */
 bool simulated_socket_step(void);

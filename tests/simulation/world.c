@@ -6,13 +6,17 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "simulated_worker.h"
 #include "system/disk_simulated.h"
 
 #define START_US INT64_C(1800000000000000) /* when every world begins */
-#define SLOW_SYNC_TURNS_MAX 200
 #define SYNC_USEC_MAX 4000
+#define SLOW_SYNC_ONE_IN 16
+#define SLOW_SYNC_USEC_MAX 40000
+#define FILES_MAX 64 /* open at once */
 
 struct world world;
+static bool is_log[FILES_MAX]; /* a file of the log that is in force */
 
 /* --- chance, time, trace --- */
 
@@ -68,8 +72,28 @@ const char *world_meeting_name(enum world_meeting what)
         [MET_PAUSE] = "pauses",
         [MET_KILL] = "kills of clients",
         [MET_SWAP] = "swaps of databases",
+        [MET_UNIX] = "clients by the Unix socket",
+        [MET_TERMINATED] = "SIGTERM",
+        [MET_HANG_UP] = "SIGHUP",
+        [MET_MIGRATED] = "keys migrated",
+        [MET_NO_KEY] = "migrations of nothing",
+        [MET_TARGET_ERROR] = "of which the target refused some",
+        [MET_MOVE_FAILED] = "that did not reach it",
+        [MET_MOVE_RIVAL] = "of keys changed on their way",
+        [MET_MOVE_CRASHED] = "with the crash on their way",
+        [MET_FULL] = "writes refused by a full disk",
+        [MET_LOG_FAILED] = "ends by a failed log",
+        [MET_REFUSED] = "connections refused",
+        [MET_CUT] = "cut",
     };
     return names[what];
+}
+
+void world_begin_life(void)
+{
+    world.off = false;
+    world.calls = world.off_at_call = world.off_in_snapshot = 0;
+    world.log_failed_us = world.log_full_us = 0;
 }
 
 void world_end_process(void)
@@ -113,7 +137,34 @@ static int world_open(void *context, const char *path, enum disk_open_mode mode)
     if (mode >= DISK_CREATE && world.off_in_snapshot > 0 && strstr(path, "temp-") != NULL)
         world.off_at_call = world.calls + world.off_in_snapshot;
     log_line(LOG_DEBUG, "opens %s", path);
-    return below()->open(call("open"), path, mode);
+    int file = below()->open(call("open"), path, mode);
+    if (file >= 0 && file < FILES_MAX)
+        is_log[file] = strstr(path, ".incr.") != NULL && strstr(path, "temp-") == NULL;
+    return file;
+}
+
+static bool is_of_log(int file)
+{
+    return file >= 0 && file < FILES_MAX && is_log[file] && !world.off;
+}
+
+static void note_failure(void)
+{
+    int reason = errno;
+    log_line(LOG_DEBUG, "the log fails: %s", strerror(reason));
+    if (world.log_failed_us == 0)
+        world.log_failed_us = world.now_us;
+    errno = reason;
+}
+
+static void note_write(ssize_t written, size_t length)
+{
+    if (written < 0 && errno == ENOSPC && world.log_full_us == 0)
+        world.log_full_us = world.now_us;
+    else if (written < 0 && errno == EIO)
+        note_failure();
+    else if (written == (ssize_t)length)
+        world.log_full_us = 0;
 }
 
 static int world_close(void *context, int file)
@@ -137,9 +188,27 @@ static ssize_t world_write(void *context, int file, const struct iovec *vectors,
     if (world.file_written != NULL && !world.off)
         world.file_written(world.context);
     /* Not the bytes: a snapshot tells how much memory the process used. */
-    for (int i = 0; i < count; i++)
+    size_t length = 0;
+    for (int i = 0; i < count; i++) {
         world_trace_number("write", vectors[i].iov_len);
-    return below()->write(call("write"), file, vectors, count, offset);
+        length += vectors[i].iov_len;
+    }
+    ssize_t written = below()->write(call("write"), file, vectors, count, offset);
+    if (is_of_log(file))
+        note_write(written, length);
+    return written;
+}
+
+static bool never(int socket)
+{
+    (void)socket;
+    return false;
+}
+
+static void take_long(void)
+{
+    (void)simulated_worker_wait(never, 0,
+                                world.now_us + (int64_t)world_below(SLOW_SYNC_USEC_MAX));
 }
 
 static int world_sync(void *context, int file)
@@ -148,11 +217,14 @@ static int world_sync(void *context, int file)
     if (world.file_written != NULL && !world.off)
         world.file_written(world.context);
     world_pass((int64_t)world_below(SYNC_USEC_MAX));
+    bool slow = world_chance(SLOW_SYNC_ONE_IN), early = world_chance(2);
+    if (slow && !early) /* meanwhile, much may happen */
+        take_long();
     int result = below()->sync(call("sync"), file), reason = errno;
-    /* What is written from here on is not covered. */
-    uint64_t turns = world_chance(8) ? world_below(SLOW_SYNC_TURNS_MAX) : world_below(2);
-    for (; turns > 0 && world.yield != NULL && !world.off; turns--)
-        world.yield();
+    if (result != 0 && errno != EINTR && is_of_log(file))
+        note_failure();
+    if (slow && early) /* what is written from here on is not covered */
+        take_long();
     errno = reason;
     return result;
 }

@@ -32,6 +32,19 @@ enum world_meeting {
     MET_PAUSE,          /* CLIENT PAUSE */
     MET_KILL,           /* CLIENT KILL of somebody */
     MET_SWAP,           /* SWAPDB */
+    MET_UNIX,           /* a client came by the Unix socket */
+    MET_TERMINATED,     /* the server ended because of SIGTERM */
+    MET_HANG_UP,        /* SIGHUP */
+    MET_MIGRATED,       /* MIGRATE of known keys (mover.h), answered with OK */
+    MET_NO_KEY,         /* ...NOKEY */
+    MET_TARGET_ERROR,   /* ...an error of the target's: busy, or it refused all */
+    MET_MOVE_FAILED,    /* ...IOERR: refused, cut, or too slow */
+    MET_MOVE_RIVAL,     /* ...keys that were changed on their way */
+    MET_MOVE_CRASHED,   /* ...the process ended while it was on its way */
+    MET_FULL,           /* writes refused because the disk of the log was full */
+    MET_LOG_FAILED,     /* the server ended by itself: a write or sync of its log had failed */
+    MET_REFUSED,        /* a connection that a worker did not get */
+    MET_CUT,            /* ...and one that was cut */
     WORLD_MEETINGS
 };
 
@@ -51,7 +64,11 @@ struct world {
     uint64_t calls;       /* to the disk, in this life of the server */
     uint64_t off_at_call; /* the process ends at this call; 0: at none */
     uint64_t off_in_snapshot; /* ...or so many calls after a snapshot was begun; 0: not so */
-    struct disk disk;         /* the simulated one; its calls take time and are counted */
+    /* What a file of the log that is in force answered; 0: no such thing in this life. */
+    int64_t log_failed_us; /* an error that cannot be waited out, at this time */
+    int64_t log_full_us;   /* no room since then */
+    bool forges_answers; /* workers hear OK from whom they connect to, who may not have answered */
+    struct disk disk;    /* the simulated one; its calls take time and are counted */
     struct disk_simulated *simulated;
     /* Before each call to the disk: others may go on meanwhile. NULL: they do not. */
     void (*yield)(void);
@@ -62,6 +79,8 @@ struct world {
     struct world_promise (*promise)(void *context);
     /* A file is written, synced or closed: its data may be those in the midst of a turn. */
     void (*file_written)(void *context);
+    /* A worker sends this to another server, who may show it. */
+    void (*sends)(void *context, struct slice bytes);
     /* What maxmemory is compared to, bytes; NULL: nothing is in use. The allocator's own count
      * would differ from run to run. */
     size_t (*memory_used)(void *context);
@@ -83,6 +102,8 @@ void world_trace_number(const char *what, uint64_t number);
 void world_meet(enum world_meeting what);
 const char *world_meeting_name(enum world_meeting what);
 
+/* A life of the server begins: nothing has happened to it yet. */
+void world_begin_life(void);
 /* The server's process ends at once: with the power, or killed. */
 void world_end_process(void);
 

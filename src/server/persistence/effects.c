@@ -7,6 +7,7 @@
 #include "net/network.h"
 #include "persist/log_writer.h"
 #include "server/dispatch.h"
+#include "server/persistence/migration.h"
 #include "server/server.h"
 #include "server/session/client.h"
 #include "server/settings.h"
@@ -36,6 +37,7 @@ void effects_release(struct effects *effects)
 {
     uint64_t gate = effects->log != NULL ? log_writer_durable_group(effects->log) : UINT64_MAX;
     network_release(effects->server->network, gate);
+    migrations_release(effects->server->migrations, gate);
 }
 
 /* --- gates --- */
@@ -55,6 +57,18 @@ void effects_gate_message(struct effects *effects, struct client *client, size_t
     if (effects->log != NULL && log_writer_hides_the_undurable(effects->log) &&
         !effects->server->settings->persistence.message_gates_off)
         gate_output(effects, client, position, effects->message_gate);
+}
+
+uint64_t effects_reading_gate(struct effects *effects)
+{
+    if (effects->log == NULL || !log_writer_hides_the_undurable(effects->log) ||
+        effects->server->settings->persistence.gates_off)
+        return 0;
+    uint64_t gate = keyspace_take_read_mark(effects->server->keyspace);
+    if (gate <= log_writer_durable_group(effects->log))
+        return 0;
+    log_writer_expect(effects->log, gate);
+    return gate;
 }
 
 /* --- commands --- */

@@ -76,6 +76,10 @@ void effects_key_removed(struct effects *effects, struct database *database, str
 void effects_field_removed(struct effects *effects, struct database *database, struct slice key,
                            struct slice field);
 
+/* The group that has to be durable before anybody else is told what the command that runs has read;
+ * 0: it is. Whoever waits for it is called by effects_release. */
+uint64_t effects_reading_gate(struct effects *effects);
+
 /* At the end of a turn, before messages that were gathered in it are sent. */
 void effects_end_turn(struct effects *effects);
 

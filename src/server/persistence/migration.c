@@ -3,15 +3,18 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "base/assertion.h"
 #include "base/buffer.h"
 #include "base/list.h"
 #include "base/memory.h"
+#include "base/name_table.h"
 #include "base/number.h"
 #include "commands/command.h"
 #include "persist/rdb_writer.h"
 #include "protocol/resp_request.h"
 #include "server/command_tables.h"
 #include "server/dispatch.h"
+#include "server/persistence/effects.h"
 #include "server/persistence/transfer.h"
 #include "server/server.h"
 #include "server/session/blocking.h"
@@ -26,21 +29,35 @@
 struct migrations {
     struct worker *worker; /* NULL: nothing was ever migrated */
     struct server *server;
+    struct list held;         /* struct migration: not durable here yet */
+    struct name_table moving; /* struct moving_key; hash: database_mix_hash */
     atomic_bool stops;
+};
+
+/* A key of one database that is on its way, perhaps for several clients. */
+struct moving_key {
+    struct name_node node;
+    size_t users;
+    uint64_t changes; /* since it is here */
+    char name[];
 };
 
 /* A key, and what was sent of it. */
 struct migrated_key {
-    struct slice name;
+    struct moving_key *moving;
+    uint64_t changes; /* its own, when it was sent */
     char checksum[CHECKSUM_SIZE];
     int64_t deadline_ms;
 };
 
 struct migration {
     struct worker_job job;
+    struct migrations *owner;
     struct client *client; /* NULL: it has gone, or waits no more */
     struct dispatch_entry *entry;
     struct transfer transfer;
+    struct list link; /* in held, while */
+    uint64_t gate;    /* ...the log's group that it waits for is not 0 */
     bool copy, is_over;
     size_t count;
     struct migrated_key *keys;
@@ -52,6 +69,7 @@ struct migrations *migrations_create(struct server *server)
 {
     struct migrations *migrations = memory_allocate_zeroed(sizeof *migrations);
     migrations->server = server;
+    list_init(&migrations->held);
     return migrations;
 }
 
@@ -62,13 +80,63 @@ void migrations_destroy(struct migrations *migrations)
     atomic_store(&migrations->stops, true);
     if (migrations->worker != NULL)
         worker_destroy(migrations->worker);
+    ASSERT(list_is_empty(&migrations->held)); /* their clients are gone */
+    name_table_deinit(&migrations->moving);
     memory_free(migrations);
+}
+
+static struct moving_key *find_moving(const struct migrations *migrations,
+                                      const struct database *database, const struct key *key)
+{
+    struct name_node *node =
+        name_table_find(&migrations->moving, database_mix_hash(database, key->hash), key->name);
+    return node == NULL ? NULL : NAME_TABLE_ENTRY(node, struct moving_key, node);
+}
+
+static struct moving_key *take_moving(struct migrations *migrations,
+                                      const struct database *database, const struct key *key)
+{
+    struct moving_key *moving = find_moving(migrations, database, key);
+    if (moving == NULL) {
+        moving = memory_allocate_zeroed(sizeof *moving + key->name.length);
+        if (key->name.length > 0)
+            memcpy(moving->name, key->name.data, key->name.length);
+        moving->node.name = slice_of(moving->name, key->name.length);
+        moving->node.hash = database_mix_hash(database, key->hash);
+        name_table_add(&migrations->moving, &moving->node);
+    }
+    moving->users++;
+    return moving;
+}
+
+static void drop_moving(struct migrations *migrations, struct moving_key *moving)
+{
+    if (--moving->users > 0)
+        return;
+    name_table_remove(&migrations->moving, &moving->node);
+    memory_free(moving);
+}
+
+bool migrations_exist(const struct migrations *migrations)
+{
+    return migrations->moving.count > 0;
+}
+
+void migrations_key_changed(struct migrations *migrations, struct database *database,
+                            struct slice name)
+{
+    if (migrations->moving.count == 0)
+        return;
+    struct key key = {name, keyspace_hash(migrations->server->keyspace, name)};
+    struct moving_key *moving = find_moving(migrations, database, &key);
+    if (moving != NULL)
+        moving->changes++;
 }
 
 static void destroy(struct migration *migration)
 {
     for (size_t i = 0; i < migration->count; i++)
-        memory_free((void *)(uintptr_t)migration->keys[i].name.data);
+        drop_moving(migration->owner, migration->keys[i].moving);
     memory_free(migration->keys);
     memory_free(migration->transfer.host);
     memory_free(migration->transfer.accepted);
@@ -160,21 +228,21 @@ static enum error dump(const struct entry *entry, struct buffer *payload, char *
 }
 
 static enum error add_key(struct migration *migration, const struct request *request,
-                          struct slice name, const struct entry *entry, struct buffer *payload)
+                          const struct database *database, const struct key *key,
+                          const struct entry *entry, struct buffer *payload)
 {
-    struct migrated_key *key = &migration->keys[migration->count];
+    struct migrated_key *sent = &migration->keys[migration->count];
     char text[NUMBER_INTEGER_TEXT_MAX];
-    key->deadline_ms = entry_deadline_ms(entry);
-    enum error error = dump(entry, payload, key->checksum);
+    sent->deadline_ms = entry_deadline_ms(entry);
+    enum error error = dump(entry, payload, sent->checksum);
     if (error != OK)
         return error;
-    char *copy = memory_allocate(name.length + 1);
-    memcpy(copy, name.data, name.length);
-    key->name = slice_of(copy, name.length);
+    sent->moving = take_moving(migration->owner, database, key);
+    sent->changes = sent->moving->changes;
     migration->count++;
-    int64_t deadline_ms = key->deadline_ms == ENTRY_NO_DEADLINE ? 0 : key->deadline_ms;
+    int64_t deadline_ms = sent->deadline_ms == ENTRY_NO_DEADLINE ? 0 : sent->deadline_ms;
     struct slice words[] = {SLICE("RESTORE"),
-                            name,
+                            key->name,
                             slice_of(text, number_format_int64(text, deadline_ms)),
                             buffer_slice(payload),
                             SLICE("ABSTTL"),
@@ -193,7 +261,7 @@ static enum error add_keys(struct command_context *context, struct migration *mi
         struct key key = command_key(context, request->first + i);
         const struct entry *entry = database_read(context->database, &key, true);
         if (entry != NULL)
-            error = add_key(migration, request, key.name, entry, &payload);
+            error = add_key(migration, request, context->database, &key, entry, &payload);
     }
     buffer_deinit(&payload);
     return error;
@@ -229,14 +297,41 @@ static void forget(struct client *client)
     struct migration *migration = client->migration;
     client->migration = NULL;
     migration->client = NULL;
-    if (migration->is_over)
+    if (migration->gate > 0)
+        list_remove(&migration->link);
+    if (migration->is_over || migration->gate > 0)
         destroy(migration);
 }
 
 /* CLIENT UNBLOCK: nobody knows what has arrived. */
 static void reply_unblocked(struct client *client)
 {
-    resp_writer_error(client->reply, "IOERR the transfer goes on, but its end is not waited for");
+    resp_writer_error(client->reply,
+                      client->migration->gate > 0
+                          ? "IOERR nothing has been sent yet, and nothing will be"
+                          : "IOERR the transfer goes on, but its end is not waited for");
+}
+
+/* Nobody is told of it before it is durable here. */
+static void submit_when_durable(struct migrations *migrations, struct migration *migration)
+{
+    migration->gate = effects_reading_gate(migrations->server->effects);
+    if (migration->gate > 0)
+        list_add_last(&migrations->held, &migration->link);
+    else
+        worker_submit(migrations->worker, &migration->job);
+}
+
+void migrations_release(struct migrations *migrations, uint64_t durable_group)
+{
+    LIST_FOR_EACH (node, &migrations->held) {
+        struct migration *migration = LIST_ENTRY(node, struct migration, link);
+        if (migration->gate > durable_group)
+            continue;
+        list_remove(node);
+        migration->gate = 0;
+        worker_submit(migrations->worker, &migration->job);
+    }
 }
 
 static void begin(struct command_context *context, struct migration *migration,
@@ -258,17 +353,18 @@ static void begin(struct command_context *context, struct migration *migration,
     migration->job = (struct worker_job){.run = run, .done = done};
     client->migration = migration;
     blocking_begin(client, 0, reply_unblocked, forget);
-    worker_submit(migrations->worker, &migration->job);
+    submit_when_durable(migrations, migration);
 }
 
 /* --- arrived --- */
 
+/* Not even written anew with the same: if the target is this place, that is what has arrived. */
 static bool is_as_sent(const struct migrated_key *sent, const struct entry *entry,
                        struct buffer *payload)
 {
     char checksum[CHECKSUM_SIZE];
-    return entry != NULL && entry_deadline_ms(entry) == sent->deadline_ms &&
-           dump(entry, payload, checksum) == OK &&
+    return sent->moving->changes == sent->changes &&
+           entry_deadline_ms(entry) == sent->deadline_ms && dump(entry, payload, checksum) == OK &&
            memcmp(checksum, sent->checksum, CHECKSUM_SIZE) == 0;
 }
 
@@ -279,7 +375,8 @@ static size_t remove_accepted(struct command_context *context, const struct migr
     size_t changed = 0;
     for (size_t i = 0; i < migration->count; i++) {
         const struct migrated_key *sent = &migration->keys[i];
-        struct key key = {sent->name, keyspace_hash(context->keyspace, sent->name)};
+        struct slice name = sent->moving->node.name;
+        struct key key = {name, keyspace_hash(context->keyspace, name)};
         if (!migration->transfer.accepted[i])
             continue;
         const struct entry *entry = database_find(context->database, &key);
@@ -340,6 +437,7 @@ static void command_migrate(struct command_context *context)
         return;
     }
     struct migration *migration = memory_allocate_zeroed(sizeof *migration);
+    migration->owner = client->server->migrations;
     enum error error = add_preamble(&migration->transfer, &request);
     if (error == OK)
         error = add_keys(context, migration, &request);

@@ -71,16 +71,11 @@ void key_waits_destroy(struct key_waits *waits)
 
 /* --- keys --- */
 
-static uint64_t mixed_hash(const struct database *database, uint64_t key_hash)
-{
-    return key_hash + (uint64_t)database_index(database) * UINT64_C(0x9e3779b97f4a7c15);
-}
-
 static struct awaited_key *find(const struct key_waits *waits, const struct database *database,
                                 const struct key *key)
 {
     struct name_node *node =
-        name_table_find(&waits->keys, mixed_hash(database, key->hash), key->name);
+        name_table_find(&waits->keys, database_mix_hash(database, key->hash), key->name);
     return node == NULL ? NULL : NAME_TABLE_ENTRY(node, struct awaited_key, node);
 }
 
@@ -94,7 +89,7 @@ static struct awaited_key *find_or_add(struct key_waits *waits, struct database 
     if (key->name.length > 0)
         memcpy(awaited->name, key->name.data, key->name.length);
     awaited->node.name = slice_of(awaited->name, key->name.length);
-    awaited->node.hash = mixed_hash(database, key->hash);
+    awaited->node.hash = database_mix_hash(database, key->hash);
     awaited->database = database;
     awaited->hash = key->hash;
     list_init(&awaited->waiters);

@@ -48,18 +48,11 @@ void watches_destroy(struct watches *watches)
     memory_free(watches);
 }
 
-static uint64_t mixed_hash(const struct database *database, uint64_t key_hash)
-{
-    return key_hash + (uint64_t)database_index(database) * UINT64_C(0x9e3779b97f4a7c15);
-}
-
-/* Equal names of two databases differ in the mixed hash: an odd constant times a small number is
- * never 0. */
 static struct watched_key *find(const struct watches *watches, const struct database *database,
                                 const struct key *key)
 {
     struct name_node *node =
-        name_table_find(&watches->keys, mixed_hash(database, key->hash), key->name);
+        name_table_find(&watches->keys, database_mix_hash(database, key->hash), key->name);
     return node == NULL ? NULL : NAME_TABLE_ENTRY(node, struct watched_key, node);
 }
 
@@ -70,7 +63,7 @@ static struct watched_key *add_key(struct watches *watches, struct database *dat
     if (key->name.length > 0)
         memcpy(watched->name, key->name.data, key->name.length);
     watched->node.name = slice_of(watched->name, key->name.length);
-    watched->node.hash = mixed_hash(database, key->hash);
+    watched->node.hash = database_mix_hash(database, key->hash);
     watched->database = database;
     list_init(&watched->watches);
     name_table_add(&watches->keys, &watched->node);

@@ -4,7 +4,9 @@
 
 #include "base/assertion.h"
 #include "base/memory.h"
+#include "simulated_loop.h"
 #include "simulated_socket.h"
+#include "simulated_worker.h"
 #include "world.h"
 
 #define WATCHERS_MAX 128
@@ -15,7 +17,8 @@ struct event_loop {
     struct event_io *ios[WATCHERS_MAX];
     struct event_timer *timers[WATCHERS_MAX];
     struct event_wake *wakes[WATCHERS_MAX];
-    size_t io_count, timer_count, wake_count;
+    struct event_signal *signals[WATCHERS_MAX];
+    size_t io_count, timer_count, wake_count, signal_count;
     void (*before_wait)(void *context);
     void (*after_wait)(void *context);
     void *context;
@@ -37,6 +40,13 @@ struct timer {
 struct wake {
     bool sent;
 };
+
+struct signal {
+    int number;
+    bool sent;
+};
+
+static struct event_loop *running; /* whose process is sent signals; NULL: none */
 
 #define PRIVATE(type, owner) ((struct type *)(void *)(owner)->storage)
 #define CONST_PRIVATE(type, owner) ((const struct type *)(const void *)(owner)->storage)
@@ -72,6 +82,14 @@ static bool is_woken(const struct event_loop *loop)
     return false;
 }
 
+static bool is_signalled(const struct event_loop *loop)
+{
+    for (size_t i = 0; i < loop->signal_count; i++)
+        if (CONST_PRIVATE(signal, loop->signals[i])->sent)
+            return true;
+    return false;
+}
+
 static bool something_is_ready(const struct event_loop *loop)
 {
     for (size_t i = 0; i < loop->io_count; i++)
@@ -80,12 +98,14 @@ static bool something_is_ready(const struct event_loop *loop)
     for (size_t i = 0; i < loop->timer_count; i++)
         if (is_due(loop->timers[i]))
             return true;
-    return is_woken(loop);
+    return is_woken(loop) || is_signalled(loop);
 }
 
 static void sleep_until_next(const struct event_loop *loop)
 {
-    int64_t next_us = world.now_us + IDLE_MS_MAX * 1000;
+    int64_t next_us = world.now_us + IDLE_MS_MAX * 1000, due_us = simulated_worker_due_us();
+    if (due_us < next_us)
+        next_us = due_us;
     for (size_t i = 0; i < loop->timer_count; i++)
         if (CONST_PRIVATE(timer, loop->timers[i])->due_us < next_us)
             next_us = CONST_PRIVATE(timer, loop->timers[i])->due_us;
@@ -118,13 +138,13 @@ static void tell_turn_ended(void)
 
 static void call_wakes(struct event_loop *loop)
 {
-    /* Commands that were left over have run: the end of a job makes them a group of their own. */
-    if (is_woken(loop))
-        tell_turn_ended();
     for (size_t i = 0; i < loop->wake_count; i++) {
         struct event_wake *wake = loop->wakes[i];
         if (!PRIVATE(wake, wake)->sent)
             continue;
+        /* Commands that were left over, or what followed another job, may have changed something:
+         * the end of a job makes it a group of its own. */
+        tell_turn_ended();
         PRIVATE(wake, wake)->sent = false;
         wake->woken(wake->context);
     }
@@ -174,6 +194,18 @@ static void call_timers(struct event_loop *loop)
     }
 }
 
+static void call_signals(struct event_loop *loop)
+{
+    for (size_t i = 0; i < loop->signal_count; i++) {
+        struct event_signal *watcher = loop->signals[i];
+        struct signal *own = PRIVATE(signal, watcher);
+        if (!own->sent)
+            continue;
+        own->sent = false;
+        watcher->received(watcher->context, own->number);
+    }
+}
+
 static void end_turn(struct event_loop *loop)
 {
     if (loop->before_wait != NULL)
@@ -195,13 +227,15 @@ static void turn(struct event_loop *loop, bool waits)
     if (loop->after_wait != NULL)
         loop->after_wait(loop->context);
     call_wakes(loop);
-    if (world_chance(2)) {
+    bool timers_first = world_chance(2);
+    if (timers_first)
         call_timers(loop);
-        call_ios(loop);
-    } else {
-        call_ios(loop);
+    if (world_chance(2))
+        call_signals(loop);
+    call_ios(loop);
+    if (!timers_first)
         call_timers(loop);
-    }
+    call_signals(loop);
 }
 
 /* --- the loop --- */
@@ -210,12 +244,15 @@ struct event_loop *event_loop_create(void)
 {
     struct event_loop *loop = memory_allocate_zeroed(sizeof *loop);
     loop->turn_us = world.now_us;
+    running = loop;
     return loop;
 }
 
 void event_loop_destroy(struct event_loop *loop)
 {
-    ASSERT(loop->io_count == 0 && loop->timer_count == 0 && loop->wake_count == 0);
+    ASSERT(loop->io_count == 0 && loop->timer_count == 0 && loop->wake_count == 0 &&
+           loop->signal_count == 0);
+    running = NULL;
     memory_free(loop);
 }
 
@@ -324,16 +361,30 @@ bool event_timer_is_active(const struct event_timer *timer)
     return timer->loop != NULL && CONST_PRIVATE(timer, timer)->active;
 }
 
-/* No process, no signals. */
 void event_signal_start(struct event_signal *watcher, struct event_loop *loop, int signal_number,
                         void (*received)(void *context, int signal_number), void *context)
 {
-    (void)watcher, (void)loop, (void)signal_number, (void)received, (void)context;
+    *watcher = (struct event_signal){.loop = loop, .received = received, .context = context};
+    PRIVATE(signal, watcher)->number = signal_number;
+    ASSERT(loop->signal_count < WATCHERS_MAX);
+    loop->signals[loop->signal_count++] = watcher;
 }
 
 void event_signal_stop(struct event_signal *watcher)
 {
-    (void)watcher;
+    if (watcher->loop != NULL)
+        REMOVE(watcher->loop->signals, watcher->loop->signal_count, watcher);
+}
+
+bool simulated_loop_signal(int number)
+{
+    bool watched = false;
+    for (size_t i = 0; running != NULL && i < running->signal_count; i++) {
+        struct signal *own = PRIVATE(signal, running->signals[i]);
+        if (own->number == number)
+            watched = own->sent = true;
+    }
+    return watched;
 }
 
 void event_wake_start(struct event_wake *wake, struct event_loop *loop,

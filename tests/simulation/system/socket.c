@@ -1,4 +1,7 @@
-/* system/socket.h in the simulated world: sockets are pairs of queues. */
+/* system/socket.h in the simulated world: sockets are pairs of queues.
+ *
+ * The number of a socket is that of its end at the server. Where a worker of the server has made
+ * the connection, the client's end has a number, too: OTHER_END more. */
 #include "system/socket.h"
 
 #include <errno.h>
@@ -8,18 +11,26 @@
 #include "base/assertion.h"
 #include "base/memory.h"
 #include "simulated_socket.h"
+#include "simulated_worker.h"
 #include "system/event_loop.h"
 #include "world.h"
 
 #define SOCKETS_MAX 64
-#define FIRST 1000        /* the number of the first: none that a file could have */
+#define FIRST 1000 /* the number of the first: none that a file could have */
+#define OTHER_END SOCKETS_MAX
+#define PORT 6379
 #define ROOM_MAX 2048     /* bytes on their way to a client; more is SOCKET_BUSY */
 #define PIECE_SMALL_MAX 9 /* bytes */
+#define REFUSED_ONE_IN 16 /* connections of workers */
+#define CUT_ONE_IN 100    /* looks of workers at a connection */
 
 enum state { FREE, LISTENING, WAITING, OPEN };
 
 struct socket {
     enum state state;
+    bool is_unix;     /* this, or the listener it came to */
+    bool is_outgoing; /* the client is a worker of the server */
+    bool cut;         /* the network carries nothing more */
     bool client_left, server_left;
     struct buffer sent, arrived;   /* by the client, at the server */
     struct buffer answers, landed; /* by the server, at the client */
@@ -40,6 +51,17 @@ static struct socket *at(int number)
 {
     ASSERT(number >= FIRST && number < FIRST + SOCKETS_MAX);
     return &sockets[number - FIRST];
+}
+
+static bool is_other_end(int number)
+{
+    return number >= FIRST + OTHER_END;
+}
+
+/* As the server sees it. */
+static bool has_client(const struct socket *socket)
+{
+    return !socket->client_left && !socket->cut;
 }
 
 static int number_of(const struct socket *socket)
@@ -105,6 +127,109 @@ static void mark(struct socket *socket)
     buffer_add(&socket->marks, (const char *)&mark, sizeof mark);
 }
 
+/* --- the other end --- */
+
+static int connect_to(bool unix_path);
+
+static bool is_over(const struct socket *socket)
+{
+    return socket->cut || (socket->server_left && socket->answers.length == 0);
+}
+
+static bool can_be_read(int number)
+{
+    const struct socket *socket = at(number);
+    return socket->landed.length > 0 || is_over(socket) || world.forges_answers;
+}
+
+static bool can_be_written(int number)
+{
+    const struct socket *socket = at(number);
+    return socket->sent.length < ROOM_MAX || is_over(socket);
+}
+
+/* What is on its way arrives, or a part of it, or nothing. */
+static void cut(struct socket *socket)
+{
+    socket->cut = true;
+    if (world_chance(2))
+        socket->sent.length = (size_t)world_below(socket->sent.length + 1);
+}
+
+enum error socket_connect_tcp(const char *host, int port, int *out)
+{
+    bool is_refused =
+        strcmp(host, "127.0.0.1") != 0 || port != PORT || world_chance(REFUSED_ONE_IN);
+    int number = is_refused ? -1 : connect_to(false);
+    if (number < 0) {
+        world_meet(MET_REFUSED);
+        errno = ECONNREFUSED;
+        return ERROR_SYSTEM;
+    }
+    at(number)->is_outgoing = true;
+    *out = number + OTHER_END;
+    return OK;
+}
+
+bool socket_is_connected(int number)
+{
+    const struct socket *socket = at(number - OTHER_END);
+    return !socket->cut && !socket->server_left;
+}
+
+bool socket_wait(int number, bool for_writing, int timeout_ms)
+{
+    struct socket *socket = at(number - OTHER_END);
+    if (world_chance(CUT_ONE_IN) && !socket->cut) {
+        world_meet(MET_CUT);
+        cut(socket);
+    }
+    return simulated_worker_wait(for_writing ? can_be_written : can_be_read, number - OTHER_END,
+                                 world.now_us + (int64_t)timeout_ms * 1000);
+}
+
+static ssize_t forge(const struct iovec *vector)
+{
+    static const char answer[] = "+OK\r\n";
+    size_t length = sizeof answer - 1 < vector->iov_len ? sizeof answer - 1 : vector->iov_len;
+    memcpy(vector->iov_base, answer, length);
+    return (ssize_t)length;
+}
+
+static ssize_t other_end_receive(struct socket *socket, const struct iovec *vector)
+{
+    if (world.forges_answers)
+        return forge(vector);
+    size_t length =
+        socket->landed.length < vector->iov_len ? socket->landed.length : vector->iov_len;
+    if (socket->cut) {
+        errno = ECONNRESET;
+        return SOCKET_FAILED;
+    }
+    if (length == 0)
+        return is_over(socket) ? 0 : SOCKET_BUSY;
+    memcpy(vector->iov_base, socket->landed.data, length);
+    buffer_drop_front(&socket->landed, length);
+    return (ssize_t)length;
+}
+
+static ssize_t other_end_send(struct socket *socket, const struct iovec *vector)
+{
+    size_t room = socket->sent.length < ROOM_MAX ? ROOM_MAX - socket->sent.length : 0;
+    size_t length = vector->iov_len < room ? vector->iov_len : room;
+    if (is_over(socket)) {
+        errno = EPIPE;
+        return SOCKET_FAILED;
+    }
+    if (length == 0)
+        return SOCKET_BUSY;
+    if (world.sends != NULL)
+        world.sends(world.context, slice_of(vector->iov_base, vector->iov_len));
+    length = world_chance(4) ? 1 + (size_t)world_below(length) : length;
+    buffer_add(&socket->sent, vector->iov_base, length);
+    return (ssize_t)length;
+}
+
 /* --- the server's side --- */
 
 enum error socket_listen_tcp(const char *address, int port, int backlog, int *out)
@@ -116,9 +241,11 @@ enum error socket_listen_tcp(const char *address, int port, int backlog, int *ou
 
 enum error socket_listen_unix(const char *path, unsigned mode, int backlog, int *out)
 {
-    (void)path, (void)mode, (void)backlog, (void)out;
-    errno = EACCES;
-    return ERROR_SYSTEM;
+    (void)path, (void)mode, (void)backlog;
+    struct socket *listener = take(LISTENING);
+    listener->is_unix = true;
+    *out = number_of(listener);
+    return OK;
 }
 
 bool socket_address_is_optional(const char **address)
@@ -135,17 +262,25 @@ bool socket_error_is_unavailable(int error_number)
 
 void socket_read_peer(int socket, struct socket_peer *peer)
 {
-    *peer = (struct socket_peer){.is_loopback = true};
-    snprintf(peer->address, sizeof peer->address, "127.0.0.1:%d", socket);
+    *peer = (struct socket_peer){.is_loopback = true, .is_unix = at(socket)->is_unix};
+    if (!peer->is_unix)
+        snprintf(peer->address, sizeof peer->address, "127.0.0.1:%d", socket);
+}
+
+static bool waits_for(const struct socket *socket, const struct socket *listener)
+{
+    return socket->state == WAITING && socket->is_unix == listener->is_unix;
 }
 
 enum error socket_accept(int listener, int *out, struct socket_peer *peer)
 {
     ASSERT(at(listener)->state == LISTENING);
     for (int i = 0; i < SOCKETS_MAX; i++) {
-        if (sockets[i].state != WAITING)
+        if (!waits_for(&sockets[i], at(listener)))
             continue;
         sockets[i].state = OPEN;
+        if (sockets[i].is_unix)
+            world_meet(MET_UNIX);
         *out = FIRST + i;
         socket_read_peer(*out, peer);
         return OK;
@@ -163,28 +298,9 @@ void socket_set_keepalive(int socket, int interval_s)
     (void)socket, (void)interval_s;
 }
 
-enum error socket_connect_tcp(const char *host, int port, int *out)
-{
-    (void)host, (void)port, (void)out;
-    errno = ECONNREFUSED;
-    return ERROR_SYSTEM;
-}
-
-bool socket_is_connected(int socket)
-{
-    (void)socket;
-    return false;
-}
-
-bool socket_wait(int socket, bool for_writing, int timeout_ms)
-{
-    (void)socket, (void)for_writing, (void)timeout_ms;
-    return false;
-}
-
 bool socket_peer_has_left(int number)
 {
-    return at(number)->client_left;
+    return !has_client(at(number));
 }
 
 size_t socket_receivable(int number)
@@ -194,10 +310,12 @@ size_t socket_receivable(int number)
 
 ssize_t socket_receive_vectors(int number, struct iovec *vectors, int count)
 {
+    if (is_other_end(number))
+        return other_end_receive(at(number - OTHER_END), vectors);
     struct socket *socket = at(number);
     ssize_t sum = 0;
     if (socket->arrived.length == 0)
-        return socket->client_left && socket->sent.length == 0 ? 0 : SOCKET_BUSY;
+        return !has_client(socket) && socket->sent.length == 0 ? 0 : SOCKET_BUSY;
     for (int i = 0; i < count && socket->arrived.length > 0; i++) {
         size_t length = socket->arrived.length;
         length = length < vectors[i].iov_len ? length : vectors[i].iov_len;
@@ -217,9 +335,11 @@ ssize_t socket_receive(int number, void *out, size_t size)
 
 ssize_t socket_send_vectors(int number, struct iovec *vectors, int count)
 {
+    if (is_other_end(number))
+        return other_end_send(at(number - OTHER_END), vectors);
     struct socket *socket = at(number);
     ssize_t sum = 0;
-    if (world.off || socket->client_left) {
+    if (world.off || !has_client(socket)) {
         errno = EPIPE;
         return SOCKET_FAILED; /* nobody will ever see it */
     }
@@ -243,6 +363,10 @@ ssize_t socket_send(int number, const void *data, size_t length)
 
 void socket_close(int number)
 {
+    if (is_other_end(number)) {
+        simulated_socket_leave(number - OTHER_END);
+        return;
+    }
     struct socket *socket = at(number);
     if (socket->state == FREE)
         return; /* it ended with the process */
@@ -254,13 +378,13 @@ void socket_close(int number)
 void socket_local_address(int socket, char out[SOCKET_ADDRESS_MAX])
 {
     (void)socket;
-    snprintf(out, SOCKET_ADDRESS_MAX, "127.0.0.1:6379");
+    snprintf(out, SOCKET_ADDRESS_MAX, "127.0.0.1:%d", PORT);
 }
 
 int socket_port(int socket)
 {
     (void)socket;
-    return 6379;
+    return PORT;
 }
 
 enum error socket_pair(int out[2])
@@ -276,25 +400,35 @@ unsigned simulated_socket_ready(int number)
     unsigned ready = EVENT_NONE;
     if (socket->state == LISTENING) {
         for (int i = 0; i < SOCKETS_MAX; i++)
-            if (sockets[i].state == WAITING)
+            if (waits_for(&sockets[i], socket))
                 ready = EVENT_READABLE;
         return ready;
     }
-    if (socket->arrived.length > 0 || (socket->client_left && socket->sent.length == 0))
+    if (socket->arrived.length > 0 || (!has_client(socket) && socket->sent.length == 0))
         ready |= EVENT_READABLE;
-    if (socket->answers.length < ROOM_MAX || socket->client_left)
+    if (socket->answers.length < ROOM_MAX || !has_client(socket))
         ready |= EVENT_WRITABLE;
     return ready;
 }
 
 /* --- the clients' side --- */
 
+static int connect_to(bool unix_path)
+{
+    for (int i = 0; i < SOCKETS_MAX; i++) {
+        if (sockets[i].state != LISTENING || sockets[i].is_unix != unix_path || world.off)
+            continue;
+        struct socket *socket = take(WAITING);
+        socket->is_unix = unix_path;
+        return number_of(socket);
+    }
+    return -1;
+}
+
 int simulated_socket_connect(void)
 {
-    for (int i = 0; i < SOCKETS_MAX; i++)
-        if (sockets[i].state == LISTENING && !world.off)
-            return number_of(take(WAITING));
-    return -1;
+    int number = world_chance(4) ? connect_to(true) : -1;
+    return number >= 0 ? number : connect_to(false);
 }
 
 void simulated_socket_write(int number, struct slice bytes)
@@ -331,6 +465,14 @@ uint64_t simulated_socket_taken(int number)
     return at(number)->taken;
 }
 
+bool simulated_socket_is_settled(void)
+{
+    for (int i = 0; i < SOCKETS_MAX; i++)
+        if (sockets[i].state != FREE && (sockets[i].is_outgoing || !has_client(&sockets[i])))
+            return false;
+    return true;
+}
+
 bool simulated_socket_step(void)
 {
     int first = (int)world_below(SOCKETS_MAX);
@@ -358,7 +500,11 @@ void simulated_socket_drain(void)
 void simulated_socket_end_server(void)
 {
     simulated_socket_drain();
-    for (int i = 0; i < SOCKETS_MAX; i++)
-        if (sockets[i].state != FREE)
-            socket_close(FIRST + i);
+    for (int i = 0; i < SOCKETS_MAX; i++) {
+        if (sockets[i].state == FREE)
+            continue;
+        if (sockets[i].is_outgoing)
+            world_meet(MET_MOVE_CRASHED);
+        socket_close(FIRST + i);
+    }
 }

@@ -1,11 +1,14 @@
 /* system/worker.h in the simulated world: jobs go on piece by piece, from one call to the disk to
- * the next, when the scheduler says so; their `done` follows in a turn after that.
+ * the next, or to the next wait for the network, when the scheduler says so; their `done` follows
+ * in a turn after that.
  *
- * A worker has a stack of its own, but there is only one thread. The address sanitizer does not
- * follow such a change of stacks: in its build a job is done in one piece. */
+ * A worker has a stack of its own, but there is only one thread. */
 #include "system/worker.h"
 
 #include <ucontext.h>
+#ifdef HOLDFAST_SANITIZED
+#include <sanitizer/common_interface_defs.h>
+#endif
 
 #include "base/assertion.h"
 #include "base/memory.h"
@@ -25,10 +28,18 @@ struct worker {
     struct event_wake wake;
     struct jobs submitted, finished;
     size_t pending;
-    struct worker_job *running; /* NULL: it is idle */
-    bool has_ended;             /* the job that is running */
+    struct worker_job *running;   /* NULL: it is idle */
+    bool has_ended;               /* the job that is running */
+    bool (*happened)(int socket); /* what the job waits for; NULL: it can go on */
+    int socket;
+    int64_t until_us; /* ...and how long */
     char *stack;
     ucontext_t own, scheduler;
+#ifdef HOLDFAST_SANITIZED
+    void *own_frames, *scheduler_frames; /* of the sanitizer */
+    const void *scheduler_stack;
+    size_t scheduler_stack_size;
+#endif
 };
 
 static struct worker *active; /* whose stack is in use; NULL: the loop's */
@@ -59,21 +70,54 @@ static struct worker_job *jobs_take(struct jobs *jobs)
     return job;
 }
 
-static void yield(void)
+/* --- from stack to stack, of which the address sanitizer is told --- */
+
+static void enter(struct worker *worker)
 {
-    struct worker *worker = active;
-    if (worker == NULL || hurried || world.off || !world_chance(YIELDS_ONE_IN))
-        return;
+    active = worker;
+#ifdef HOLDFAST_SANITIZED
+    __sanitizer_start_switch_fiber(&worker->scheduler_frames, worker->stack, STACK_SIZE);
+#endif
+    swapcontext(&worker->scheduler, &worker->own);
+#ifdef HOLDFAST_SANITIZED
+    __sanitizer_finish_switch_fiber(worker->scheduler_frames, NULL, NULL);
+#endif
+}
+
+static void note_entered(struct worker *worker, void *frames)
+{
+#ifdef HOLDFAST_SANITIZED
+    __sanitizer_finish_switch_fiber(frames, &worker->scheduler_stack,
+                                    &worker->scheduler_stack_size);
+#endif
+    (void)worker, (void)frames;
+}
+
+static void note_leaves(struct worker *worker, void **frames)
+{
+#ifdef HOLDFAST_SANITIZED
+    __sanitizer_start_switch_fiber(frames, worker->scheduler_stack, worker->scheduler_stack_size);
+#endif
+    (void)worker, (void)frames;
+}
+
+static void leave(struct worker *worker)
+{
+    void *frames = NULL;
     active = NULL;
+    note_leaves(worker, &frames);
     swapcontext(&worker->own, &worker->scheduler);
+    note_entered(worker, frames);
 }
 
 static void run_job(void)
 {
     struct worker *worker = active;
+    note_entered(worker, NULL);
     worker->running->run(worker->running);
     worker->has_ended = true;
     active = NULL; /* and back to the scheduler: uc_link */
+    note_leaves(worker, NULL);
 }
 
 static void begin_job(struct worker *worker)
@@ -85,18 +129,43 @@ static void begin_job(struct worker *worker)
     makecontext(&worker->own, run_job, 0);
 }
 
-static void go_on(struct worker *worker)
+/* --- pieces --- */
+
+static bool nobody_else_goes_on(const struct worker *worker)
 {
-#ifdef HOLDFAST_SANITIZED
-    worker->running->run(worker->running);
-    worker->has_ended = true;
-#else
-    active = worker;
-    swapcontext(&worker->scheduler, &worker->own);
-#endif
+    return worker == NULL || hurried || world.off;
 }
 
-/* One piece of its work. False: it has none. */
+static void yield(void)
+{
+    struct worker *worker = active;
+    if (!nobody_else_goes_on(worker) && world_chance(YIELDS_ONE_IN))
+        leave(worker);
+}
+
+bool simulated_worker_wait(bool (*happened)(int socket), int socket, int64_t until_us)
+{
+    struct worker *worker = active;
+    if (nobody_else_goes_on(worker)) {
+        if (!happened(socket) && until_us > world.now_us)
+            world.now_us = until_us;
+        return happened(socket);
+    }
+    worker->happened = happened;
+    worker->socket = socket;
+    worker->until_us = until_us;
+    leave(worker);
+    worker->happened = NULL;
+    return happened(socket);
+}
+
+static bool must_wait(const struct worker *worker)
+{
+    return worker->happened != NULL && !nobody_else_goes_on(worker) &&
+           world.now_us < worker->until_us && !worker->happened(worker->socket);
+}
+
+/* One piece of its work. False: it has none, or waits. */
 static bool run_piece(struct worker *worker)
 {
     if (worker->running == NULL) {
@@ -107,7 +176,9 @@ static bool run_piece(struct worker *worker)
     }
     /* A job that nobody is told of may free itself. */
     bool tell = worker->running->done != NULL;
-    go_on(worker);
+    if (must_wait(worker))
+        return false;
+    enter(worker);
     if (!worker->has_ended)
         return true;
     worker->has_ended = false;
@@ -189,4 +260,21 @@ bool simulated_worker_step(void)
         if (run_piece(workers[(first + i) % worker_count]))
             return true;
     return false;
+}
+
+bool simulated_worker_all_are_idle(void)
+{
+    for (size_t i = 0; i < worker_count; i++)
+        if (workers[i]->pending > 0 || workers[i]->finished.first != NULL)
+            return false;
+    return true;
+}
+
+int64_t simulated_worker_due_us(void)
+{
+    int64_t due_us = INT64_MAX;
+    for (size_t i = 0; i < worker_count; i++)
+        if (workers[i]->happened != NULL && workers[i]->until_us < due_us)
+            due_us = workers[i]->until_us;
+    return due_us;
 }
