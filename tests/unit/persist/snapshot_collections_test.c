@@ -19,6 +19,7 @@
 #include "keyspace/snapshot_walk.h"
 #include "persist/rdb_reader.h"
 #include "persist/snapshot.h"
+#include "support/memory_balance.h"
 #include "system/clock.h"
 #include "system/disk.h"
 #include "system/event_loop.h"
@@ -487,6 +488,8 @@ int main(void)
         TEST(snapshots_of_large_collections_are_exact),
         TEST(a_snapshot_that_is_given_up_lets_go_and_the_next_is_exact),
         TEST(flushing_ends_a_snapshot_in_the_midst_of_a_collection),
+        cmocka_unit_test(all_memory_was_given_back),
     };
-    return cmocka_run_group_tests_name("persist/snapshot_collections", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("persist/snapshot_collections", tests, memory_balance_begin,
+                                       NULL);
 }

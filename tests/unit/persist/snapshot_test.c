@@ -19,6 +19,7 @@
 #include "persist/rdb_reader.h"
 #include "persist/snapshot.h"
 #include "support/failing_memory.h"
+#include "support/memory_balance.h"
 #include "support/worker_hold.h"
 #include "system/clock.h"
 #include "system/disk.h"
@@ -247,6 +248,25 @@ static void end_walk(struct fixture *fixture)
         ;
 }
 
+static void count(void *context)
+{
+    ++*(int *)context;
+}
+
+#define SLEEP_MAX_MS 10000 /* nobody has asked for a turn */
+
+/* Has nobody asked for a turn, nor does anything else wake the loop for so long? */
+static bool sleeps(struct fixture *fixture, int64_t for_ms)
+{
+    struct event_timer timer;
+    int expired = 0;
+    event_timer_init(&timer, fixture->loop, count, &expired);
+    event_timer_start(&timer, for_ms, 0);
+    event_loop_run_turn(fixture->loop, -1);
+    event_timer_stop(&timer);
+    return expired > 0;
+}
+
 static void a_snapshot_that_is_cancelled_says_so_and_leaves_no_file(void **state)
 {
     struct fixture *fixture = *state;
@@ -254,11 +274,13 @@ static void a_snapshot_that_is_cancelled_says_so_and_leaves_no_file(void **state
         fixture->done = 0;
         set(fixture->keyspace, "a", SLICE("1"));
         struct snapshot *snapshot = begin(fixture, false);
+        event_loop_run_turn(fixture->loop, 0);
         if (how == 0)
             snapshot_cancel(snapshot);
         else
             keyspace_swap(fixture->keyspace, 0, 1); /* SWAPDB does it */
         assert_int_equal(fixture->done, 0);
+        assert_false(sleeps(fixture, SLEEP_MAX_MS)); /* the turn's end says it */
         snapshot_end_turn(snapshot);
         assert_int_equal(fixture->done, 1);
         assert_int_equal(fixture->error_number, ECANCELED);
@@ -491,6 +513,170 @@ static void a_walk_waits_for_the_disk(void **state)
     free(noise);
 }
 
+/* So within a collection, too: its parts are given to the worker while it is walked. */
+static void a_walk_waits_for_the_disk_within_a_collection(void **state)
+{
+    struct fixture *fixture = *state;
+    enum { FIELDS = 8000, TURNS_MAX = 5000 };
+    const struct value_settings *settings = keyspace_value_settings(fixture->keyspace);
+    struct worker_hold hold;
+    char name[32], *noise = malloc(LARGE);
+    struct slice value = slice_of(large_value(noise, 12345).data, 2000);
+    struct key key = key_of(fixture->keyspace, "hash");
+    struct hash *hash = hash_create();
+    for (int i = 0; i < FIELDS; i++) {
+        snprintf(name, sizeof name, "field:%d", i);
+        assert_int_equal(hash_set(hash, settings, slice_of_string(name), value, false), HASH_ADDED);
+    }
+    assert_non_null(database_set_collection(keyspace_database(fixture->keyspace, 0), &key,
+                                            TYPE_HASH, hash, ENTRY_NO_DEADLINE));
+    worker_hold_begin(&hold, fixture->worker);
+    struct snapshot *snapshot = begin(fixture, false);
+    for (int i = 0; i < TURNS_MAX && snapshot_backlog(snapshot) < SNAPSHOT_BACKLOG_MAX; i++)
+        snapshot_end_turn(snapshot);
+    assert_in_range(snapshot_backlog(snapshot), SNAPSHOT_BACKLOG_MAX,
+                    SNAPSHOT_BACKLOG_MAX + 2 * SNAPSHOT_CHUNK_SIZE);
+    worker_hold_end(&hold);
+    snapshot_finish(snapshot);
+    assert_int_equal(fixture->error_number, 0);
+    snapshot_destroy(snapshot);
+    struct keyspace *loaded = load(fixture);
+    key = key_of(loaded, "hash");
+    hash = entry_collection(database_find(keyspace_database(loaded, 0), &key));
+    assert_int_equal(hash_length(hash), FIELDS);
+    keyspace_destroy(loaded);
+    free(noise);
+}
+
+/* While it has nothing to do but to wait for the disk, the loop is not to turn without end. */
+static void a_snapshot_that_waits_for_the_disk_lets_the_loop_sleep(void **state)
+{
+    struct fixture *fixture = *state;
+    char name[32], *noise = malloc(LARGE);
+    large_value(noise, 12345);
+    for (size_t large = 0; large < 2;
+         large++) { /* all has been seen, or there is no room for more */
+        struct worker_hold hold;
+        for (size_t i = 0; i < 3 * large; i++) {
+            snprintf(name, sizeof name, "key:%zu", i);
+            set(fixture->keyspace, name, slice_of(noise, LARGE));
+        }
+        worker_hold_begin(&hold, fixture->worker);
+        fixture->done = 0;
+        struct snapshot *snapshot = begin(fixture, false);
+        for (int i = 0; i < 1000; i++)
+            snapshot_end_turn(snapshot);
+        assert_in_range(snapshot_backlog(snapshot), large * SNAPSHOT_BACKLOG_MAX,
+                        large * 3 * LARGE + 1000);
+        event_loop_run_turn(fixture->loop, 0);
+        snapshot_end_turn(snapshot);
+        assert_true(sleeps(fixture, 50));
+        snapshot_cancel(snapshot);
+        event_loop_run_turn(fixture->loop, 0);
+        snapshot_end_turn(snapshot);
+        assert_true(sleeps(fixture, 50));
+        assert_int_equal(fixture->done, 0); /* the worker has not let go */
+        worker_hold_end(&hold);
+        worker_wait(fixture->worker);
+        event_loop_run_turn(fixture->loop, 0);
+        assert_int_equal(fixture->done, 0);
+        snapshot_end_turn(snapshot);
+        assert_int_equal(fixture->done, 1);
+        assert_int_equal(fixture->error_number, ECANCELED);
+        snapshot_destroy(snapshot);
+        end_walk(fixture);
+    }
+    free(noise);
+}
+
+/* It was over, or the disk had said no, before it was cancelled. */
+static void what_ends_a_snapshot_first_is_told(void **state)
+{
+    struct fixture *fixture = *state;
+    char path[sizeof fixture->path];
+    memcpy(path, fixture->path, sizeof path);
+    for (int fails = 0; fails < 2; fails++) {
+        fixture->done = 0;
+        set(fixture->keyspace, "a", SLICE("1"));
+        if (fails)
+            snprintf(fixture->path, sizeof fixture->path, "%s/nowhere/dump.rdb", fixture->folder);
+        struct snapshot *snapshot = begin(fixture, false);
+        for (int i = 0; i < 1000; i++)
+            snapshot_end_turn(snapshot);
+        event_loop_run_turn(fixture->loop, 0);
+        worker_wait(fixture->worker);
+        snapshot_cancel(snapshot);
+        assert_int_equal(fixture->done, 0);
+        snapshot_end_turn(snapshot);
+        assert_int_equal(fixture->done, 1);
+        assert_int_equal(fixture->error_number, fails ? ENOENT : 0);
+        snapshot_end_turn(snapshot);
+        assert_int_equal(fixture->done, 1);
+        snapshot_destroy(snapshot);
+        memcpy(fixture->path, path, sizeof path);
+        assert_int_equal(disk_exists(disk_real(), fixture->path), !fails);
+        unlink(fixture->path);
+    }
+}
+
+static void count_taken(void *context, struct database *database, const struct entry *entry)
+{
+    (void)database, (void)entry;
+    count(context);
+}
+
+/* Once it has seen all keys another walk may go on, which is none of its business. */
+static void a_snapshot_that_has_seen_all_leaves_the_next_walk_alone(void **state)
+{
+    struct fixture *fixture = *state;
+    struct worker_hold hold;
+    int taken = 0;
+    struct snapshot_walk_handlers handlers = {&taken, count_taken, count};
+    set(fixture->keyspace, "a", SLICE("1"));
+    worker_hold_begin(&hold, fixture->worker);
+    struct snapshot *snapshot = begin(fixture, false);
+    for (int i = 0; i < 1000; i++)
+        snapshot_end_turn(snapshot);
+    assert_true(snapshot_walk_begin(fixture->keyspace, &handlers));
+    for (int i = 0; i < 1000; i++)
+        snapshot_end_turn(snapshot);
+    assert_int_equal(taken, 0);
+    snapshot_cancel(snapshot);
+    worker_hold_end(&hold);
+    snapshot_finish(snapshot);
+    snapshot_destroy(snapshot);
+    end_walk(fixture);
+    assert_int_equal(taken, 1);
+}
+
+/* The last key that was to be taken was, before it changed, and the worker has written it. */
+static void a_walk_that_finds_nothing_more_ends_the_file(void **state)
+{
+    struct fixture *fixture = *state;
+    struct database *database = keyspace_database(fixture->keyspace, 0);
+    struct key key = key_of(fixture->keyspace, "noise");
+    char *noise = malloc(LARGE);
+    struct slice value = large_value(noise, 12345);
+    set(fixture->keyspace, "small", SLICE("before"));
+    set(fixture->keyspace, "noise", value);
+    struct snapshot *snapshot = begin(fixture, false);
+    set(fixture->keyspace, "small", SLICE("after"));
+    assert_true(database_delete(database, &key));
+    for (int i = 0; i < 1000 && fixture->done == 0; i++) {
+        worker_wait(fixture->worker);
+        snapshot_end_turn(snapshot);
+    }
+    assert_int_equal(fixture->done, 1);
+    assert_int_equal(fixture->error_number, 0);
+    snapshot_destroy(snapshot);
+    struct keyspace *loaded = load(fixture);
+    assert_int_equal(database_size(keyspace_database(loaded, 0)), 2);
+    assert_holds(loaded, "small", SLICE("before"));
+    assert_holds(loaded, "noise", value);
+    keyspace_destroy(loaded);
+    free(noise);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -508,6 +694,12 @@ int main(void)
         TEST(what_waits_keeps_its_database),
         TEST(a_large_stream_is_saved_with_its_groups),
         TEST(a_walk_waits_for_the_disk),
+        TEST(a_walk_waits_for_the_disk_within_a_collection),
+        TEST(a_snapshot_that_waits_for_the_disk_lets_the_loop_sleep),
+        TEST(what_ends_a_snapshot_first_is_told),
+        TEST(a_snapshot_that_has_seen_all_leaves_the_next_walk_alone),
+        TEST(a_walk_that_finds_nothing_more_ends_the_file),
+        cmocka_unit_test(all_memory_was_given_back),
     };
-    return cmocka_run_group_tests_name("persist/snapshot", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("persist/snapshot", tests, memory_balance_begin, NULL);
 }
