@@ -117,6 +117,15 @@ def test_a_mutant_that_never_ends_is_killed(root):
     assert "killed 3, survived 2," in report, report
 
 
+def test_a_mutant_that_waits_without_end_is_killed_long_before_its_limit(root):
+    test = ("#include <unistd.h>\n_Bool tiny_is_between(int number, int least, int most);\n"
+            "int main(void)\n{\n    while (!tiny_is_between(1, 1, 2))\n        pause();\n"
+            "    return 0;\n}\n")
+    _, report = run(root, {"tests/unit/tiny/tiny_test.c": test, "utils/mutate/tests.tsv":
+                           "src/tiny/\ttests/unit/tiny/*_test\t600\n"}, "--only", "tiny_is_between")
+    assert "killed 2, survived 3," in report, report
+
+
 def test_what_no_test_runs_is_said(root):
     test = TEST % "false"
     status, report = run(root, {"tests/unit/tiny/tiny_test.c": test.replace(

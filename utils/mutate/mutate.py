@@ -52,6 +52,9 @@ PROGRESS_EVERY = 25  # mutants
 SLOWER_MAX = 5  # times what a program took without a mutant, if that is more than tests.tsv allows
 CPU_SLOWER_MAX = 3  # the same of processor time, however busy the machine is: an endless loop
 CPU_MIN = 1  # seconds of it that each may use, too
+IDLE_CPU = 0.02  # seconds of processor time: who uses less waits
+IDLE_LONGER_MAX = 4  # times the longest it waits without a mutant: it will not come
+IDLE_MIN = 3  # seconds that each may wait, too
 LOOK_EVERY = 0.1  # seconds
 OWN_WORTH, OTHER_WORTH = 1, 0.1  # mutants that a program killed before the first one
 FAILED = b"[  FAILED  ]"  # what cmocka says at once of a test, before it goes on to the next
@@ -102,7 +105,8 @@ class Program:
         self.path = os.path.join(build, name)
         self.seconds = float(seconds)
         self.cpu_seconds = resource.RLIM_INFINITY
-        self.took = 0.0  # without a mutant
+        self.idle_seconds = math.inf
+        self.took = self.idle_longest = 0.0  # without a mutant
         self.link = None  # words, set by read_commands
         self.reached = None  # {source: Reached}; None: not known
         with open(source) as file:
@@ -214,6 +218,34 @@ def end_by_signal(number, _):
     sys.exit(128 + number)
 
 
+class Idle:
+    """How long a process has been waiting for something but the processor and the disk."""
+
+    def __init__(self, pid):
+        self.path = f"/proc/{pid}/task"
+        self.since, self.cpu, self.longest = time.monotonic(), 0.0, 0.0
+
+    def look(self):
+        """Seconds of processor time that its threads used; does one of them wait for it, or for the
+        disk?"""
+        cpu, busy = 0.0, False
+        for thread in os.listdir(self.path):
+            with open(f"{self.path}/{thread}/schedstat") as file:
+                cpu += int(file.read().split()[0]) / 1e9
+            with open(f"{self.path}/{thread}/stat") as file:
+                busy |= file.read().rsplit(")", 1)[1].split()[0] in "RD"
+        return cpu, busy
+
+    def seconds(self):
+        now = time.monotonic()
+        with contextlib.suppress(OSError):  # it, or a thread, has ended
+            cpu, busy = self.look()
+            if busy or abs(cpu - self.cpu) > IDLE_CPU:
+                self.since, self.cpu = now, cpu
+        self.longest = max(self.longest, now - self.since)
+        return now - self.since
+
+
 class Workplace:
     """A folder that one worker at a time may use."""
 
@@ -247,9 +279,9 @@ class Workplace:
         with contextlib.suppress(ProcessLookupError):  # it has ended
             resource.prlimit(process.pid, resource.RLIMIT_CPU,
                              (program.cpu_seconds, program.cpu_seconds))
-        ends = time.monotonic() + seconds
+        ends, idle = time.monotonic() + seconds, Idle(process.pid)
         try:
-            while time.monotonic() < ends:
+            while time.monotonic() < ends and idle.seconds() < program.idle_seconds:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     return process.wait(LOOK_EVERY) == 0
                 with open(said, "rb") as errors:
@@ -257,6 +289,7 @@ class Workplace:
                         return False
             return False
         finally:
+            program.idle_longest = max(program.idle_longest, idle.longest)
             RUNNING.kill(process)
             process.wait()
             shutil.rmtree(temporary, ignore_errors=True)
@@ -387,6 +420,7 @@ class Run:
                 return False
             program.seconds = max(program.seconds, SLOWER_MAX * program.took)  # it may be busy
             cpu = cpu_of_children() - cpu_began  # of other jobs, too
+            program.idle_seconds = IDLE_MIN + IDLE_LONGER_MAX * program.idle_longest
             program.cpu_seconds = CPU_MIN + math.ceil(CPU_SLOWER_MAX * cpu)
             if not program.forks and os.path.exists(counts):
                 program.reached = read_reached(counts, objects)

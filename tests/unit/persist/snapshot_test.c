@@ -321,24 +321,31 @@ static void a_file_may_be_without_a_checksum(void **state)
     keyspace_destroy(loaded);
 }
 
+static void set_fields(struct fixture *fixture, struct hash *hash, int fields, struct slice value)
+{
+    const struct value_settings *settings = keyspace_value_settings(fixture->keyspace);
+    for (int field = 0; field < fields; field++) {
+        char name[32];
+        snprintf(name, sizeof name, "field:%d", field);
+        assert_int_not_equal(hash_set(hash, settings, slice_of_string(name), value, false),
+                             HASH_OUT_OF_MEMORY);
+    }
+}
+
+static void add_hash(struct fixture *fixture, const char *name, int fields, struct slice value)
+{
+    struct hash *hash = hash_create();
+    struct key key = key_of(fixture->keyspace, name);
+    set_fields(fixture, hash, fields, value);
+    assert_non_null(database_set_collection(keyspace_database(fixture->keyspace, 0), &key,
+                                            TYPE_HASH, hash, ENTRY_NO_DEADLINE));
+}
+
 /* A hash that is walked in pieces, and one behind it in the file. */
 static void add_hashes(struct fixture *fixture)
 {
-    const struct value_settings *settings = keyspace_value_settings(fixture->keyspace);
-    for (int i = 0; i < 2; i++) {
-        struct hash *hash = hash_create();
-        char name[32];
-        for (int field = 0; field < 20000; field++) {
-            snprintf(name, sizeof name, "field:%d", field);
-            assert_int_equal(hash_set(hash, settings, slice_of_string(name),
-                                      SLICE("some value of some length"), false),
-                             HASH_ADDED);
-        }
-        snprintf(name, sizeof name, "hash:%d", i);
-        struct key key = key_of(fixture->keyspace, name);
-        assert_non_null(database_set_collection(keyspace_database(fixture->keyspace, 0), &key,
-                                                TYPE_HASH, hash, ENTRY_NO_DEADLINE));
-    }
+    add_hash(fixture, "hash:0", 20000, SLICE("some value of some length"));
+    add_hash(fixture, "hash:1", 20000, SLICE("some value of some length"));
 }
 
 static void a_snapshot_without_memory_is_given_up(void **state)
@@ -366,6 +373,50 @@ static void a_snapshot_without_memory_is_given_up(void **state)
         assert_int_equal(disk_exists(disk_real(), fixture->path), fixture->error_number == 0);
         unlink(fixture->path);
     }
+    free(noise);
+}
+
+static size_t length_of_hash(struct keyspace *keyspace, const char *name)
+{
+    struct key key = key_of(keyspace, name);
+    return hash_length(entry_collection(database_find(keyspace_database(keyspace, 0), &key)));
+}
+
+/* What a collection hands out before its turn needs memory as well, and so does adding it. */
+static void a_snapshot_without_memory_for_what_waits_is_given_up(void **state)
+{
+    struct fixture *fixture = *state;
+    enum { FIELDS = 4000 };
+    const char *const names[] = {"first", "waits"};
+    char *noise = malloc(LARGE);
+    struct slice value = slice_of(large_value(noise, 12345).data, 200);
+    bool ran_out = true;
+    for (unsigned call = 1; ran_out; call++) {
+        fixture->done = 0;
+        struct hash *hashes[2];
+        for (int i = 0; i < 2; i++)
+            add_hash(fixture, names[i], FIELDS, value);
+        struct snapshot *snapshot = begin(fixture, false);
+        for (int i = 0; i < 2; i++) {
+            struct database *database = keyspace_database(fixture->keyspace, 0);
+            struct key key = key_of(fixture->keyspace, names[i]);
+            struct entry *entry = database_find(database, &key);
+            database_changing(database, &key, entry);
+            hashes[i] = entry_collection(entry);
+        }
+        failing_memory_begin(call, SNAPSHOT_CHUNK_SIZE / 4, false);
+        set_fields(fixture, hashes[1], FIELDS, SLICE("after"));
+        snapshot_finish(snapshot);
+        ran_out = failing_memory_end();
+        assert_int_equal(fixture->done, 1);
+        assert_int_equal(fixture->error_number, ran_out ? ENOMEM : 0);
+        snapshot_destroy(snapshot);
+        end_walk(fixture);
+    }
+    struct keyspace *loaded = load(fixture);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(length_of_hash(loaded, names[i]), FIELDS);
+    keyspace_destroy(loaded);
     free(noise);
 }
 
@@ -459,6 +510,11 @@ static void a_large_stream_is_saved_with_its_groups(void **state)
                                             TYPE_STREAM, stream, ENTRY_NO_DEADLINE));
     set(fixture->keyspace, "small", SLICE("1"));
     struct snapshot *snapshot = begin(fixture, true);
+    struct database *database = keyspace_database(fixture->keyspace, 0);
+    database_changing(database, &key, database_find(database, &key));
+    snapshot_destroy(snapshot); /* its groups have been encoded */
+    end_walk(fixture);
+    snapshot = begin(fixture, true);
     snapshot_finish(snapshot);
     assert_int_equal(fixture->error_number, 0);
     snapshot_destroy(snapshot);
@@ -518,18 +574,9 @@ static void a_walk_waits_for_the_disk_within_a_collection(void **state)
 {
     struct fixture *fixture = *state;
     enum { FIELDS = 8000, TURNS_MAX = 5000 };
-    const struct value_settings *settings = keyspace_value_settings(fixture->keyspace);
     struct worker_hold hold;
-    char name[32], *noise = malloc(LARGE);
-    struct slice value = slice_of(large_value(noise, 12345).data, 2000);
-    struct key key = key_of(fixture->keyspace, "hash");
-    struct hash *hash = hash_create();
-    for (int i = 0; i < FIELDS; i++) {
-        snprintf(name, sizeof name, "field:%d", i);
-        assert_int_equal(hash_set(hash, settings, slice_of_string(name), value, false), HASH_ADDED);
-    }
-    assert_non_null(database_set_collection(keyspace_database(fixture->keyspace, 0), &key,
-                                            TYPE_HASH, hash, ENTRY_NO_DEADLINE));
+    char *noise = malloc(LARGE);
+    add_hash(fixture, "hash", FIELDS, slice_of(large_value(noise, 12345).data, 2000));
     worker_hold_begin(&hold, fixture->worker);
     struct snapshot *snapshot = begin(fixture, false);
     for (int i = 0; i < TURNS_MAX && snapshot_backlog(snapshot) < SNAPSHOT_BACKLOG_MAX; i++)
@@ -541,9 +588,7 @@ static void a_walk_waits_for_the_disk_within_a_collection(void **state)
     assert_int_equal(fixture->error_number, 0);
     snapshot_destroy(snapshot);
     struct keyspace *loaded = load(fixture);
-    key = key_of(loaded, "hash");
-    hash = entry_collection(database_find(keyspace_database(loaded, 0), &key));
-    assert_int_equal(hash_length(hash), FIELDS);
+    assert_int_equal(length_of_hash(loaded, "hash"), FIELDS);
     keyspace_destroy(loaded);
     free(noise);
 }
@@ -689,6 +734,7 @@ int main(void)
         TEST(there_is_one_snapshot_at_a_time),
         TEST(a_file_may_be_without_a_checksum),
         TEST(a_snapshot_without_memory_is_given_up),
+        TEST(a_snapshot_without_memory_for_what_waits_is_given_up),
         TEST(a_file_says_first_how_many_keys_its_databases_have),
         TEST(a_database_that_is_emptied_takes_its_collections_from_a_snapshot),
         TEST(what_waits_keeps_its_database),
