@@ -234,7 +234,7 @@ static void a_snapshot_without_memory_for_a_large_stream_is_given_up(void **stat
     char name[LONG + 1];
     memset(name, 'n', LONG);
     name[LONG] = '\0';
-    add_stream(fixture, name, 2000, group);
+    add_stream(fixture, name, 30000, group);
     bool ran_out = true;
     for (unsigned call = 1; ran_out; call++) {
         fixture->done = 0;
