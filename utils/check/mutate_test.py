@@ -77,7 +77,7 @@ def start(root, files, *arguments):
     """Builds the tree, begins to mutate src/tiny/tiny.c."""
     write_tree(root, {**FILES, **files})
     environment = {name: value for name, value in os.environ.items()
-                   if not name.startswith(("MAKE", "MFLAGS"))}
+                   if not name.startswith(("BUILD", "MAKE", "MFLAGS"))}
     subprocess.run(["make", "--silent"], cwd=root, env=environment, check=True)
     return subprocess.Popen([os.path.join(TOOL_FOLDER, "mutate.py"), *arguments,
                              "src/tiny/tiny.c"], cwd=root, env=environment,
