@@ -96,34 +96,6 @@ static void a_snapshot_that_is_given_up_lets_go_of_large_strings(void **state)
     free(noise);
 }
 
-static void many_keys_are_saved_while_they_change(void **state)
-{
-    struct snapshot_fixture *fixture = *state;
-    enum { KEYS = 20000 };
-    char name[32];
-    for (int i = 0; i < KEYS; i++) {
-        snprintf(name, sizeof name, "key:%d", i);
-        snapshot_fixture_set(fixture->keyspace, name, SLICE("before"));
-    }
-    struct snapshot *snapshot = snapshot_fixture_begin(fixture, true);
-    for (int i = 0; i < KEYS; i += 3) { /* some are seen already, some are not */
-        snprintf(name, sizeof name, "key:%d", i);
-        snapshot_fixture_set(fixture->keyspace, name, SLICE("after"));
-        if (i % 999 == 0)
-            snapshot_end_turn(snapshot);
-    }
-    snapshot_finish(snapshot);
-    assert_int_equal(fixture->error_number, 0);
-    snapshot_destroy(snapshot);
-    struct keyspace *loaded = snapshot_fixture_load(fixture);
-    assert_int_equal(database_size(keyspace_database(loaded, 0)), KEYS);
-    for (int i = 0; i < KEYS; i++) {
-        snprintf(name, sizeof name, "key:%d", i);
-        snapshot_fixture_assert_holds(loaded, name, SLICE("before"));
-    }
-    keyspace_destroy(loaded);
-}
-
 static void count(void *context)
 {
     ++*(int *)context;
@@ -141,6 +113,38 @@ static bool sleeps(struct snapshot_fixture *fixture, int64_t for_ms)
     event_loop_run_turn(fixture->loop, -1);
     event_timer_stop(&timer);
     return expired > 0;
+}
+
+static void many_keys_are_saved_while_they_change(void **state)
+{
+    struct snapshot_fixture *fixture = *state;
+    enum { KEYS = 20000 };
+    char name[32];
+    for (int i = 0; i < KEYS; i++) {
+        snprintf(name, sizeof name, "key:%d", i);
+        snapshot_fixture_set(fixture->keyspace, name, SLICE("before"));
+    }
+    struct snapshot *snapshot = snapshot_fixture_begin(fixture, true);
+    event_loop_run_turn(fixture->loop, 0);
+    snapshot_end_turn(snapshot);
+    if (snapshot_walk_goes_on(fixture->keyspace))
+        assert_false(sleeps(fixture, SLEEP_MAX_MS)); /* it wants to go on */
+    for (int i = 0; i < KEYS; i += 3) {              /* some are seen already, some are not */
+        snprintf(name, sizeof name, "key:%d", i);
+        snapshot_fixture_set(fixture->keyspace, name, SLICE("after"));
+        if (i % 999 == 0)
+            snapshot_end_turn(snapshot);
+    }
+    snapshot_finish(snapshot);
+    assert_int_equal(fixture->error_number, 0);
+    snapshot_destroy(snapshot);
+    struct keyspace *loaded = snapshot_fixture_load(fixture);
+    assert_int_equal(database_size(keyspace_database(loaded, 0)), KEYS);
+    for (int i = 0; i < KEYS; i++) {
+        snprintf(name, sizeof name, "key:%d", i);
+        snapshot_fixture_assert_holds(loaded, name, SLICE("before"));
+    }
+    keyspace_destroy(loaded);
 }
 
 static void a_snapshot_that_is_cancelled_says_so_and_leaves_no_file(void **state)
@@ -275,22 +279,23 @@ static void a_walk_waits_for_the_disk(void **state)
 static void a_snapshot_that_waits_for_the_disk_lets_the_loop_sleep(void **state)
 {
     struct snapshot_fixture *fixture = *state;
+    enum { KEYS = 300 };
     char name[32], *noise = malloc(SNAPSHOT_FIXTURE_LARGE);
-    snapshot_fixture_large(noise, 12345);
-    for (size_t large = 0; large < 2;
-         large++) { /* all has been seen, or there is no room for more */
+    struct slice value = slice_of(snapshot_fixture_large(noise, 12345).data, 64 * 1024);
+    for (size_t full = 0; full < 2; full++) { /* all has been seen, or there is no room for more */
         struct worker_hold hold;
-        for (size_t i = 0; i < 3 * large; i++) {
+        for (size_t i = 0; i < KEYS * full; i++) {
             snprintf(name, sizeof name, "key:%zu", i);
-            snapshot_fixture_set(fixture->keyspace, name, slice_of(noise, SNAPSHOT_FIXTURE_LARGE));
+            snapshot_fixture_set(fixture->keyspace, name, value);
         }
         worker_hold_begin(&hold, fixture->worker);
         fixture->done = 0;
         struct snapshot *snapshot = snapshot_fixture_begin(fixture, false);
         for (int i = 0; i < 1000; i++)
             snapshot_end_turn(snapshot);
-        assert_in_range(snapshot_backlog(snapshot), large * SNAPSHOT_BACKLOG_MAX,
-                        large * 3 * SNAPSHOT_FIXTURE_LARGE + 1000);
+        assert_in_range(snapshot_backlog(snapshot), full * SNAPSHOT_BACKLOG_MAX,
+                        full * (SNAPSHOT_BACKLOG_MAX + 2 * SNAPSHOT_CHUNK_SIZE) + 1000);
+        assert_int_equal(snapshot_walk_goes_on(fixture->keyspace), full);
         event_loop_run_turn(fixture->loop, 0);
         snapshot_end_turn(snapshot);
         assert_true(sleeps(fixture, 50));
@@ -367,6 +372,8 @@ static void a_snapshot_that_has_seen_all_leaves_the_next_walk_alone(void **state
     snapshot_cancel(snapshot);
     worker_hold_end(&hold);
     snapshot_finish(snapshot);
+    assert_int_equal(fixture->done, 1);
+    assert_int_equal(fixture->error_number, ECANCELED);
     snapshot_destroy(snapshot);
     snapshot_fixture_end_walk(fixture);
     assert_int_equal(taken, 1);
