@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "keyspace/database.h"
@@ -58,6 +59,10 @@ static void large_strings_are_saved_as_they_were(void **state)
         assert_int_equal(snapshot_backlog(snapshot), 0);
         snapshot_destroy(snapshot);
 
+        struct stat status;
+        assert_int_equal(stat(fixture->path, &status), 0);
+        assert_in_range(status.st_size, (compress ? 3 : 5) * SNAPSHOT_FIXTURE_LARGE,
+                        (compress ? 4 : 6) * SNAPSHOT_FIXTURE_LARGE);
         struct keyspace *loaded = snapshot_fixture_load(fixture);
         assert_int_equal(database_size(keyspace_database(loaded, 0)), 6);
         snapshot_fixture_assert_holds(loaded, "plain", slice_of(plain, SNAPSHOT_FIXTURE_LARGE));
