@@ -93,6 +93,8 @@ static void a_snapshot_without_memory_for_what_waits_is_given_up(void **state)
         assert_int_equal(fixture->error_number, ran_out ? ENOMEM : 0);
         snapshot_destroy(snapshot);
         snapshot_fixture_end_walk(fixture);
+        snapshot_fixture_set(fixture->keyspace, "next", SLICE("1"));
+        database_clear(keyspace_database(fixture->keyspace, 0)); /* it is asked no more */
     }
     struct keyspace *loaded = snapshot_fixture_load(fixture);
     for (int i = 0; i < 2; i++)
@@ -168,6 +170,7 @@ static void what_waits_for_the_next_collection_keeps_its_database(void **state)
     for (int i = 0; i < 2; i++) {
         struct key small = snapshot_fixture_key(fixture->keyspace, names[i]);
         assert_true(database_delete(keyspace_database(fixture->keyspace, 1), &small));
+        assert_in_range(snapshot_backlog(snapshot), 1, SNAPSHOT_BACKLOG_MAX); /* it waits */
         do { /* until the second is being written */
             snapshot_end_turn(snapshot);
             snapshot_read_progress(snapshot, &progress);
