@@ -120,6 +120,7 @@ static void a_new_log_counts_only_with_its_base(void **state)
     uint64_t group = log_writer_group(fixture->log);
     log_fixture_append(fixture, 0, "SET a 1");
     assert_true(log_writer_durable_group(fixture->log) >= group); /* nothing waits yet */
+    assert_false(log_writer_is_in_force(fixture->log));
     int64_t sequence;
     log_writer_rotate(fixture->log, &sequence);
     log_fixture_append(fixture, 0, "SET b 1");
@@ -131,6 +132,7 @@ static void a_new_log_counts_only_with_its_base(void **state)
     log_writer_switch_base(fixture->log, base, sequence, on_switched, fixture);
     log_fixture_wait_for_switch(fixture);
     assert_int_equal(fixture->switch_error, 0);
+    assert_true(log_writer_is_in_force(fixture->log));
     group = log_writer_group(fixture->log);
     log_fixture_append(fixture, 0, "SET c 1");
     assert_true(log_writer_durable_group(fixture->log) < group); /* now they do */
