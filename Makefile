@@ -205,7 +205,7 @@ help:
 	@echo 'make fuzz                every fuzz target for FUZZ_SECONDS=60 seconds'
 	@echo 'make asan|tsan|valgrind  unit and server tests in a watched build'
 	@echo 'make coverage            lines and branches that unit, server and fault tests run, by file'
-	@echo "make mutate FILES='src/persist/*.c'  plants faults: which does no test notice? SAMPLE=n SEED=n: some"
+	@echo "make mutate FILES='src/persist/*.c'  plants faults: which does no test notice? SAMPLE=n SEED=n: some; LONGEST=s: by quick tests"
 	@echo 'make bench               figures beside redis-server; make bench-smoke: some, in a minute'
 	@echo 'make instructions        instruction counts of the hot path beside those on file'
 	@echo 'make install PREFIX=/usr/local DESTDIR='
@@ -297,9 +297,9 @@ coverage:
 	    utils/coverage/report.py $(BUILD)/coverage && exit $$status
 
 mutate: all unit-programs server-programs fault-programs simulation-programs
-	@test -n "$(FILES)" || { echo "make mutate FILES='src/persist/*.c' [SAMPLE=n] [SEED=n]"; exit 1; }
+	@test -n "$(FILES)" || { echo "make mutate FILES='src/persist/*.c' [SAMPLE=n] [SEED=n] [LONGEST=s]"; exit 1; }
 	@utils/mutate/mutate.py --build $(BUILD) --jobs $(JOBS) $(if $(SAMPLE),--sample $(SAMPLE)) \
-	    $(if $(SEED),--seed $(SEED)) $(FILES)
+	    $(if $(SEED),--seed $(SEED)) $(if $(LONGEST),--longest $(LONGEST)) $(FILES)
 
 TEST_SUITES := check unit server fault simulation clients difference power fuzz asan
 test: FUZZ_SECONDS := 30

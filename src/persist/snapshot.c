@@ -475,8 +475,7 @@ void snapshot_destroy(struct snapshot *snapshot)
 {
     if (snapshot == NULL)
         return;
-    snapshot->done = NULL;
-    give_up(snapshot, ECANCELED);
+    give_up(snapshot, ECANCELED); /* nobody calls `done` any more */
     let_go(snapshot);
     if (snapshot->busy)
         worker_wait(snapshot->worker);

@@ -207,8 +207,7 @@ static bool never(int socket)
 
 static void take_long(void)
 {
-    (void)simulated_worker_wait(never, 0,
-                                world.now_us + (int64_t)world_below(SLOW_SYNC_USEC_MAX));
+    (void)simulated_worker_wait(never, 0, world.now_us + (int64_t)world_below(SLOW_SYNC_USEC_MAX));
 }
 
 static int world_sync(void *context, int file)

@@ -3,8 +3,10 @@
 what is not code stays as it is."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 
 from source import Tree
 from testing import run_tests, write_tree
@@ -71,16 +73,22 @@ FILES = {"Makefile": MAKEFILE, "src/tiny/tiny.c": SOURCE,
 BLIND = {"tests/unit/tiny/tiny_test.c": TEST % "true"}
 
 
-def run(root, files, *arguments):
-    """Builds the tree, mutates src/tiny/tiny.c: (exit status, report)."""
+def start(root, files, *arguments):
+    """Builds the tree, begins to mutate src/tiny/tiny.c."""
     write_tree(root, {**FILES, **files})
     environment = {name: value for name, value in os.environ.items()
-                   if not name.startswith(("MAKE", "MFLAGS"))}
+                   if not name.startswith(("BUILD", "MAKE", "MFLAGS"))}
     subprocess.run(["make", "--silent"], cwd=root, env=environment, check=True)
-    result = subprocess.run([os.path.join(TOOL_FOLDER, "mutate.py"), *arguments,
-                             "src/tiny/tiny.c"], cwd=root, env=environment, check=False,
+    return subprocess.Popen([os.path.join(TOOL_FOLDER, "mutate.py"), *arguments,
+                             "src/tiny/tiny.c"], cwd=root, env=environment,
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    return result.returncode, result.stdout
+
+
+def run(root, files, *arguments):
+    """(exit status, report)"""
+    with start(root, files, *arguments) as process:
+        report, _ = process.communicate()
+        return process.returncode, report
 
 
 def test_a_good_test_kills_every_mutant(root):
@@ -107,6 +115,44 @@ def test_a_mutant_that_never_ends_is_killed(root):
                            "tests/unit/tiny/tiny_test.c": test})
     # The statement removed, "= 1", ">=" end never; "> 1" and "!(...)" survive.
     assert "killed 3, survived 2," in report, report
+
+
+def test_a_mutant_that_waits_without_end_is_killed_long_before_its_limit(root):
+    test = ("#include <unistd.h>\n_Bool tiny_is_between(int number, int least, int most);\n"
+            "int main(void)\n{\n    while (!tiny_is_between(1, 1, 2))\n        pause();\n"
+            "    return 0;\n}\n")
+    _, report = run(root, {"tests/unit/tiny/tiny_test.c": test, "utils/mutate/tests.tsv":
+                           "src/tiny/\ttests/unit/tiny/*_test\t600\n"}, "--only", "tiny_is_between")
+    assert "killed 2, survived 3," in report, report
+
+
+def test_what_no_test_runs_is_said(root):
+    test = TEST % "false"
+    status, report = run(root, {"tests/unit/tiny/tiny_test.c": test.replace(
+        """tiny_count("", 'a') == 0 && tiny_count("abcaa", 'a') == 3""",
+        """tiny_count("", 'a') == 0""")})
+    notes = {line.split(":", 1)[1] for line in report.splitlines()
+             if line.startswith("survived ")}
+    assert status == 1 and "17 tiny_count (no test runs it)" in notes, report
+    assert "15 tiny_count (no test runs it)" not in notes, report
+
+
+def test_a_run_that_is_ended_ends_the_program_it_runs(root):
+    place = os.path.join(root, "pid")
+    test = ("#include <stdio.h>\n#include <unistd.h>\n"
+            "_Bool tiny_is_between(int number, int least, int most);\n"
+            "int main(void)\n{\n    if (tiny_is_between(1, 1, 2))\n        return 0;\n"
+            f'    FILE *file = fopen("{place}.new", "w");\n'
+            '    fprintf(file, "%d", (int)getpid());\n    fclose(file);\n'
+            f'    rename("{place}.new", "{place}");\n    for (;;)\n        pause();\n}}\n')
+    with start(root, {"tests/unit/tiny/tiny_test.c": test, "utils/mutate/tests.tsv":
+                      "src/tiny/\ttests/unit/tiny/*_test\t600\n"}) as process:
+        while not os.path.exists(place) and process.poll() is None:
+            time.sleep(0.05)
+        process.terminate()
+        assert process.wait() == 128 + signal.SIGTERM, process.stdout.read()
+    with open(place) as file:
+        assert not os.path.exists(f"/proc/{file.read()}")
 
 
 def test_a_sample_is_the_same_for_the_same_seed(root):

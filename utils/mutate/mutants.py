@@ -45,12 +45,13 @@ CALL = re.compile(r"(?:\(void\))?[A-Za-z_][\w>.\-]*\(.*\);", re.DOTALL)
 
 @dataclasses.dataclass
 class Mutant:
-    """One change: text[begin:end] of the source becomes `replacement`. `before` and `after` are the
-    lines it touches, on one line; `id` depends on these, the file and the function, not on where
-    they stand."""
+    """One change: text[begin:end] of the source becomes `replacement`; it stands on `line` up to
+    `last_line`. `before` and `after` are these lines, on one line; `id` depends on them, the file
+    and the function, not on where they stand."""
     path: str
     function: str
     line: int
+    last_line: int
     begin: int
     end: int
     replacement: str
@@ -178,6 +179,7 @@ def find_mutants(tree, path):
             key = (path, function, before, after)
             seen[key] += 1
             name = hashlib.sha1("\t".join((*key, str(seen[key]))).encode()).hexdigest()[:8]
-            found.append(Mutant(path, function, text.count("\n", 0, first) + 1, first, last,
-                                replacement, before, after, name))
+            found.append(Mutant(path, function, text.count("\n", 0, first) + 1,
+                                text.count("\n", 0, last) + 1, first, last, replacement, before,
+                                after, name))
     return found

@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 """Plants small faults in C sources, one at a time, and says which of them no test notices.
 
-    utils/mutate/mutate.py [--build DIR] [--jobs N] [--sample N] [--seed N] FILE...
+    utils/mutate/mutate.py [--build DIR] [--jobs N] [--sample N] [--seed N] [--longest N]
+                           [--only WORD] FILE...
 
 Each mutant (mutants.py) is compiled as make would compile the source, and linked before the archive
-into one test program after the other, in the order of tests.tsv, until one fails, dies or outlives
-its limit: killed. Not counted is a mutant that does not compile, or whose object is that of the
-source or of another mutant. A survivor that survivors.tsv explains is not run. Nothing in the tree
-is written but DIR/mutate. The programs are built already, by gcc.
+into one test program after the other until one fails, dies or outlives its limit: killed. The
+program of the source's name is tried first, then those that killed the most of its mutants a second
+so far. Not counted is a mutant that does not compile, or whose object is that of the source or of
+another mutant. A survivor that survivors.tsv explains is not run. Nothing in the tree is written
+but DIR/mutate. The programs are built already, by gcc.
 First each program is run with the sources as they are, compiled for gcov: it must pass, and is
-tried only on mutants of functions that it ran. One that forks is tried on all: its children may end
+tried only on mutants of lines that it ran. One that forks is tried on all: its children may end
 without a count.
 The status is 1 if a survivor is not explained, or an explanation fits no mutant.
 """
@@ -22,6 +24,7 @@ import csv
 import glob
 import hashlib
 import json
+import math
 import os
 import queue
 import random
@@ -31,6 +34,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 HOME = os.path.dirname(os.path.abspath(__file__))
@@ -46,9 +50,16 @@ MEMORY_MAX = 8 << 30  # bytes of address space of a program: a mutant may ask fo
 FILE_MAX = 1 << 30  # bytes of a file it may write
 PROGRESS_EVERY = 25  # mutants
 SLOWER_MAX = 5  # times what a program took without a mutant, if that is more than tests.tsv allows
+CPU_SLOWER_MAX = 3  # the same of processor time, however busy the machine is: an endless loop
+CPU_MIN = 1  # seconds of it that each may use, too
+IDLE_CPU = 0.02  # seconds of processor time: who uses less waits
+IDLE_LONGER_MAX = 4  # times the longest it waits without a mutant: it will not come
+IDLE_MIN = 3  # seconds that each may wait, too
 LOOK_EVERY = 0.1  # seconds
+OWN_WORTH, OTHER_WORTH = 1, 0.1  # mutants that a program killed before the first one
 FAILED = b"[  FAILED  ]"  # what cmocka says at once of a test, before it goes on to the next
 SAID_MAX = 1 << 16  # bytes of what it says that are looked at
+LINKER = ["-fuse-ld=gold"] if shutil.which("ld.gold") else []  # half the time of the usual one
 COMPILE_SECONDS = 120  # as good as never; a compiler that hangs ends the run
 
 
@@ -67,6 +78,24 @@ def read_rows(path, columns):
 
 # --- what is run ----------------------------------------------------------------------------------
 
+class Reached:
+    """What a program ran of a source, by gcov's account."""
+
+    def __init__(self, account):
+        self.functions = {function["name"] for function in account["functions"]
+                          if function["execution_count"] > 0}
+        self.lines = collections.Counter()  # with a 0 for each that did not run
+        for line in account["lines"]:
+            self.lines[line["line_number"]] += line["count"]
+
+    def has(self, mutant):
+        if mutant.function not in self.functions:
+            return False
+        counts = [self.lines[line] for line in range(mutant.line, mutant.last_line + 1)
+                  if line in self.lines]
+        return not counts or any(counts)  # no count: part of an expression that is
+
+
 class Program:
     """A test program: what make links it with, how to run it, how long it may take."""
 
@@ -75,13 +104,18 @@ class Program:
         self.arguments = arguments
         self.path = os.path.join(build, name)
         self.seconds = float(seconds)
+        self.cpu_seconds = resource.RLIM_INFINITY
+        self.idle_seconds = math.inf
+        self.took = self.idle_longest = 0.0  # without a mutant
         self.link = None  # words, set by read_commands
-        self.reached = None  # {source: functions}; None: not known
+        self.reached = None  # {source: Reached}; None: not known
         with open(source) as file:
             self.forks = "fork(" in file.read()
 
     def reaches(self, mutant):
-        return self.reached is None or mutant.function in self.reached.get(mutant.path, ())
+        if self.reached is None:
+            return True
+        return mutant.path in self.reached and self.reached[mutant.path].has(mutant)
 
 
 def find_programs(build, command, seconds):
@@ -146,6 +180,72 @@ def read_commands(build, chosen):
     return {path: words_of[target] for target, path in objects.items()}
 
 
+class Running:
+    """The programs that run now, each a group of processes: nothing outlives this one."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.groups = set()
+        self.ended = False
+
+    def start(self, words, **options):
+        with self.lock:
+            if self.ended:
+                raise InterruptedError
+            process = subprocess.Popen(words, start_new_session=True, **options)
+            self.groups.add(process.pid)
+        return process
+
+    def kill(self, process):
+        with self.lock, contextlib.suppress(ProcessLookupError):
+            self.groups.discard(process.pid)
+            os.killpg(process.pid, signal.SIGKILL)
+
+    def end(self):
+        """Kills all, and lets none start any more."""
+        with self.lock:
+            self.ended = True
+            for group in self.groups:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(group, signal.SIGKILL)
+
+
+RUNNING = Running()
+
+
+def end_by_signal(number, _):
+    RUNNING.end()  # the main thread, which runs this, starts none: it does not hold the lock
+    sys.exit(128 + number)
+
+
+class Idle:
+    """How long a process has been waiting for something but the processor and the disk."""
+
+    def __init__(self, pid):
+        self.path = f"/proc/{pid}/task"
+        self.since, self.cpu, self.longest = time.monotonic(), 0.0, 0.0
+
+    def look(self):
+        """Seconds of processor time that its threads used; does one of them wait for it, or for the
+        disk?"""
+        cpu, busy = 0.0, False
+        for thread in os.listdir(self.path):
+            with open(f"{self.path}/{thread}/schedstat") as file:
+                cpu += int(file.read().split()[0]) / 1e9
+            with open(f"{self.path}/{thread}/stat") as file:
+                busy |= file.read().rsplit(")", 1)[1].split()[0] in "RD"
+        return cpu, busy
+
+    def seconds(self):
+        now = time.monotonic()
+        with contextlib.suppress(OSError):  # it, or a thread, has ended
+            cpu, busy = self.look()
+            if busy or abs(cpu - self.cpu) > IDLE_CPU:
+                self.since, self.cpu = now, cpu
+        self.longest = max(self.longest, now - self.since)
+        return now - self.since
+
+
 class Workplace:
     """A folder that one worker at a time may use."""
 
@@ -158,27 +258,30 @@ class Workplace:
         words = list(program.link)
         words[words.index("-o") + 1] = out
         first = next(i for i, word in enumerate(words) if word.endswith((".o", ".a")))
-        words[first:first] = ["-Wl,--strip-debug", *objects_and_flags]
+        words[first:first] = ["-Wl,--strip-debug", *LINKER, *objects_and_flags]
         result = subprocess.run(words, stderr=subprocess.PIPE, text=True, check=False,
                                 timeout=COMPILE_SECONDS)
         if result.returncode != 0:
             raise RuntimeError(f"{program.name} does not link: {result.stderr}")
         return out
 
-    def passes(self, program, path, **environment):
+    def passes(self, program, path, seconds, **environment):
         """Runs it up to its first test that fails; what it leaves running is killed."""
         temporary = os.path.join(self.folder, "tmp")
         shutil.rmtree(temporary, ignore_errors=True)
         os.makedirs(temporary)
         said = os.path.join(self.folder, "said")
         with open(said, "wb") as errors:
-            process = subprocess.Popen(
-                [os.path.abspath(path), *program.arguments], cwd=temporary, start_new_session=True,
+            process = RUNNING.start(
+                [os.path.abspath(path), *program.arguments], cwd=temporary,
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors,
                 env={**os.environ, "TMPDIR": temporary, **environment})
-        ends = time.monotonic() + program.seconds
+        with contextlib.suppress(ProcessLookupError):  # it has ended
+            resource.prlimit(process.pid, resource.RLIMIT_CPU,
+                             (program.cpu_seconds, program.cpu_seconds))
+        ends, idle = time.monotonic() + seconds, Idle(process.pid)
         try:
-            while time.monotonic() < ends:
+            while time.monotonic() < ends and idle.seconds() < program.idle_seconds:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     return process.wait(LOOK_EVERY) == 0
                 with open(said, "rb") as errors:
@@ -186,10 +289,16 @@ class Workplace:
                         return False
             return False
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            program.idle_longest = max(program.idle_longest, idle.longest)
+            RUNNING.kill(process)
             process.wait()
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def cpu_of_children():
+    """Seconds."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def compile_text(words, path, text, out):
@@ -208,7 +317,7 @@ def compile_text(words, path, text, out):
 
 
 def read_reached(counts, objects):
-    """{source: functions that ran}, by the counts that a program left in the folder."""
+    """{source: what ran of it}, by the counts that a program left in the folder."""
     reached = {}
     for path, object_file in objects.items():
         notes = object_file[:-len(".o")] + ".gcno"
@@ -217,10 +326,30 @@ def read_reached(counts, objects):
             shutil.copy(notes, os.path.dirname(data))
             output = subprocess.run(["gcov", "--json-format", "--stdout", data], check=True,
                                     stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
-            reached[path] = {function["name"] for line in output.splitlines()
-                             for file in json.loads(line)["files"] if file["file"] == path
-                             for function in file["functions"] if function["execution_count"] > 0}
+            reached[path] = next(Reached(file) for line in output.splitlines()
+                                 for file in json.loads(line)["files"] if file["file"] == path)
     return reached
+
+
+class Worth:
+    """Which programs are worth trying first on the mutants of a source."""
+
+    def __init__(self, chosen):
+        self.programs = chosen
+        self.kills, self.seconds = {}, {}
+        for path, programs in chosen.items():
+            for place, program in enumerate(programs):
+                self.kills[path, program] = OTHER_WORTH if place > 0 else OWN_WORTH
+                self.seconds[path, program] = program.took
+
+    def order(self, mutant):
+        reaching = [program for program in self.programs[mutant.path] if program.reaches(mutant)]
+        return sorted(reaching, key=lambda program: self.seconds[mutant.path, program] /
+                      self.kills[mutant.path, program])
+
+    def note(self, mutant, program, seconds, killed):
+        self.kills[mutant.path, program] += killed
+        self.seconds[mutant.path, program] += seconds
 
 
 # --- the run --------------------------------------------------------------------------------------
@@ -261,29 +390,38 @@ class Run:
     def object_path(self, mutant):
         return os.path.abspath(os.path.join(self.folder, mutant.id + ".o"))
 
-    def check_programs(self):
-        """Each must pass without a mutant, and tells what it runs."""
+    def check_programs(self, longest):
+        """Each must pass without a mutant, and tells what it runs. Slower ones are not tried."""
         counting = {}
         for number, path in enumerate(self.chosen):
             counting[path] = os.path.abspath(os.path.join(self.folder, f"counting-{number}.o"))
-            # A function that is inlined early would count as one that never ran.
-            words = [*self.compiles[path], "--coverage", "-fno-inline"]
+            # Not optimised: a line that is merged with another would count as one that never ran.
+            words = [*self.compiles[path], "-O0", "--coverage", "-fprofile-update=atomic"]
             compile_text(words, path, self.tree.text(path), counting[path])
         users = collections.defaultdict(list)
         for path, programs in self.chosen.items():
             for program in programs:
                 users[program].append(path)
 
+        slow = set()
+
         def check(place, program):
             objects = {path: counting[path] for path in users[program]}
             counts = os.path.join(place.folder, "counts")
             shutil.rmtree(counts, ignore_errors=True)
             path = place.link(program, *objects.values(), "--coverage")
-            began = time.monotonic()
-            if not place.passes(program, path, GCOV_PREFIX=counts):
+            began, cpu_began = time.monotonic(), cpu_of_children()
+            passed = place.passes(program, path, min(program.seconds, longest), GCOV_PREFIX=counts)
+            program.took = time.monotonic() - began
+            if program.took >= longest:
+                slow.add(program)
+                return True
+            if not passed:
                 return False
-            took = time.monotonic() - began
-            program.seconds = max(program.seconds, SLOWER_MAX * took)  # the machine may be busy
+            program.seconds = max(program.seconds, SLOWER_MAX * program.took)  # it may be busy
+            cpu = cpu_of_children() - cpu_began  # of other jobs, too
+            program.idle_seconds = IDLE_MIN + IDLE_LONGER_MAX * program.idle_longest
+            program.cpu_seconds = CPU_MIN + math.ceil(CPU_SLOWER_MAX * cpu)
             if not program.forks and os.path.exists(counts):
                 program.reached = read_reached(counts, objects)
             return True
@@ -291,6 +429,10 @@ class Run:
             if not passed:
                 sys.exit(f"{program.name} fails, or takes more than {program.seconds:g} s, "
                          "without a mutant")
+        for path, programs in self.chosen.items():
+            self.chosen[path] = [program for program in programs if program not in slow]
+        for program in sorted(slow, key=lambda program: program.name):
+            print(f"# not tried: {program.name}: it takes more than {longest:g} s")
 
     def compile(self, mutants, explanations):
         """Those that count, in order of their place; what is explained is set aside."""
@@ -319,12 +461,16 @@ class Run:
         return counted
 
     def test(self, mutants):
+        worth = Worth(self.chosen)
+
         def is_killed(place, mutant):
-            for program in self.chosen[mutant.path]:
-                if program.reaches(mutant):
-                    path = place.link(program, self.object_path(mutant))
-                    if not place.passes(program, path):
-                        return True
+            for program in worth.order(mutant):
+                began = time.monotonic()
+                path = place.link(program, self.object_path(mutant))
+                killed = not place.passes(program, path, program.seconds)
+                worth.note(mutant, program, time.monotonic() - began, killed)
+                if killed:
+                    return True
             return False
         for done, (mutant, killed) in enumerate(self.each(is_killed, mutants), 1):
             (self.killed if killed else self.survived).append(mutant)
@@ -336,7 +482,7 @@ class Run:
 
     def print_survivor(self, mutant):
         reached = any(program.reaches(mutant) for program in self.chosen[mutant.path])
-        note = "" if reached else " (no test runs the function)"
+        note = "" if reached else " (no test runs it)"
         print(f"survived {mutant.id} {mutant.path}:{mutant.line} {mutant.function}{note}\n"
               f"    - {mutant.before}\n    + {mutant.after}", flush=True)
 
@@ -348,6 +494,9 @@ def read_explanations(paths):
 
 def draw(mutants, options):
     """A sample is drawn by the mutants' ids: of an unchanged source it stays as it is."""
+    if options.only:
+        mutants = [mutant for mutant in mutants
+                   if mutant.function in options.only or mutant.id in options.only]
     if options.sample is None or options.sample >= len(mutants):
         return mutants
     return random.Random(options.seed).sample(mutants, options.sample)
@@ -359,12 +508,13 @@ def run(options):
     mutants = [mutant for path in options.files for mutant in find_mutants(the_run.tree, path)]
     explanations = read_explanations(options.files)
     drawn = draw(mutants, options)
-    drawn_ids = {mutant.id for mutant in drawn}
-    drawn += [mutant for mutant in mutants
-              if mutant.key() in explanations and mutant.id not in drawn_ids]
+    if not options.only:
+        drawn_ids = {mutant.id for mutant in drawn}
+        drawn += [mutant for mutant in mutants
+                  if mutant.key() in explanations and mutant.id not in drawn_ids]
     print(f"# {len(mutants)} mutants of {len(options.files)} files, {len(drawn)} taken", flush=True)
     counted = the_run.compile(drawn, explanations)
-    the_run.check_programs()
+    the_run.check_programs(options.longest)
     prepared = time.monotonic()
     the_run.test(counted)
     stale = explanations.keys() - {mutant.key() for mutant in mutants}
@@ -389,12 +539,18 @@ def main():
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--sample", type=int, help="so many mutants, drawn at random by the seed")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--longest", type=float, default=float("inf"), metavar="SECONDS",
+                        help="programs that take longer without a mutant are not tried")
+    parser.add_argument("--only", action="append", metavar="WORD",
+                        help="a function or the id of a mutant; may be said again")
     parser.add_argument("files", nargs="+", metavar="FILE")
     options = parser.parse_args()
     options.files = sorted(set(options.files))
     for path in options.files:
         if not path.endswith(".c") or not os.path.exists(path):
             sys.exit(f"{path}: not a C source")
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end_by_signal)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if not os.environ.get("SANITIZE"):  # a watched program takes address space without end
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MAX, MEMORY_MAX))

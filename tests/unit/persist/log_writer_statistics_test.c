@@ -7,10 +7,14 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "support/log_fixture.h"
 #include "support/memory_balance.h"
+#include "support/worker_hold.h"
+#include "system/worker.h"
 
 static uint64_t size_on_disk(struct log_fixture *fixture)
 {
@@ -91,6 +95,66 @@ static void every_sync_is_counted_by_the_time_it_took(void **state)
     assert_int_equal(sum, statistics->syncs);
 }
 
+static void write_group(struct log_fixture *fixture)
+{
+    log_fixture_append(fixture, 0, "SET a 1");
+    log_fixture_wait_for(fixture, log_writer_group(fixture->log));
+}
+
+/* One block is kept for the next group, if it is not a large one. */
+static void memory_of_groups_is_given_back(void **state)
+{
+    struct log_fixture *fixture = *state;
+    enum { LARGE = 3 << 20 };
+    char *bytes = malloc(LARGE);
+    memset(bytes, 'x', LARGE);
+    const struct slice words[] = {SLICE("SET"), SLICE("a"), slice_of(bytes, LARGE)};
+    for (int i = 0; i < 3; i++)
+        write_group(fixture);
+    int64_t memory = memory_balance_now();
+    log_writer_append(fixture->log, 0, words, 3);
+    log_fixture_wait_for(fixture, log_writer_group(fixture->log));
+    assert_true(memory_balance_now() <= memory);
+    for (int i = 0; i < 3; i++)
+        write_group(fixture);
+    assert_int_equal(memory_balance_now(), memory);
+    struct worker_hold hold;
+    worker_hold_begin(&hold, fixture->worker);
+    log_fixture_append(fixture, 0, "SET a 1");
+    log_writer_end_turn(fixture->log);
+    for (int i = 0; i < 3; i++) { /* these are written at once */
+        int64_t sequence;
+        log_fixture_append(fixture, 0, "SET a 1");
+        log_writer_rotate(fixture->log, &sequence);
+    }
+    worker_hold_end(&hold);
+    write_group(fixture);
+    for (int i = 0; i < 3; i++)
+        write_group(fixture);
+    assert_int_equal(memory_balance_now(), memory);
+    free(bytes);
+}
+
+static void closing_gives_all_memory_back(void **state)
+{
+    struct log_fixture *fixture = *state;
+    struct log_writer_start start = {.id = log_fixture_id};
+    int64_t memory = 0;
+    for (int round = 0; round < 3; round++) {
+        log_fixture_close(fixture);
+        if (round == 1) /* what the loop keeps it has taken by now */
+            memory = memory_balance_now();
+        else if (round == 2)
+            assert_int_equal(memory_balance_now(), memory);
+        log_fixture_open(fixture, &start, false, LOG_SYNC_EVERY_SECOND);
+        for (int i = 0; i < 3; i++) {
+            log_fixture_append(fixture, 0, "SET a 1");
+            log_writer_end_turn(fixture->log);
+            worker_wait(fixture->worker);
+        }
+    }
+}
+
 #define TEST(function)                                                                             \
     cmocka_unit_test_setup_teardown(function, log_fixture_set_up, log_fixture_tear_down)
 
@@ -99,6 +163,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(statistics_say_what_was_written),
         TEST(every_sync_is_counted_by_the_time_it_took),
+        TEST(memory_of_groups_is_given_back),
+        TEST(closing_gives_all_memory_back),
     };
     return cmocka_run_group_tests_name("persist/log_writer_statistics", tests, memory_balance_begin,
                                        NULL);

@@ -96,6 +96,8 @@ static void a_new_base_leaves_only_what_came_after_it(void **state)
     log_writer_switch_base(fixture->log, base, sequence, on_switched, fixture);
     log_fixture_wait_for_switch(fixture);
     assert_int_equal(fixture->switch_error, 0);
+    assert_int_equal(log_writer_statistics(fixture->log)->base_size,
+                     log_writer_statistics(fixture->log)->size);
     log_fixture_read_back(fixture, "appendonly.aof.2.incr.aof", text, sizeof text);
     assert_string_equal(text, "[SELECT 0 SET b 1 ]");
     struct buffer content = {0};
@@ -118,6 +120,7 @@ static void a_new_log_counts_only_with_its_base(void **state)
     uint64_t group = log_writer_group(fixture->log);
     log_fixture_append(fixture, 0, "SET a 1");
     assert_true(log_writer_durable_group(fixture->log) >= group); /* nothing waits yet */
+    assert_false(log_writer_is_in_force(fixture->log));
     int64_t sequence;
     log_writer_rotate(fixture->log, &sequence);
     log_fixture_append(fixture, 0, "SET b 1");
@@ -129,6 +132,7 @@ static void a_new_log_counts_only_with_its_base(void **state)
     log_writer_switch_base(fixture->log, base, sequence, on_switched, fixture);
     log_fixture_wait_for_switch(fixture);
     assert_int_equal(fixture->switch_error, 0);
+    assert_true(log_writer_is_in_force(fixture->log));
     group = log_writer_group(fixture->log);
     log_fixture_append(fixture, 0, "SET c 1");
     assert_true(log_writer_durable_group(fixture->log) < group); /* now they do */
@@ -382,6 +386,7 @@ static void a_full_disk_is_waited_out(void **state)
         worker_wait(fixture->worker);
         log_fixture_end_turns(fixture, 50); /* it is tried again */
         assert_true(log_writer_is_full(fixture->log));
+        assert_false(log_writer_has_failed(fixture->log));
         assert_int_equal(fixture->full_calls, 1);
         assert_true(log_writer_durable_group(fixture->log) < group);
         log_fixture_faults.write_errno = 0;
@@ -444,6 +449,7 @@ static void a_full_disk_that_cannot_be_cut_back_ends_the_log(void **state)
     worker_wait(fixture->worker);
     assert_true(log_writer_has_failed(fixture->log));
     assert_int_equal(fixture->failures, 1);
+    assert_string_equal(fixture->failed, "writing to the log");
     assert_int_equal(log_writer_close(fixture->log), ERROR_SYSTEM);
     log_directory_close(fixture->directory);
     fixture->log = NULL;
@@ -467,6 +473,7 @@ static void a_full_disk_that_does_not_sync_ends_the_log(void **state)
     assert_true(log_writer_has_failed(fixture->log));
     assert_false(log_writer_is_full(fixture->log));
     assert_int_equal(fixture->failures, 1);
+    assert_string_equal(fixture->failed, "syncing the log");
     assert_int_equal(log_writer_statistics(fixture->log)->last_error, EIO);
     assert_int_equal(log_writer_close(fixture->log), ERROR_SYSTEM);
     log_directory_close(fixture->directory);
@@ -572,6 +579,8 @@ static void a_base_that_is_not_there_is_said(void **state)
     log_fixture_wait_for_switch(fixture);
     assert_int_equal(fixture->switched, 1);
     assert_int_equal(fixture->switch_error, ENOENT);
+    assert_true(log_writer_statistics(fixture->log)->base_size <
+                log_writer_statistics(fixture->log)->size);
     log_fixture_append(fixture, 0, "SET a 1"); /* it goes on */
     log_fixture_wait_for(fixture, log_writer_group(fixture->log));
     fixture->switched = 0;

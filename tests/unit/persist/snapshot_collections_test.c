@@ -20,7 +20,7 @@
 #include "persist/rdb_reader.h"
 #include "persist/snapshot.h"
 #include "persist/snapshot_chunks.h"
-
+#include "support/memory_balance.h"
 #include "system/clock.h"
 #include "system/disk.h"
 #include "system/event_loop.h"
@@ -547,6 +547,8 @@ int main(void)
         TEST(what_waited_is_passed_on_in_chunks),
         TEST(a_snapshot_that_is_given_up_lets_go_and_the_next_is_exact),
         TEST(flushing_ends_a_snapshot_in_the_midst_of_a_collection),
+        cmocka_unit_test(all_memory_was_given_back),
     };
-    return cmocka_run_group_tests_name("persist/snapshot_collections", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("persist/snapshot_collections", tests, memory_balance_begin,
+                                       NULL);
 }

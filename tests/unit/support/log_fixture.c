@@ -80,8 +80,9 @@ static void on_wrote(void *context, int64_t write_us, int64_t sync_us)
 static void on_failed(void *context, const char *what, int error_number)
 {
     struct log_fixture *fixture = context;
-    (void)what, (void)error_number;
+    assert_int_not_equal(error_number, 0);
     fixture->failures++;
+    fixture->failed = what;
 }
 
 void log_fixture_open(struct log_fixture *fixture, const struct log_writer_start *start,

@@ -35,6 +35,7 @@ struct log_fixture {
     struct log_writer *log;
     int durable_calls, failures, switched, switch_error;
     int full_calls, wrote_calls;
+    const char *failed; /* what, the last time; NULL: nothing has */
 };
 
 /* cmocka's: with an open log, LOG_SYNC_ALWAYS. What is still open at the end is closed. */

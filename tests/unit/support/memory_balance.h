@@ -2,8 +2,8 @@
  * noticed in any build; the sanitizer says where.
  *
  * Counts what the thread of the tests takes and frees, by the allocator's own counts: not for
- * programs in which another thread frees what it took. Where there are no such counts (watched
- * builds) the test passes: the watcher looks. */
+ * programs in which another thread frees what it took, or two run at a time. Where there are no
+ * such counts (watched builds) the test passes: the watcher looks. */
 #ifndef HOLDFAST_TESTS_MEMORY_BALANCE_H
 #define HOLDFAST_TESTS_MEMORY_BALANCE_H
 
