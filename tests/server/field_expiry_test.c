@@ -12,6 +12,7 @@
 #include "support/wire.h"
 
 #define DUE 100000 /* fields */
+#define SOME 500   /* fields that are hidden, too */
 #define BATCH 100  /* fields of one command */
 #define AT_ONCE_MAX 128
 #define SOON_MS 1500 /* about as long as it takes to set them */
@@ -50,11 +51,10 @@ static int64_t now_ms(void)
 
 static struct stage begin(const struct fixture *fixture, const char *name)
 {
-    struct stage stage = {.deadline_ms = now_ms() + SOON_MS};
+    struct stage stage = {.deadline_ms = 0};
     snprintf(stage.folder, sizeof stage.folder, "%s/%s", fixture->process.folder, name);
     assert_int_equal(mkdir(stage.folder, 0700), 0);
     start(&stage);
-    stage.deadline_ms = now_ms() + SOON_MS;
     return stage;
 }
 
@@ -73,8 +73,14 @@ static void set_due_fields(struct stage *stage, const char *key, int count)
         assert_reads(stage->client, ":1");
 }
 
-static void wait_until_due(const struct stage *stage)
+/* Calls `set` with a deadline that is not over before it is done, and waits until it is. */
+static void set_in_time(struct stage *stage, void (*set)(struct stage *stage))
 {
+    for (int64_t soon_ms = SOON_MS; now_ms() >= stage->deadline_ms; soon_ms *= 2) {
+        assert_says(stage->client, "+OK", "FLUSHALL");
+        stage->deadline_ms = now_ms() + soon_ms;
+        set(stage);
+    }
     while (now_ms() <= stage->deadline_ms)
         nanosleep(&(struct timespec){0, 10000000}, NULL);
 }
@@ -124,12 +130,16 @@ static void expect_scan(struct stage *stage)
     assert_true(calls > 10);
 }
 
+static void set_many(struct stage *stage)
+{
+    assert_says(stage->client, ":1", "HSET hash lasting x");
+    set_due_fields(stage, "hash", DUE);
+}
+
 static void many_fields_that_are_due_are_gone_at_once_and_taken_out_later(void **state)
 {
     struct stage stage = begin(*state, "many");
-    assert_says(stage.client, ":1", "HSET hash lasting x");
-    set_due_fields(&stage, "hash", DUE);
-    wait_until_due(&stage);
+    set_in_time(&stage, set_many);
     int64_t before = told(&stage);
     assert_says(stage.client, ":1", "HLEN hash");
     assert_in_range(told(&stage) - before, 0, AT_ONCE_MAX);
@@ -153,13 +163,17 @@ static void many_fields_that_are_due_are_gone_at_once_and_taken_out_later(void *
     stop(&stage);
 }
 
+static void set_some(struct stage *stage)
+{
+    assert_says(stage->client, ":1", "HSET hash lasting x");
+    set_due_fields(stage, "hash", SOME);
+}
+
 static void what_is_set_over_hidden_fields_is_the_same_after_a_restart(void **state)
 {
     static const char *const words = "lasting f1 f2 f3 f4 f5 f6";
     struct stage stage = begin(*state, "set");
-    assert_says(stage.client, ":1", "HSET hash lasting x");
-    set_due_fields(&stage, "hash", 5 * BATCH);
-    wait_until_due(&stage);
+    set_in_time(&stage, set_some);
     assert_says(stage.client, ":1", "HSET hash f1 set");
     assert_says(stage.client, ":1", "HSETNX hash f2 new");
     assert_says(stage.client, ":0", "HSETNX hash f2 newer");
@@ -187,21 +201,27 @@ static void what_is_set_over_hidden_fields_is_the_same_after_a_restart(void **st
     stop(&stage);
 }
 
+/* What leaves nothing but hidden fields in a hash. */
+static const char *const last_commands[] = {"HDEL %s lasting f1", "HGETDEL %s FIELDS 1 lasting",
+                                            "HPEXPIREAT %s 1 FIELDS 1 lasting",
+                                            "HSETEX %s PXAT 1 FIELDS 2 lasting x f1 x"};
+#define LAST (sizeof last_commands / sizeof last_commands[0])
+
+static void set_all(struct stage *stage)
+{
+    set_due_fields(stage, "all", DUE);
+    for (size_t i = 0; i < LAST; i++) {
+        char key[8];
+        snprintf(key, sizeof key, "h%zu", i);
+        assert_says(stage->client, ":1", "HSET %s lasting x", key);
+        set_due_fields(stage, key, SOME);
+    }
+}
+
 static void a_key_is_gone_when_all_that_is_left_of_it_is_due(void **state)
 {
     struct stage stage = begin(*state, "gone");
-    static const char *const last[] = {"HDEL %s lasting f1", "HGETDEL %s FIELDS 1 lasting",
-                                       "HPEXPIREAT %s 1 FIELDS 1 lasting",
-                                       "HSETEX %s PXAT 1 FIELDS 2 lasting x f1 x"};
-    enum { LAST = sizeof last / sizeof last[0] };
-    char key[8];
-    for (int i = 0; i < LAST; i++) {
-        snprintf(key, sizeof key, "h%d", i);
-        assert_says(stage.client, ":1", "HSET %s lasting x", key);
-        set_due_fields(&stage, key, 5 * BATCH);
-    }
-    set_due_fields(&stage, "all", DUE);
-    wait_until_due(&stage);
+    set_in_time(&stage, set_all);
     struct conversation *listener = conversation_begin(stage.process.port);
     assert_says(stage.client, "+OK", "CONFIG SET notify-keyspace-events EA");
     assert_says(listener, "[$subscribe, $__keyevent@0__:hexpired, :1]",
@@ -210,10 +230,10 @@ static void a_key_is_gone_when_all_that_is_left_of_it_is_due(void **state)
     assert_says(stage.client, "nil", "HGET all f0");
     assert_reads(listener, "[$message, $__keyevent@0__:hexpired, $all]");
     assert_reads(listener, "[$message, $__keyevent@0__:del, $all]");
-    for (int i = 0; i < LAST; i++) {
-        char line[64];
-        snprintf(key, sizeof key, "h%d", i);
-        snprintf(line, sizeof line, last[i], key);
+    for (size_t i = 0; i < LAST; i++) {
+        char key[8], line[64];
+        snprintf(key, sizeof key, "h%zu", i);
+        snprintf(line, sizeof line, last_commands[i], key);
         assert_says(stage.client, ":1", "HLEN %s", key);
         assert_int_not_equal(conversation_say(stage.client, "%s", line)[0], '-');
         assert_says(stage.client, ":0", "EXISTS %s", key);
@@ -241,13 +261,17 @@ static void a_number_with_a_fraction_keeps_its_deadline_after_a_restart(void **s
     stop(&stage);
 }
 
+static void set_text_and_hash(struct stage *stage)
+{
+    assert_says(stage->client, "+OK", "SET text x PXAT %lld", (long long)stage->deadline_ms);
+    set_due_fields(stage, "hash", SOME);
+}
+
 static void a_transaction_that_pauses_may_write_over_what_is_due(void **state)
 {
     struct stage stage = begin(*state, "pause");
     struct conversation *client = stage.client;
-    assert_says(client, "+OK", "SET text x PXAT %lld", (long long)stage.deadline_ms);
-    set_due_fields(&stage, "hash", 5 * BATCH);
-    wait_until_due(&stage);
+    set_in_time(&stage, set_text_and_hash);
     assert_says(client, "+OK", "MULTI");
     assert_says(client, "+QUEUED", "CLIENT PAUSE 1000000 WRITE");
     assert_says(client, "+QUEUED", "SET text new");
