@@ -432,7 +432,7 @@ static void set_up(struct scenario *scenario)
         settings->values.zset_entries_max = settings->values.set_integers_max = world_below(6);
         settings->values.stream_block_entries_max = 1 + world_below(4);
     }
-    if (!world_chance(3)) /* else changes may be unheard */
+    if (!world_chance(6)) /* else changes may be unheard */
         settings->notification.events = NOTIFICATION_KEYSPACE | NOTIFICATION_ALL;
     scenario->shared.operates = world_chance(2);
     scenario->shared.switches = scenario->shared.operates && world_chance(2);

@@ -18,7 +18,7 @@
 
 #define SECONDS_DEFAULT 60
 #define SEEDS_MIN_DEFAULT 200
-#define CONTROL_SEEDS_MAX 200
+#define CONTROL_SEEDS_MAX 2000
 #define REPLAYS 20
 #define FAILURES_MAX 5
 #define MEETINGS_SEEDS_MIN 2000 /* in so many seeds everything must have been met */
