@@ -393,6 +393,7 @@ static void files_of_a_log_follow_each_other(void **state)
     log_bytes_add_file_header(&second, &log_bytes_id, 26);
     put(world, "2", buffer_slice(&second));
     assert_refuses(world, "the log's offset does not continue in this file");
+    assert_refuses(world, " bytes of this file from here on: holdfast-log repair log");
     put(world, "2", SLICE("#HF-"));
     name_files(world, false, 3);
     put(world, "3", SLICE(""));
