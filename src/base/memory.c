@@ -261,7 +261,8 @@ void memory_purge(void)
 {
     char name[32];
     snprintf(name, sizeof name, "arena.%u.purge", (unsigned)MALLCTL_ARENAS_ALL);
-    if (mallctl(name, NULL, NULL, NULL, 0) != 0)
+    if (mallctl("thread.tcache.flush", NULL, NULL, NULL, 0) != 0 ||
+        mallctl(name, NULL, NULL, NULL, 0) != 0)
         return; /* nothing to give back */
 }
 
