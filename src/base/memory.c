@@ -124,12 +124,9 @@ const char *memory_allocator_name(void)
 /* Free pages go back to the system from jemalloc's own thread: on ours that was seen to take 4 ms
  * at a time. Small blocks come from runs of up to 512 blocks or 16 pages instead of one to seven
  * pages: jemalloc keeps 128 bytes for each run, which at one page a run is 2 bytes for each entry
- * of 64. A thread keeps freed blocks of up to 128 KiB at hand instead of 32 KiB, but of each large
- * class four instead of twenty (3 MiB in all): the block of a value that is replaced is that of the
- * next value, without a search and without a lock. */
+ * of 64. */
 extern const char *malloc_conf;
-const char *malloc_conf =
-    "background_thread:true,slab_sizes:1-8192:16,lg_tcache_max:17,tcache_nslots_large:4";
+const char *malloc_conf = "background_thread:true,slab_sizes:1-8192:16";
 
 void *memory_try_allocate(size_t size)
 {
