@@ -125,12 +125,9 @@ const char *memory_allocator_name(void)
  * at a time. Small blocks come from runs of up to 512 blocks or 16 pages instead of one to seven
  * pages: jemalloc keeps 128 bytes for each run, which at one page a run is 2 bytes for each entry
  * of 64. Not so the sizes of the table's segments: all segments leave a size at nearly the same
- * time, the last of them hold the runs, and small runs are held less. A thread keeps freed blocks
- * of up to 128 KiB at hand instead of 32 KiB, but of each large class four instead of twenty (3 MiB
- * in all): the block of a value that is replaced is that of the next value, without a search and
- * without a lock. */
+ * time, the last of them hold the runs, and small runs are held less. */
 extern const char *malloc_conf;
-const char *malloc_conf = "background_thread:true,lg_tcache_max:17,tcache_nslots_large:4,"
+const char *malloc_conf = "background_thread:true,"
                           "slab_sizes:1-1792:16|2048-2048:1|2560-2560:5|3072-3072:3|3584-3584:7|"
                           "4096-4096:1|5120-8192:16";
 
