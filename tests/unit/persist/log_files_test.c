@@ -457,6 +457,17 @@ static void increments_of_a_new_log_get_their_names_or_it_fails(void **state)
                            "file a.2.incr.aof seq 2 type i\n");
 }
 
+static void a_path_ends_where_its_length_says(void **state)
+{
+    struct world *world = *state;
+    struct buffer path = {0};
+    open_directory(world);
+    log_directory_file_path(world->directory, "x", &path);
+    assert_string_equal(path.data, FOLDER "/x");
+    assert_int_equal(path.length, strlen(FOLDER "/x"));
+    buffer_deinit(&path);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -479,6 +490,7 @@ int main(void)
         TEST(what_is_synced_is_not_synced_again),
         TEST(a_new_base_never_takes_the_name_of_history),
         TEST(increments_of_a_new_log_get_their_names_or_it_fails),
+        TEST(a_path_ends_where_its_length_says),
         cmocka_unit_test(all_memory_was_given_back),
     };
     return cmocka_run_group_tests_name("persist/log_files", tests, memory_balance_begin, NULL);
