@@ -106,11 +106,19 @@ static const struct setting_special save_special = {set_save, get_save, line_of_
 
 /* --- names of files: without a slash, they stay where they belong --- */
 
+#define NAME_LENGTH_MAX                                                                            \
+    200 /* bytes: with what is put around it, it is still the name of a file                       \
+         */
+
 static bool set_name(char **name, const struct slice *words, const char *setting,
                      struct setting_problem *problem)
 {
     if (words[0].length == 0 || memchr(words[0].data, '/', words[0].length) != NULL) {
         setting_complain(problem, "%s can't be a path, just a filename", setting);
+        return false;
+    }
+    if (words[0].length > NAME_LENGTH_MAX) {
+        setting_complain(problem, "%s can have %d bytes at most", setting, NAME_LENGTH_MAX);
         return false;
     }
     settings_set_string(name, words[0].data);

@@ -214,6 +214,19 @@ static void save_points_of_several_lines_join_and_one_word_replaces_them(void **
     assert_string_equal(get(fixture, "save"), "save=");
 }
 
+static void names_of_files_are_names_of_files(void **state)
+{
+    struct fixture *fixture = *state;
+    char line[300];
+    assert_int_equal(load(fixture, "--dbfilename a/b"), ERROR_SYNTAX);
+    assert_non_null(strstr(fixture->text.data, "dbfilename can't be a path, just a filename"));
+    snprintf(line, sizeof line, "--appendfilename %0201d", 0);
+    assert_int_equal(load(fixture, line), ERROR_SYNTAX);
+    assert_non_null(strstr(fixture->text.data, "appendfilename can have 200 bytes at most"));
+    snprintf(line, sizeof line, "--appendfilename %0200d", 0);
+    assert_int_equal(load(fixture, line), OK);
+}
+
 /* --- CONFIG SET and GET --- */
 
 static void several_settings_change_all_or_not_at_all(void **state)
@@ -361,6 +374,7 @@ int main(void)
         TEST(promises_that_cannot_be_kept_answer_what_is_true),
         TEST(save_points_of_several_lines_join_and_one_word_replaces_them),
         TEST(several_settings_change_all_or_not_at_all),
+        TEST(names_of_files_are_names_of_files),
         TEST(a_setting_is_known_by_its_names_and_by_patterns),
         TEST(every_special_value_comes_back_as_it_was_set),
         TEST(every_answer_is_a_value),
