@@ -11,9 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/memory.h"
 #include "keyspace/database.h"
 #include "keyspace/keyspace.h"
 #include "keyspace/snapshot_walk.h"
@@ -21,10 +19,8 @@
 #include "persist/snapshot.h"
 #include "persist/snapshot_chunks.h"
 #include "support/memory_balance.h"
-#include "system/clock.h"
+#include "support/snapshot_fixture.h"
 #include "system/disk.h"
-#include "system/event_loop.h"
-#include "system/worker.h"
 #include "values/hash.h"
 #include "values/list.h"
 #include "values/set.h"
@@ -35,65 +31,20 @@
 #define ROUNDS 12
 #define PIECE_MAX 5000 /* bytes fed to the loader at once, at first */
 
-struct fixture {
-    char folder[64], path[96];
-    struct event_loop *loop;
-    struct clock *clock;
-    struct worker *worker;
-    struct keyspace *keyspace;
-    int done, error_number;
-    uint64_t random;
-};
-
-static struct keyspace *new_keyspace(void)
-{
-    struct hash_seed seed = {1, 2};
-    struct keyspace_hooks hooks = {.context = NULL};
-    struct keyspace *keyspace = keyspace_create(2, &seed, &hooks);
-    keyspace_set_time(keyspace, 1000);
-    return keyspace;
-}
+static uint64_t state_of_draw;
 
 static int set_up(void **state)
 {
-    struct fixture *fixture = memory_allocate_zeroed(sizeof *fixture);
-    snprintf(fixture->folder, sizeof fixture->folder, "/tmp/holdfast-snapshot-XXXXXX");
-    assert_non_null(mkdtemp(fixture->folder));
-    snprintf(fixture->path, sizeof fixture->path, "%s/dump.rdb", fixture->folder);
-    fixture->loop = event_loop_create();
-    fixture->clock = clock_create();
-    fixture->worker = worker_create(fixture->loop, "test", WORKER_PROMPT);
-    fixture->keyspace = new_keyspace();
     const char *seed = getenv("SEED");
-    fixture->random = seed != NULL ? strtoull(seed, NULL, 10) : 20261125;
-    print_message("seed %llu\n", (unsigned long long)fixture->random);
-    *state = fixture;
-    return 0;
+    state_of_draw = seed != NULL ? strtoull(seed, NULL, 10) : 20261125;
+    print_message("seed %llu\n", (unsigned long long)state_of_draw);
+    return snapshot_fixture_set_up(state);
 }
 
-static int tear_down(void **state)
+static uint64_t draw(uint64_t below)
 {
-    struct fixture *fixture = *state;
-    keyspace_destroy(fixture->keyspace);
-    worker_destroy(fixture->worker);
-    clock_destroy(fixture->clock);
-    event_loop_destroy(fixture->loop);
-    unlink(fixture->path);
-    rmdir(fixture->folder);
-    memory_free(fixture);
-    return 0;
-}
-
-static uint64_t draw(struct fixture *fixture, uint64_t below)
-{
-    fixture->random = fixture->random * UINT64_C(6364136223846793005) + 1442695040888963407;
-    return (fixture->random >> 33) % below;
-}
-
-static struct key key_of(struct keyspace *keyspace, const char *name)
-{
-    struct slice text = slice_of_string(name);
-    return (struct key){text, keyspace_hash(keyspace, text)};
+    state_of_draw = state_of_draw * UINT64_C(6364136223846793005) + 1442695040888963407;
+    return (state_of_draw >> 33) % below;
 }
 
 static struct database *first(struct keyspace *keyspace)
@@ -113,96 +64,93 @@ static const char *const names[] = {"list",  "set",  "zset",  "hash",
                                     "list2", "set2", "zset2", "hash2"};
 #define NAMES (sizeof names / sizeof names[0])
 
-static void change_list(struct fixture *fixture, struct list_value *list)
+static void change_list(struct snapshot_fixture *fixture, struct list_value *list)
 {
     const struct value_limits *limits = &keyspace_value_settings(fixture->keyspace)->limits;
     char text[64];
     struct list_cursor cursor;
     size_t length = list_value_length(list);
-    struct slice element = word(text, "element", draw(fixture, 1000000));
-    bool found = list_value_seek(list, (int64_t)draw(fixture, length + 1), &cursor);
-    switch (draw(fixture, 6)) {
+    struct slice element = word(text, "element", draw(1000000));
+    bool found = list_value_seek(list, (int64_t)draw(length + 1), &cursor);
+    switch (draw(6)) {
     case 0:
         if (found)
             assert_true(list_cursor_replace(&cursor, limits, element));
         break;
     case 1:
         if (found && length > 1)
-            (void)list_cursor_remove(&cursor, draw(fixture, 2) == 0);
+            (void)list_cursor_remove(&cursor, draw(2) == 0);
         break;
     case 2:
         if (found)
-            assert_true(list_cursor_insert(&cursor, limits, element, draw(fixture, 2) == 0));
+            assert_true(list_cursor_insert(&cursor, limits, element, draw(2) == 0));
         break;
     case 3:
         if (length > 1000)
-            list_value_remove_range(list, (size_t)draw(fixture, length),
-                                    (size_t)draw(fixture, 400));
+            list_value_remove_range(list, (size_t)draw(length), (size_t)draw(400));
         break;
     default:
-        assert_true(
-            list_value_push(list, limits, draw(fixture, 2) == 0 ? LIST_HEAD : LIST_TAIL, element));
+        assert_true(list_value_push(list, limits, draw(2) == 0 ? LIST_HEAD : LIST_TAIL, element));
         break;
     }
 }
 
-static void change_set(struct fixture *fixture, struct set *set)
+static void change_set(struct snapshot_fixture *fixture, struct set *set)
 {
     char text[64];
-    struct slice member = word(text, "member", draw(fixture, 2 * ELEMENTS));
-    if (draw(fixture, 2) == 0)
+    struct slice member = word(text, "member", draw(2 * ELEMENTS));
+    if (draw(2) == 0)
         assert_int_not_equal(set_add(set, keyspace_value_settings(fixture->keyspace), member),
                              SET_OUT_OF_MEMORY);
     else if (set_length(set) > 1)
         (void)set_remove(set, member);
 }
 
-static void change_zset(struct fixture *fixture, struct zset *zset)
+static void change_zset(struct snapshot_fixture *fixture, struct zset *zset)
 {
     char text[64];
-    struct slice member = word(text, "member", draw(fixture, 2 * ELEMENTS));
-    switch (draw(fixture, 4)) {
+    struct slice member = word(text, "member", draw(2 * ELEMENTS));
+    switch (draw(4)) {
     case 0:
         if (zset_length(zset) > 1)
             (void)zset_remove(zset, member);
         break;
     case 1:
         if (zset_length(zset) > 1000)
-            zset_remove_range(zset, (size_t)draw(fixture, zset_length(zset)),
-                              (size_t)draw(fixture, 50));
+            zset_remove_range(zset, (size_t)draw(zset_length(zset)), (size_t)draw(50));
         break;
     default:
         assert_int_not_equal(zset_set(zset, keyspace_value_settings(fixture->keyspace), member,
-                                      (double)draw(fixture, 1000) / 4),
+                                      (double)draw(1000) / 4),
                              ZSET_OUT_OF_MEMORY);
         break;
     }
 }
 
-static void change_hash(struct fixture *fixture, struct hash *hash)
+static void change_hash(struct snapshot_fixture *fixture, struct hash *hash)
 {
     const struct value_settings *settings = keyspace_value_settings(fixture->keyspace);
     char text[64], value_text[64], scratch[NUMBER_INTEGER_TEXT_MAX];
-    struct slice old, field = word(text, "field", draw(fixture, 2 * ELEMENTS));
-    struct slice value = word(value_text, "value", draw(fixture, 1000000));
-    switch (draw(fixture, 4)) {
+    struct slice old, field = word(text, "field", draw(2 * ELEMENTS));
+    struct slice value = word(value_text, "value", draw(1000000));
+    switch (draw(4)) {
     case 0:
         if (hash_length(hash) > 1)
             (void)hash_remove(hash, field);
         break;
     case 1:
         if (hash_get(hash, field, scratch, &old))
-            assert_true(hash_set_deadline(hash, settings, field,
-                                          (int64_t)(1000000 + draw(fixture, 1000000))));
+            assert_true(
+                hash_set_deadline(hash, settings, field, (int64_t)(1000000 + draw(1000000))));
         break;
     default:
-        assert_int_not_equal(hash_set(hash, settings, field, value, draw(fixture, 2) == 0),
+        assert_int_not_equal(hash_set(hash, settings, field, value, draw(2) == 0),
                              HASH_OUT_OF_MEMORY);
         break;
     }
 }
 
-static void change_value(struct fixture *fixture, enum value_type type, void *value)
+static void change_value(struct snapshot_fixture *fixture, enum value_type type, void *value)
 {
     switch (type) {
     case TYPE_LIST:
@@ -221,9 +169,9 @@ static void change_value(struct fixture *fixture, enum value_type type, void *va
 }
 
 /* As a command does it. */
-static void change(struct fixture *fixture, const char *name)
+static void change(struct snapshot_fixture *fixture, const char *name)
 {
-    struct key key = key_of(fixture->keyspace, name);
+    struct key key = snapshot_fixture_key(fixture->keyspace, name);
     struct entry *entry = database_find(first(fixture->keyspace), &key);
     if (entry == NULL || entry->type == TYPE_STRING)
         return;
@@ -240,14 +188,14 @@ static void *create(enum value_type type)
 }
 
 /* Each type twice. */
-static void fill(struct fixture *fixture)
+static void fill(struct snapshot_fixture *fixture)
 {
     for (size_t i = 0; i < NAMES; i++) {
         enum value_type type = types[i % 4];
         void *value = create(type);
         for (int j = 0; j < ELEMENTS; j++)
             change_value(fixture, type, value);
-        struct key key = key_of(fixture->keyspace, names[i]);
+        struct key key = snapshot_fixture_key(fixture->keyspace, names[i]);
         assert_non_null(database_set_collection(first(fixture->keyspace), &key, type, value,
                                                 ENTRY_NO_DEADLINE));
     }
@@ -257,9 +205,9 @@ static void fill(struct fixture *fixture)
 
 static struct keyspace *copy_of(struct keyspace *keyspace)
 {
-    struct keyspace *copy = new_keyspace();
+    struct keyspace *copy = snapshot_fixture_keyspace();
     for (size_t i = 0; i < NAMES; i++) {
-        struct key key = key_of(keyspace, names[i]);
+        struct key key = snapshot_fixture_key(keyspace, names[i]);
         const struct entry *entry = database_find(first(keyspace), &key);
         if (entry == NULL || entry->type == TYPE_STRING)
             continue;
@@ -318,7 +266,7 @@ static void assert_same(struct keyspace *a, struct keyspace *b)
 {
     assert_int_equal(database_size(first(a)), database_size(first(b)));
     for (size_t i = 0; i < NAMES; i++) {
-        struct key key = key_of(a, names[i]);
+        struct key key = snapshot_fixture_key(a, names[i]);
         const struct entry *one = database_find(first(a), &key);
         const struct entry *other = database_find(first(b), &key);
         assert_int_equal(one == NULL, other == NULL);
@@ -337,10 +285,10 @@ static void assert_same(struct keyspace *a, struct keyspace *b)
 }
 
 /* Fed in small pieces: a large value is read in slices, too. */
-static struct keyspace *load(struct fixture *fixture)
+static struct keyspace *load(struct snapshot_fixture *fixture)
 {
     struct buffer file = {0};
-    struct keyspace *keyspace = new_keyspace();
+    struct keyspace *keyspace = snapshot_fixture_keyspace();
     assert_int_equal(disk_read_all(disk_real(), fixture->path, FILE_SIZE_MAX, &file), OK);
     struct rdb_reader_settings settings = {.verify_checksum = true,
                                            .now_ms = 1000,
@@ -349,7 +297,7 @@ static struct keyspace *load(struct fixture *fixture)
     struct rdb_reader *reader = rdb_reader_create(keyspace, &settings);
     enum rdb_status status = RDB_MORE;
     for (size_t at = 0; status == RDB_MORE;) {
-        size_t piece = 1 + (size_t)draw(fixture, PIECE_MAX), used, wants = rdb_reader_wants(reader);
+        size_t piece = 1 + (size_t)draw(PIECE_MAX), used, wants = rdb_reader_wants(reader);
         piece = piece < wants ? wants : piece;
         piece = piece < file.length - at ? piece : file.length - at;
         status = rdb_reader_feed(reader, slice_of(file.data + at, piece), at + piece == file.length,
@@ -363,40 +311,20 @@ static struct keyspace *load(struct fixture *fixture)
     return keyspace;
 }
 
-static void on_done(void *context, int error_number)
+static struct snapshot *begin(struct snapshot_fixture *fixture)
 {
-    struct fixture *fixture = context;
-    fixture->done++;
-    fixture->error_number = error_number;
-}
-
-static struct snapshot *begin_on(struct fixture *fixture, const struct disk *disk, bool compress)
-{
-    struct snapshot_settings settings = {.path = fixture->path,
-                                         .directory = fixture->folder,
-                                         .compress = compress,
-                                         .checksum = true};
     fixture->done = 0;
-    struct snapshot *snapshot =
-        snapshot_begin(fixture->loop, fixture->clock, disk, fixture->keyspace, fixture->worker,
-                       &settings, on_done, fixture);
-    assert_non_null(snapshot);
-    return snapshot;
-}
-
-static struct snapshot *begin(struct fixture *fixture)
-{
-    return begin_on(fixture, disk_real(), draw(fixture, 2) == 0);
+    return snapshot_fixture_begin(fixture, draw(2) == 0);
 }
 
 /* Something that takes a whole key away or puts another there. */
-static void disturb(struct fixture *fixture)
+static void disturb(struct snapshot_fixture *fixture)
 {
     struct database *database = first(fixture->keyspace);
-    struct key key = key_of(fixture->keyspace, names[draw(fixture, NAMES)]);
-    struct key other = key_of(fixture->keyspace, names[draw(fixture, NAMES)]);
+    struct key key = snapshot_fixture_key(fixture->keyspace, names[draw(NAMES)]);
+    struct key other = snapshot_fixture_key(fixture->keyspace, names[draw(NAMES)]);
     struct entry *entry = database_find(database, &key);
-    switch (draw(fixture, 4)) {
+    switch (draw(4)) {
     case 0:
         (void)database_delete(database, &key);
         break;
@@ -416,17 +344,17 @@ static void disturb(struct fixture *fixture)
 
 static void snapshots_of_large_collections_are_exact(void **state)
 {
-    struct fixture *fixture = *state;
+    struct snapshot_fixture *fixture = *state;
     for (int round = 0; round < ROUNDS; round++) {
         database_clear(first(fixture->keyspace));
         fill(fixture);
         struct keyspace *before = copy_of(fixture->keyspace);
         struct snapshot *snapshot = begin(fixture);
-        int turns = (int)draw(fixture, 60);
+        int turns = (int)draw(60);
         for (int turn = 0; turn < turns && fixture->done == 0; turn++) {
             for (int i = 0; i < 100; i++)
-                change(fixture, names[draw(fixture, NAMES)]);
-            if (draw(fixture, 8) == 0)
+                change(fixture, names[draw(NAMES)]);
+            if (draw(8) == 0)
                 disturb(fixture);
             snapshot_end_turn(snapshot);
         }
@@ -452,36 +380,31 @@ static ssize_t write_and_note(void *context, int file, const struct iovec *vecto
     return disk_real()->operations->write(NULL, file, vectors, count, offset);
 }
 
-/* Fields 0 up to `count`: what was in their place is handed out early. */
-static void set_fields(struct fixture *fixture, const char *name, int count, const char *value)
+/* What was in the place of the first `count` fields is handed out early. */
+static void set_fields(struct snapshot_fixture *fixture, const char *name, int count,
+                       struct slice value)
 {
-    const struct value_settings *settings = keyspace_value_settings(fixture->keyspace);
-    struct key key = key_of(fixture->keyspace, name);
+    struct key key = snapshot_fixture_key(fixture->keyspace, name);
     struct entry *entry = database_find(first(fixture->keyspace), &key);
-    char text[64];
     database_changing(first(fixture->keyspace), &key, entry);
-    for (int i = 0; i < count; i++)
-        assert_int_not_equal(hash_set(entry_collection(entry), settings,
-                                      word(text, "field", (uint64_t)i), slice_of_string(value),
-                                      false),
-                             HASH_OUT_OF_MEMORY);
+    snapshot_fixture_set_fields(fixture, entry_collection(entry), count, value);
 }
 
 /* So that the turn in which its time has come is no longer than others. */
 static void what_waited_is_passed_on_in_chunks(void **state)
 {
-    struct fixture *fixture = *state;
+    struct snapshot_fixture *fixture = *state;
     const int count = 5 * SNAPSHOT_CHUNK_SIZE / 16;
     fill(fixture);
-    set_fields(fixture, "hash2", count, "sixteen bytes, 1");
+    set_fields(fixture, "hash2", count, SLICE("sixteen bytes, 1"));
     struct keyspace *before = copy_of(fixture->keyspace);
     size_t longest = 0;
     struct disk_operations operations = *disk_real()->operations;
     operations.write = write_and_note;
     const struct disk disk = {&operations, &longest};
-    struct snapshot *snapshot = begin_on(fixture, &disk, false);
-    set_fields(fixture, "hash", 1, "the file is its own first");
-    set_fields(fixture, "hash2", count, "sixteen bytes, 2");
+    struct snapshot *snapshot = snapshot_fixture_begin_on(fixture, &disk, false);
+    set_fields(fixture, "hash", 1, SLICE("the file is its own first"));
+    set_fields(fixture, "hash2", count, SLICE("sixteen bytes, 2"));
     assert_true(snapshot_backlog(snapshot) > 5 * SNAPSHOT_CHUNK_SIZE);
     snapshot_finish(snapshot);
     assert_int_equal(fixture->error_number, 0);
@@ -496,13 +419,13 @@ static void what_waited_is_passed_on_in_chunks(void **state)
 
 static void a_snapshot_that_is_given_up_lets_go_and_the_next_is_exact(void **state)
 {
-    struct fixture *fixture = *state;
+    struct snapshot_fixture *fixture = *state;
     fill(fixture);
     for (int round = 0; round < 40; round++) { /* more than there are epochs */
         struct snapshot *snapshot = begin(fixture);
         for (int turn = 0; turn < 2; turn++) {
             for (int i = 0; i < 20; i++)
-                change(fixture, names[draw(fixture, NAMES)]);
+                change(fixture, names[draw(NAMES)]);
             snapshot_end_turn(snapshot);
         }
         snapshot_destroy(snapshot);
@@ -512,7 +435,7 @@ static void a_snapshot_that_is_given_up_lets_go_and_the_next_is_exact(void **sta
     struct keyspace *before = copy_of(fixture->keyspace);
     struct snapshot *snapshot = begin(fixture);
     for (int i = 0; i < 1000; i++)
-        change(fixture, names[draw(fixture, NAMES)]);
+        change(fixture, names[draw(NAMES)]);
     snapshot_finish(snapshot);
     assert_int_equal(fixture->error_number, 0);
     snapshot_destroy(snapshot);
@@ -524,11 +447,11 @@ static void a_snapshot_that_is_given_up_lets_go_and_the_next_is_exact(void **sta
 
 static void flushing_ends_a_snapshot_in_the_midst_of_a_collection(void **state)
 {
-    struct fixture *fixture = *state;
+    struct snapshot_fixture *fixture = *state;
     fill(fixture);
     struct snapshot *snapshot = begin(fixture);
     snapshot_end_turn(snapshot);
-    struct key key = key_of(fixture->keyspace, "hash");
+    struct key key = snapshot_fixture_key(fixture->keyspace, "hash");
     (void)database_delete(first(fixture->keyspace), &key);
     database_clear(first(fixture->keyspace));
     snapshot_end_turn(snapshot);
@@ -538,7 +461,7 @@ static void flushing_ends_a_snapshot_in_the_midst_of_a_collection(void **state)
     snapshot_destroy(snapshot);
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, snapshot_fixture_tear_down)
 
 int main(void)
 {

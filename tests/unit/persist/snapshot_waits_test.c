@@ -26,6 +26,23 @@
 #include "values/hash.h"
 #include "values/stream.h"
 
+/* A whole snapshot in which that allocation of `size_min` bytes or more fails, and so it is given
+ * up. False: there are not so many. */
+static bool runs_out(struct snapshot_fixture *fixture, bool compress, unsigned call,
+                     size_t size_min)
+{
+    fixture->done = 0;
+    struct snapshot *snapshot = snapshot_fixture_begin(fixture, compress);
+    failing_memory_begin(call, size_min, false);
+    snapshot_finish(snapshot);
+    bool ran_out = failing_memory_end();
+    assert_int_equal(fixture->done, 1);
+    assert_int_equal(fixture->error_number, ran_out ? ENOMEM : 0);
+    snapshot_destroy(snapshot);
+    snapshot_fixture_end_walk(fixture);
+    return ran_out;
+}
+
 static void a_snapshot_without_memory_is_given_up(void **state)
 {
     struct snapshot_fixture *fixture = *state;
@@ -39,15 +56,7 @@ static void a_snapshot_without_memory_is_given_up(void **state)
     snapshot_fixture_add_hashes(fixture);
     bool ran_out = true;
     for (unsigned call = 1; ran_out; call++) {
-        fixture->done = 0;
-        struct snapshot *snapshot = snapshot_fixture_begin(fixture, true);
-        failing_memory_begin(call, 300, false);
-        snapshot_finish(snapshot);
-        ran_out = failing_memory_end();
-        assert_int_equal(fixture->done, 1);
-        assert_int_equal(fixture->error_number, ran_out ? ENOMEM : 0);
-        snapshot_destroy(snapshot);
-        snapshot_fixture_end_walk(fixture);
+        ran_out = runs_out(fixture, true, call, 300);
         assert_int_equal(disk_exists(disk_real(), fixture->path), fixture->error_number == 0);
         unlink(fixture->path);
     }
@@ -241,15 +250,7 @@ static void a_snapshot_without_memory_for_a_large_stream_is_given_up(void **stat
     add_stream(fixture, name, 30000, group);
     bool ran_out = true;
     for (unsigned call = 1; ran_out; call++) {
-        fixture->done = 0;
-        struct snapshot *snapshot = snapshot_fixture_begin(fixture, false);
-        failing_memory_begin(call, LONG, false);
-        snapshot_finish(snapshot);
-        ran_out = failing_memory_end();
-        assert_int_equal(fixture->done, 1);
-        assert_int_equal(fixture->error_number, ran_out ? ENOMEM : 0);
-        snapshot_destroy(snapshot);
-        snapshot_fixture_end_walk(fixture);
+        ran_out = runs_out(fixture, false, call, LONG);
     }
     struct keyspace *loaded = snapshot_fixture_load(fixture);
     struct key key = snapshot_fixture_key(loaded, name);

@@ -21,7 +21,7 @@
 #include "system/worker.h"
 #include "values/hash.h"
 
-static struct keyspace *new_keyspace(void)
+struct keyspace *snapshot_fixture_keyspace(void)
 {
     struct hash_seed seed = {1, 2};
     struct keyspace_hooks hooks = {.context = NULL};
@@ -39,7 +39,7 @@ int snapshot_fixture_set_up(void **state)
     fixture->loop = event_loop_create();
     fixture->clock = clock_create();
     fixture->worker = worker_create(fixture->loop, "test", WORKER_PROMPT);
-    fixture->keyspace = new_keyspace();
+    fixture->keyspace = snapshot_fixture_keyspace();
     *state = fixture;
     return 0;
 }
@@ -96,7 +96,8 @@ void snapshot_fixture_done(void *context, int error_number)
     fixture->error_number = error_number;
 }
 
-struct snapshot *snapshot_fixture_begin(struct snapshot_fixture *fixture, bool compress)
+struct snapshot *snapshot_fixture_begin_on(struct snapshot_fixture *fixture,
+                                           const struct disk *disk, bool compress)
 {
     struct snapshot_settings settings = {
         .path = fixture->path,
@@ -105,16 +106,21 @@ struct snapshot *snapshot_fixture_begin(struct snapshot_fixture *fixture, bool c
         .checksum = true,
     };
     struct snapshot *snapshot =
-        snapshot_begin(fixture->loop, fixture->clock, disk_real(), fixture->keyspace,
-                       fixture->worker, &settings, snapshot_fixture_done, fixture);
+        snapshot_begin(fixture->loop, fixture->clock, disk, fixture->keyspace, fixture->worker,
+                       &settings, snapshot_fixture_done, fixture);
     assert_non_null(snapshot);
     return snapshot;
+}
+
+struct snapshot *snapshot_fixture_begin(struct snapshot_fixture *fixture, bool compress)
+{
+    return snapshot_fixture_begin_on(fixture, disk_real(), compress);
 }
 
 struct keyspace *snapshot_fixture_load(struct snapshot_fixture *fixture)
 {
     struct buffer file = {0};
-    struct keyspace *keyspace = new_keyspace();
+    struct keyspace *keyspace = snapshot_fixture_keyspace();
     assert_int_equal(disk_read_all(disk_real(), fixture->path, SNAPSHOT_FIXTURE_FILE_MAX, &file),
                      OK);
     struct rdb_reader_settings settings = {.verify_checksum = true,

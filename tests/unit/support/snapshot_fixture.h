@@ -11,6 +11,7 @@
 #include "keyspace/keyspace.h"
 #include "persist/snapshot.h"
 
+struct disk;
 struct hash;
 
 #define SNAPSHOT_FIXTURE_FILE_MAX ((size_t)64 << 20) /* bytes of the file */
@@ -29,6 +30,9 @@ struct snapshot_fixture {
 int snapshot_fixture_set_up(void **state);
 int snapshot_fixture_tear_down(void **state);
 
+/* An empty one, like the fixture's; the caller's. */
+struct keyspace *snapshot_fixture_keyspace(void);
+
 struct key snapshot_fixture_key(struct keyspace *keyspace, const char *name);
 /* Strings of the first database. */
 void snapshot_fixture_set(struct keyspace *keyspace, const char *name, struct slice value);
@@ -46,6 +50,8 @@ void snapshot_fixture_add_hashes(struct snapshot_fixture *fixture);
 
 /* What is called when a snapshot is done; one with such a `done`. */
 void snapshot_fixture_done(void *context, int error_number);
+struct snapshot *snapshot_fixture_begin_on(struct snapshot_fixture *fixture,
+                                           const struct disk *disk, bool compress);
 struct snapshot *snapshot_fixture_begin(struct snapshot_fixture *fixture, bool compress);
 /* What was broken off is walked to its end before another can begin. */
 void snapshot_fixture_end_walk(struct snapshot_fixture *fixture);
