@@ -112,6 +112,10 @@ void memory_purge(void)
 {
 }
 
+void memory_after_fork(void)
+{
+}
+
 const char *memory_allocator_name(void)
 {
     return "libc";
@@ -261,6 +265,13 @@ void memory_purge(void)
     if (mallctl("thread.tcache.flush", NULL, NULL, NULL, 0) != 0 ||
         mallctl(name, NULL, NULL, NULL, 0) != 0)
         return; /* nothing to give back */
+}
+
+void memory_after_fork(void)
+{
+    bool yes = true;
+    if (mallctl("background_thread", NULL, NULL, &yes, sizeof yes) != 0)
+        return; /* an allocator built without: pages go back from the threads that free */
 }
 
 const char *memory_allocator_name(void)

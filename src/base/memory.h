@@ -62,6 +62,10 @@ void memory_report(void (*write)(void *context, const char *text), void *context
 /* Gives free pages back to the system. */
 void memory_purge(void);
 
+/* For the child of a fork that goes on as the program: the threads of the allocator are the
+ * parent's and do not come along. Before the child starts threads of its own. */
+void memory_after_fork(void);
+
 const char *memory_allocator_name(void); /* as INFO's mem_allocator: "jemalloc-5.3.0", "libc" */
 
 #endif

@@ -13,6 +13,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "base/memory.h"
+
 static double process_seconds(struct timeval time)
 {
     return (double)time.tv_sec + (double)time.tv_usec / 1e6;
@@ -119,6 +121,7 @@ enum error process_daemonize(void)
         return ERROR_SYSTEM;
     if (child > 0)
         _exit(0);
+    memory_after_fork();
     if (setsid() < 0)
         return ERROR_SYSTEM;
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);

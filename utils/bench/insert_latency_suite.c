@@ -133,6 +133,7 @@ static struct outcome measure_in_child(size_t count)
         bench_fail("no pipe");
     pid_t child = fork();
     if (child == 0) {
+        memory_after_fork(); /* or this thread would return the pages itself */
         bench_pin(BENCH_SERVER_CORE);
         measure_inserts(count, &outcome);
         _exit(write(ends[1], &outcome, sizeof outcome) != (ssize_t)sizeof outcome);
