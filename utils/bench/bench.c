@@ -55,6 +55,15 @@ void bench_pin(int core)
         sched_setaffinity(0, sizeof set, &set);
 }
 
+void bench_unpin(void)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    for (int core = 0; core < sysconf(_SC_NPROCESSORS_ONLN); core++)
+        CPU_SET((size_t)core, &set);
+    sched_setaffinity(0, sizeof set, &set);
+}
+
 void bench_progress(const char *format, ...)
 {
     va_list arguments;

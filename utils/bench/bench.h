@@ -55,6 +55,8 @@ void bench_sleep_us(int64_t duration_us);
 
 /* Runs the calling process on this core only, where there are so many. */
 void bench_pin(int core);
+/* On any core again; a child begins with the cores of its parent. */
+void bench_unpin(void);
 
 /* What is under way, for the person who waits: to stderr. */
 void bench_progress(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -69,6 +69,8 @@ static _Noreturn void become(const struct bench *bench, enum side side, int port
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (folder == NULL)
         bench_pin(BENCH_SERVER_CORE);
+    else
+        bench_unpin();
     int descriptor = open(log, O_WRONLY | O_CREAT | O_TRUNC, 0644);
     if (descriptor >= 0) {
         dup2(descriptor, STDOUT_FILENO);

@@ -153,6 +153,7 @@ static struct outcome measure_in_child(size_t count)
         bench_fail("no pipe");
     pid_t child = fork();
     if (child == 0) {
+        bench_unpin();
         memory_after_fork(); /* or this thread would return the pages itself */
         bench_pin(BENCH_SERVER_CORE);
         measure_inserts(count, &outcome);
