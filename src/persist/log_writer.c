@@ -79,7 +79,7 @@ static void submit(struct log_writer *writer)
     writer->switch_asked = false;
     writer->sealed = NULL;
     writer->sealed_end = &writer->sealed;
-    writer->sync_asked = false;
+    writer->sync_asked = writer->sync_asked && !job->sync; /* a sync beside may run still */
     writer->busy = true;
     worker_submit(writer->worker, &job->worker_job);
 }

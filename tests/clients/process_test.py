@@ -79,7 +79,7 @@ def threads_of(pid):
 @test("a daemon writes its pid file, and takes it away")
 def _(server):
     folder = tempfile.mkdtemp(dir=os.environ.get("TMPDIR"))
-    port, pid_file = free_port(), os.path.join(folder, "pid")
+    port, pid_file, pid = free_port(), os.path.join(folder, "pid"), None
     try:
         done = subprocess.run(
             [server.program, "--port", str(port), "--bind", "127.0.0.1", "--dir", folder, "--save",
@@ -94,8 +94,11 @@ def _(server):
         os.kill(pid, signal.SIGTERM)
         eventually(lambda: not os.path.exists(pid_file), about="the end of the pid file")
         eventually(lambda: not answers(port), about="the end of the daemon")
+        pid = None
         time.sleep(0.1)
     finally:
+        if pid is not None:  # the test has failed on its way
+            os.kill(pid, signal.SIGKILL)
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -311,6 +311,20 @@ static void writes_do_not_wait_for_the_sync_of_a_second(void **state)
     assert_int_equal(log_writer_statistics(fixture->log)->syncs, 2);
 }
 
+/* What is written before that sync ends does not take the ask with it. */
+static void a_second_that_ends_during_a_sync_has_one_of_its_own(void **state)
+{
+    struct log_fixture *fixture = *state;
+    uint64_t first = begin_stuck_sync(fixture);
+    begin_sync(fixture);
+    log_fixture_append(fixture, 0, "SET a 2");
+    log_fixture_wait_for(fixture, log_writer_group(fixture->log));
+    log_fixture_faults.sync_waits = false;
+    wait_for_durable_offset(fixture, first);
+    assert_true(log_writer_is_syncing(fixture->log));
+    wait_for_durable_offset(fixture, log_writer_offset(fixture->log));
+}
+
 /* The next file, and what is to be durable before a reply. */
 static void what_needs_the_file_alone_waits_for_the_sync(void **state)
 {
@@ -646,6 +660,7 @@ int main(void)
         TEST(each_second_syncs_what_is_written),
         TEST(a_second_that_ends_while_the_worker_is_busy_counts),
         TEST(writes_do_not_wait_for_the_sync_of_a_second),
+        TEST(a_second_that_ends_during_a_sync_has_one_of_its_own),
         TEST(what_needs_the_file_alone_waits_for_the_sync),
         TEST(a_sync_that_fails_beside_the_writing_ends_the_log),
         TEST(a_full_disk_is_waited_out),
