@@ -536,7 +536,7 @@ static void stopped_in_peace(struct scenario *scenario)
     bool asked = shared->shutdown_turn > 0;
     if (asked)
         world_meet(MET_SHUTDOWN);
-    if (asked && shared->shutdown_saves)
+    if (asked && shared->shutdown_saves && scenario->terminated_turn == 0) /* else: which was it? */
         raise_to(&shared->saved, shared->shutdown_turn - 1);
     if (!asked && scenario->terminated_turn > 0) {
         world_meet(MET_TERMINATED);

@@ -137,6 +137,8 @@ static int world_open(void *context, const char *path, enum disk_open_mode mode)
     if (mode >= DISK_CREATE && world.off_in_snapshot > 0 && strstr(path, "temp-") != NULL)
         world.off_at_call = world.calls + world.off_in_snapshot;
     log_line(LOG_DEBUG, "opens %s", path);
+    if (strstr(path, "holdfast.lock") != NULL) /* a log begins: what failed was another's end */
+        world.log_failed_us = world.log_full_us = 0;
     int file = below()->open(call("open"), path, mode);
     if (file >= 0 && file < FILES_MAX)
         is_log[file] = strstr(path, ".incr.") != NULL && strstr(path, "temp-") == NULL;
