@@ -46,6 +46,12 @@ static void stop(struct stage *stage)
     conversation_end(stage->client);
 }
 
+static void restart(struct stage *stage)
+{
+    stop(stage);
+    start(stage);
+}
+
 static int64_t now_ms(void)
 {
     struct timespec now;
@@ -149,20 +155,17 @@ static void many_fields_that_are_due_are_gone_at_once_and_taken_out_later(void *
     assert_in_range(told(&stage) - before, 0, AT_ONCE_MAX);
     expect_scan(&stage);
     expect_lasting(&stage);
-    stop(&stage); /* hidden ones are in the log */
-    start(&stage);
+    restart(&stage); /* hidden ones are in the log */
     expect_lasting(&stage);
     assert_int_not_equal(conversation_say(stage.client, "BGREWRITEAOF")[0], '-');
     wire_wait_for(stage.client, "aof_rewrite_in_progress", 0);
     int64_t earlier = told(&stage); /* at the start, before active expiry was turned off */
-    stop(&stage);                   /* and in the snapshot that it begins with */
-    start(&stage);
+    restart(&stage);                /* and in the snapshot that it begins with */
     expect_lasting(&stage);
     assert_says(stage.client, "+OK", "DEBUG SET-ACTIVE-EXPIRE 1");
     wire_wait_for(stage.client, "expired_subkeys", DUE - earlier);
     expect_lasting(&stage);
-    stop(&stage);
-    start(&stage);
+    restart(&stage);
     expect_lasting(&stage);
     assert_int_equal(told(&stage), 0);
     stop(&stage);
@@ -192,16 +195,14 @@ static void what_is_set_over_hidden_fields_is_the_same_after_a_restart(void **st
         assert_says(stage.client, "[$x, $set, $new, $5, $0.5, nil, nil]", "HMGET hash %s", words);
         assert_says(stage.client, "[:-1, :-1, :-1, :-1, :-1, :-2, :-2]", "HPTTL hash FIELDS 7 %s",
                     words);
-        stop(&stage);
-        start(&stage);
+        restart(&stage);
     }
     assert_says(stage.client, ":1", "COPY hash copy");
     assert_says(stage.client, "+OK", "RENAME hash renamed");
     for (int i = 0; i < 2; i++) {
         assert_says(stage.client, ":5", "HLEN copy");
         assert_says(stage.client, ":5", "HLEN renamed");
-        stop(&stage);
-        start(&stage);
+        restart(&stage);
     }
     stop(&stage);
 }
@@ -245,8 +246,7 @@ static void a_key_is_gone_when_all_that_is_left_of_it_is_due(void **state)
     }
     assert_says(stage.client, ":0", "DBSIZE");
     conversation_end(listener);
-    stop(&stage);
-    start(&stage);
+    restart(&stage);
     assert_says(stage.client, ":0", "DBSIZE");
     stop(&stage);
 }
@@ -260,8 +260,7 @@ static void a_number_with_a_fraction_keeps_its_deadline_after_a_restart(void **s
     for (int i = 0; i < 2; i++) {
         assert_says(stage.client, "$1.5", "HGET hash f");
         assert_says(stage.client, "[:4000000000000]", "HPEXPIRETIME hash FIELDS 1 f");
-        stop(&stage);
-        start(&stage);
+        restart(&stage);
     }
     stop(&stage);
 }
@@ -286,8 +285,7 @@ static void a_transaction_that_pauses_may_write_over_what_is_due(void **state)
     assert_says(client, "[$f1, $new]", "HGETALL hash");
     assert_says(client, ":2", "DBSIZE");
     assert_says(client, "+OK", "CLIENT UNPAUSE");
-    stop(&stage);
-    start(&stage);
+    restart(&stage);
     assert_says(stage.client, "$new", "GET text");
     assert_says(stage.client, "[$f1, $new]", "HGETALL hash");
     assert_says(stage.client, ":2", "DBSIZE");
