@@ -126,14 +126,11 @@ const char *memory_allocator_name(void)
 #include <jemalloc/jemalloc.h>
 
 /* Free pages go back to the system from jemalloc's own thread: on ours that was seen to take 4 ms
- * at a time. Small blocks come from runs of up to 512 blocks or 16 pages instead of one to seven
- * pages: jemalloc keeps 128 bytes for each run, which at one page a run is 2 bytes for each entry
- * of 64. Not so the sizes of the table's segments: all segments leave a size at nearly the same
- * time, the last of them hold the runs, and small runs are held less. */
+ * at a time. Blocks of up to 8 KiB come from runs of up to 512 blocks or 16 pages instead of one to
+ * seven pages: jemalloc keeps 128 bytes for each run, which at one page a run is 2 bytes for each
+ * entry of 64. */
 extern const char *malloc_conf;
-const char *malloc_conf = "background_thread:true,"
-                          "slab_sizes:1-1792:16|2048-2048:1|2560-2560:5|3072-3072:3|3584-3584:7|"
-                          "4096-4096:1|5120-8192:16";
+const char *malloc_conf = "background_thread:true,slab_sizes:1-8192:16";
 
 void *memory_try_allocate(size_t size)
 {

@@ -5,6 +5,7 @@
 #include "keyspace/database_private.h"
 #include "keyspace/eviction.h"
 #include "keyspace/keyspace_private.h"
+#include "keyspace/table.h"
 #include "values/value_settings.h"
 
 #define EXPIRE_SLICE 64 /* entries taken from an index at a time */
@@ -128,7 +129,7 @@ uint64_t keyspace_last_write_mark(const struct keyspace *keyspace)
 
 uint64_t keyspace_hash(const struct keyspace *keyspace, struct slice key)
 {
-    return hash_bytes(&keyspace->seed, key.data, key.length);
+    return table_hash(&keyspace->seed, key);
 }
 
 void keyspace_set_time(struct keyspace *keyspace, int64_t now_ms)

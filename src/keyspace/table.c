@@ -1,5 +1,6 @@
 #include "keyspace/table.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/assertion.h"
@@ -88,6 +89,20 @@ static void segment_destroy(struct segment segment)
 
 /* --- positions --- */
 
+/* u(4 - u)/3 of an even hash u, both of 2^64: the density of keys is 1/u', 3/4 to 3/2. */
+uint64_t table_hash(const struct hash_seed *seed, struct slice key)
+{
+    uint64_t even = hash_bytes(seed, key.data, key.length);
+    uint64_t high = even >> 32;
+    return even + high * (UINT32_MAX - high) / 3;
+}
+
+/* Of all keys, the part whose hash is below `position` (0 to 1): the inverse of that. */
+static double share_below(double position)
+{
+    return 2 - sqrt(4 - 3 * position);
+}
+
 static size_t directory_index(const struct table *table, uint64_t hash)
 {
     return (size_t)(hash >> 1 >> (63 - table->depth));
@@ -106,8 +121,7 @@ static unsigned home_bucket(struct segment segment, uint64_t hash)
 
 static uint64_t entry_hash(const struct table *table, const struct entry *entry)
 {
-    struct slice key = entry_key(entry);
-    return hash_bytes(&table->seed, key.data, key.length);
+    return table_hash(&table->seed, entry_key(entry));
 }
 
 static unsigned next_bucket(struct segment segment, unsigned index)
@@ -481,21 +495,35 @@ void table_init(struct table *table, const struct hash_seed *seed)
     *table = (struct table){.seed = *seed};
 }
 
+/* Of `count` keys, how many have hashes that begin with these `depth` bits. */
+static size_t expected_count(size_t count, size_t prefix, unsigned depth)
+{
+    double width = ldexp(1, -(int)depth);
+    double begin = (double)prefix * width;
+    return (size_t)((double)count * (share_below(begin + width) - share_below(begin)));
+}
+
 void table_reserve(struct table *table, size_t count)
 {
+    const size_t comfortable = load_limit(SEGMENT_SIZE_LAST, LOAD_AFTER_SPLIT);
     unsigned depth = 0;
-    while (depth < DEPTH_MAX && (count >> depth) > load_limit(SEGMENT_SIZE_LAST, LOAD_AFTER_SPLIT))
+    while (depth < DEPTH_MAX &&
+           expected_count(count, ((size_t)1 << depth) - 1, depth) > comfortable) /* the densest */
         depth++;
     if (table->directory != NULL || depth == 0)
         return; /* it grows by itself soon enough */
-    unsigned size = size_for(count >> depth);
-    size_t segments = (size_t)1 << depth;
-    table->directory = memory_allocate(segments * sizeof *table->directory);
-    for (size_t i = 0; i < segments; i++)
-        table->directory[i] = segment_word(segment_create(depth, size));
     table->depth = depth;
-    table->segments_at_depth = segments;
-    table->buckets = segments * segment_sizes[size];
+    table->directory = memory_allocate(sizeof(uint64_t) << depth);
+    for (size_t prefix = 0; prefix < (size_t)1 << depth;) {
+        size_t both = expected_count(count, prefix / 2, depth - 1);
+        bool whole = prefix % 2 == 0 && both <= comfortable;
+        size_t own = whole ? both : expected_count(count, prefix, depth);
+        struct segment segment = segment_create(whole ? depth - 1 : depth, size_for(own));
+        table->buckets += segment_bucket_count(segment);
+        table->segments_at_depth += !whole;
+        for (size_t end = prefix + (whole ? 2 : 1); prefix < end; prefix++)
+            table->directory[prefix] = segment_word(segment);
+    }
 }
 
 void table_insert(struct table *table, uint64_t hash, struct entry *entry)

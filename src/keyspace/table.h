@@ -9,6 +9,10 @@
  *   - One segment grows at a time (by a quarter or less, so that tables are 76 to 95 % full at any
  * size), or splits in two when it has 64 buckets: the longest insert rebuilds one segment of about
  * 600 entries, and there never is a second table.
+ *   - Hashes are bent so that the end of the table is twice as dense as its beginning (Martin,
+ * "Spiral storage", 1979). So segments split one after the other as a table doubles, not all at
+ * nearly the same time, and what one leaves another soon takes: no memory goes back to the system
+ * and comes again while a table grows, and no time of its growing is dearer than another.
  *   - Table order is hash order. A scan cursor is a position in it, so it stays exact whatever the
  * table does.
  *   - The directory packs each segment's address, depth and size: a find reads one word of it, the
@@ -44,6 +48,10 @@ struct table {
 
 void table_init(struct table *table, const struct hash_seed *seed);
 void table_deinit(struct table *table); /* frees directory and segments, not the entries */
+
+/* The hash of a key, by which the other functions know it. Its first bits are not even, see above.
+ */
+uint64_t table_hash(const struct hash_seed *seed, struct slice key);
 
 struct entry *table_find(const struct table *table, uint64_t hash, struct slice key);
 

@@ -47,7 +47,7 @@ static struct slice key_of(size_t number, char text[32])
 
 static uint64_t hash_of(struct slice key)
 {
-    return hash_bytes(&seed, key.data, key.length);
+    return table_hash(&seed, key);
 }
 
 static struct model *model_create(size_t size)
@@ -536,6 +536,50 @@ static void room_made_before_is_used_and_given_back(void **state)
     }
 }
 
+static void room_is_made_as_a_table_that_grew_has_it(void **state)
+{
+    (void)state;
+    for (size_t count = 3000; count < 200000; count += count / 3) {
+        struct model *grown = model_create(count);
+        for (size_t number = 0; number < count; number++)
+            model_insert(grown, number);
+        struct table reserved;
+        table_init(&reserved, &seed);
+        table_reserve(&reserved, count);
+        assert_in_range(reserved.buckets * 100 / grown->table.buckets, 105, 115);
+        table_deinit(&reserved);
+        model_destroy(grown);
+    }
+}
+
+/* Were hashes even, the slots of one key in use would go from 1.05 to 1.3 and back. */
+static void segments_grow_one_after_the_other(void **state)
+{
+    (void)state;
+    struct model *model = model_create(200000);
+    for (size_t number = 0; number < model->size; number++) {
+        model_insert(model, number);
+        if (number > 20000 && number % 1000 == 0)
+            assert_in_range(table_slots(&model->table) * 1000 / model->table.count, 1120, 1190);
+    }
+    model_destroy(model);
+}
+
+static void the_end_of_a_table_is_twice_as_dense_as_its_beginning(void **state)
+{
+    (void)state;
+    size_t first = 0, last = 0, low = 0;
+    for (size_t number = 0; number < 200000; number++) {
+        char text[32];
+        uint64_t hash = hash_of(key_of(number, text));
+        first += hash >> 60 == 0;
+        last += hash >> 60 == 15;
+        low += hash >> 63 == 0;
+    }
+    assert_in_range(last * 100 / first, 180, 205); /* of 16 parts: 1.91 */
+    assert_in_range(low, 82500, 85000);            /* 2 - sqrt(2.5) of all */
+}
+
 static void a_table_that_was_filled_is_fitted_to_the_size_of_one_that_grew(void **state)
 {
     (void)state;
@@ -568,6 +612,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(room_made_before_is_used_and_given_back),
+        cmocka_unit_test(room_is_made_as_a_table_that_grew_has_it),
+        cmocka_unit_test(segments_grow_one_after_the_other),
+        cmocka_unit_test(the_end_of_a_table_is_twice_as_dense_as_its_beginning),
         cmocka_unit_test(a_table_that_was_filled_is_fitted_to_the_size_of_one_that_grew),
         cmocka_unit_test(random_changes_leave_what_a_plain_model_has),
         cmocka_unit_test(keys_that_do_not_part_are_found_and_go),
