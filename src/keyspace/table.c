@@ -11,16 +11,17 @@
 #include "keyspace/entry.h"
 #include "keyspace/table_position.h"
 
-/* The sizes a segment can have, in buckets. From 32 on they are jemalloc's size classes, so nothing
+/* The sizes a segment can have, in buckets. From 16 on they are jemalloc's size classes, so nothing
  * is lost to rounding, and each step is a quarter of the last power of two. The largest decides how
- * long one insert can take: what it holds (600 entries) is placed anew at once. */
-static const uint16_t segment_sizes[] = {1, 2, 4, 8, 16, 32, 40, 48, 56, 64};
+ * long one insert can take: what it holds (300 entries) is placed anew at once. Twice as large, the
+ * directory would be half: 0.02 bytes for each entry. */
+static const uint16_t segment_sizes[] = {1, 2, 4, 8, 16, 20, 24, 28, 32};
 
 enum {
     SEGMENT_SIZE_COUNT = sizeof segment_sizes / sizeof segment_sizes[0],
     SEGMENT_SIZE_LAST = SEGMENT_SIZE_COUNT - 1,
-    SEGMENT_SIZE_SPLIT = 5, /* index of the smallest size a half of a split can have */
-    SEGMENT_BUCKETS_MAX = 64,
+    SEGMENT_SIZE_SPLIT = 4, /* index of the smallest size a half of a split can have */
+    SEGMENT_BUCKETS_MAX = 32,
     SEGMENT_ENTRIES_MAX = SEGMENT_BUCKETS_MAX * BUCKET_SLOTS,
     DEPTH_MAX = 32, /* 2^32 segments: more entries than memory can hold */
 };

@@ -2,13 +2,13 @@
  *
  * A directory names segments by the first bits of the hash (Fagin et al., "Extendible hashing",
  * 1979; the layout owes to Dash, Lu et al., VLDB 2020, and the overflow counts to F14, Bronson and
- * Shi, 2019). A segment is an array of 1 to 64 buckets of 64 bytes; a bucket holds references to
+ * Shi, 2019). A segment is an array of 1 to 32 buckets of 64 bytes; a bucket holds references to
  * entries and one byte of each entry's hash. An entry's home bucket is its position in hash order;
  * a full bucket passes entries on to the next.
  *
  *   - One segment grows at a time (by a quarter or less, so that tables are 76 to 95 % full at any
- * size), or splits in two when it has 64 buckets: the longest insert rebuilds one segment of about
- * 600 entries, and there never is a second table.
+ * size), or splits in two when it has 32 buckets: the longest insert rebuilds one segment of about
+ * 300 entries, and there never is a second table.
  *   - Hashes are bent so that the end of the table is twice as dense as its beginning (Martin,
  * "Spiral storage", 1979). So segments split one after the other as a table doubles, not all at
  * nearly the same time, and what one leaves another soon takes: no memory goes back to the system

@@ -212,8 +212,8 @@ static void halves_merge_when_they_fill_one_small_segment_to_70_percent(void **s
     (void)state;
     for (int emptier = 0; emptier < 2; emptier++) {
         struct model *model = model_create(10000);
-        size_t counts[2] = {0}, wanted[2] = {48 * BUCKET_SLOTS, 48 * BUCKET_SLOTS};
-        wanted[!emptier] = 16 * BUCKET_SLOTS; /* together more than one segment takes */
+        size_t counts[2] = {0}, wanted[2] = {24 * BUCKET_SLOTS, 24 * BUCKET_SLOTS};
+        wanted[!emptier] = 8 * BUCKET_SLOTS; /* together more than one segment takes */
         for (size_t i = 0; i < model->size; i++) {
             bool low = key_is_low(i);
             if (counts[low] < wanted[low]) {
@@ -221,7 +221,7 @@ static void halves_merge_when_they_fill_one_small_segment_to_70_percent(void **s
                 counts[low]++;
             }
         }
-        const size_t merged_max = 32 * BUCKET_SLOTS * 70 / 100;
+        const size_t merged_max = 16 * BUCKET_SLOTS * 70 / 100;
         for (size_t i = 0; i < model->size; i++) {
             if (model->entries[i] == NULL || key_is_low(i) != (emptier != 0))
                 continue;
@@ -456,8 +456,8 @@ static void picks_are_even_where_keys_do_not_part(void **state)
     assert_in_range(picks_below(model, few), 395 - 100, 395 + 100); /* 20 of 1520: deviation 20 */
     model_destroy(model);
     model = model_create(100000); /* two segments, of different sizes */
-    size_t many = insert_alike(model, 0, 48 * BUCKET_SLOTS, 1);
-    for (size_t i = many, high = 0; high < 16 * BUCKET_SLOTS; i++)
+    size_t many = insert_alike(model, 0, 24 * BUCKET_SLOTS, 1);
+    for (size_t i = many, high = 0; high < 8 * BUCKET_SLOTS; i++)
         if (!key_is_low(i)) {
             model_insert(model, i);
             high++;
