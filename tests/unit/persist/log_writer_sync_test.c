@@ -268,6 +268,23 @@ static void a_full_log_whose_sync_fails_stays_full(void **state)
     assert_ended(fixture, before, "syncing the log", EIO);
 }
 
+static void a_full_log_whose_sync_fails_is_tried_no_more(void **state)
+{
+    struct log_fixture *fixture = *state;
+    struct log_writer_settings settings = {LOG_SYNC_EVERY_SECOND, LOG_SEGMENT_SIZE_DEFAULT, 50};
+    begin_stuck_sync(fixture);
+    log_writer_set_settings(fixture->log, &settings);
+    fill_the_disk(fixture);
+    struct told before = told_by(fixture);
+    end_sync(fixture, EIO); /* long before the next try */
+    worker_wait(fixture->worker);
+    uint64_t tries = log_writer_statistics(fixture->log)->full_errors;
+    log_fixture_end_turns(fixture, 100);
+    assert_int_equal(log_writer_statistics(fixture->log)->full_errors, tries);
+    assert_true(log_writer_backlog(fixture->log) > 0);
+    assert_ended(fixture, before, "syncing the log", EIO);
+}
+
 /* A group that begins a file is among those that wait for room: only when the sync is over is it
  * tried again. */
 static void a_full_log_begins_no_file_beside_a_sync(void **state)
@@ -314,6 +331,7 @@ int main(void)
         TEST(how_a_group_ends_after_a_sync_failed_changes_nothing),
         TEST(how_a_sync_ends_after_a_group_failed_changes_nothing),
         TEST(a_full_log_whose_sync_fails_stays_full),
+        TEST(a_full_log_whose_sync_fails_is_tried_no_more),
         TEST(a_full_log_begins_no_file_beside_a_sync),
     };
     return cmocka_run_group_tests_name("persist/log_writer_sync", tests, NULL, NULL);
