@@ -362,13 +362,17 @@ static void end_walk(struct snapshot *snapshot)
     submit_next(snapshot);
 }
 
+static bool has_room(const struct snapshot *snapshot)
+{
+    return backlog(snapshot) < SNAPSHOT_BACKLOG_MAX;
+}
+
 static void walk(struct snapshot *snapshot, int64_t budget_us)
 {
     int64_t begin_us = clock_monotonic_us(snapshot->clock), now_us = begin_us;
-    while (snapshot->error_number == 0 && backlog(snapshot) < SNAPSHOT_BACKLOG_MAX &&
-           now_us - begin_us < budget_us) {
+    while (snapshot->error_number == 0 && has_room(snapshot) && now_us - begin_us < budget_us) {
         bool more = true;
-        for (int i = 0; i < STEPS_PER_LOOK && more; i++) {
+        for (int i = 0; i < STEPS_PER_LOOK && more && has_room(snapshot); i++) {
             if (snapshot->large != NULL)
                 step_large(snapshot);
             else
@@ -400,7 +404,7 @@ void snapshot_end_turn(struct snapshot *snapshot)
         let_go(snapshot);
     if (!snapshot->walked && snapshot->error_number == 0) {
         walk(snapshot, SNAPSHOT_TURN_US);
-        if (!snapshot->walked && backlog(snapshot) < SNAPSHOT_BACKLOG_MAX)
+        if (!snapshot->walked && has_room(snapshot))
             event_loop_turn_again(snapshot->loop);
     }
     conclude(snapshot);
