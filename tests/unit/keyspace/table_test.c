@@ -543,11 +543,15 @@ static void room_is_made_as_a_table_that_grew_has_it(void **state)
         struct model *grown = model_create(count);
         for (size_t number = 0; number < count; number++)
             model_insert(grown, number);
-        struct table reserved;
-        table_init(&reserved, &seed);
-        table_reserve(&reserved, count);
-        assert_in_range(reserved.buckets * 100 / grown->table.buckets, 105, 115);
-        table_deinit(&reserved);
+        struct model *reserved = model_create(count);
+        table_reserve(&reserved->table, count);
+        table_check(&reserved->table);
+        size_t buckets = reserved->table.buckets;
+        assert_in_range(buckets * 100 / grown->table.buckets, 105, 115);
+        for (size_t number = 0; number < count; number++)
+            model_insert(reserved, number);
+        assert_in_range(reserved->table.buckets, buckets, buckets + buckets / 50);
+        model_destroy(reserved);
         model_destroy(grown);
     }
 }

@@ -17,7 +17,6 @@
 #include "keyspace/keyspace.h"
 #include "keyspace/snapshot_walk.h"
 #include "persist/snapshot.h"
-#include "persist/snapshot_chunks.h"
 #include "support/memory_balance.h"
 #include "support/snapshot_fixture.h"
 #include "support/worker_hold.h"
