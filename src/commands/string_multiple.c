@@ -32,8 +32,8 @@ static void tell_pairs(struct command_context *context, size_t first, size_t end
     context->arguments[first - 1] = saved;
 }
 
-static void tell_pair(struct command_context *context, const struct string_options *options,
-                      size_t index, bool created)
+static inline void tell_pair(struct command_context *context, const struct string_options *options,
+                             size_t index, bool created)
 {
     struct slice name = context->arguments[index];
     if (created)
