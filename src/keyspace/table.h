@@ -6,13 +6,14 @@
  * entries and one byte of each entry's hash. An entry's home bucket is its position in hash order;
  * a full bucket passes entries on to the next.
  *
- *   - One segment grows at a time (by a quarter or less, so that tables are 76 to 95 % full at any
- * size), or splits in two when it has 32 buckets: the longest insert rebuilds one segment of about
- * 300 entries, and there never is a second table.
+ *   - One segment grows at a time (by a quarter or less, so that it is 76 to 95 % full), or splits in
+ * two when it has 32 buckets: the longest insert rebuilds one segment of about 300 entries, and
+ * there never is a second table.
  *   - Hashes are bent so that the end of the table is twice as dense as its beginning (Martin,
  * "Spiral storage", 1979). So segments split one after the other as a table doubles, not all at
- * nearly the same time, and what one leaves another soon takes: no memory goes back to the system
- * and comes again while a table grows, and no time of its growing is dearer than another.
+ * nearly the same time. A table is about 87 % full at any size, no time of its growing is dearer
+ * than another, and what one segment leaves another soon takes: memory does not go back to the
+ * system only to come again.
  *   - Table order is hash order. A scan cursor is a position in it, so it stays exact whatever the
  * table does.
  *   - The directory packs each segment's address, depth and size: a find reads one word of it, the
