@@ -6,7 +6,6 @@
 
 #include <cmocka.h>
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "keyspace/database.h"
@@ -15,6 +14,7 @@
 #include "persist/rdb_value_reader.h"
 #include "persist/rdb_value_writer.h"
 #include "persist/rdb_writer.h"
+#include "support/exact_copy.h"
 #include "support/failing_memory.h"
 #include "support/memory_balance.h"
 #include "values/stream.h"
@@ -142,10 +142,10 @@ static void add_stream(struct buffer *out, const struct plan *plan)
 /* NULL: *why says why not. */
 static struct stream *read_stream(struct slice bytes, unsigned char type, const char **why)
 {
-    char *copy = malloc(bytes.length + 1);
-    memcpy(copy, bytes.data, bytes.length);
-    struct rdb_cursor cursor = {
-        .data = (const unsigned char *)copy, .length = bytes.length, .string_length_max = 1 << 20};
+    struct slice copy = exact_copy(bytes);
+    struct rdb_cursor cursor = {.data = (const unsigned char *)copy.data,
+                                .length = copy.length,
+                                .string_length_max = 1 << 20};
     struct rdb_value_reader reader = {.value = NULL};
     bool fine = rdb_value_reader_begin(&reader, &cursor, type, some_settings());
     while (fine && reader.parts_left > 0)
@@ -155,7 +155,7 @@ static struct stream *read_stream(struct slice bytes, unsigned char type, const 
     if (fine && cursor.at < cursor.length)
         *why = "bytes are left";
     rdb_value_reader_deinit(&reader);
-    free(copy);
+    exact_copy_free(copy);
     return stream;
 }
 
@@ -354,9 +354,8 @@ static void a_stream_in_pieces_is_read_as_a_whole(void **state)
     struct rdb_value_reader reader = {.value = NULL};
     size_t done = 0;
     for (size_t length = 0; length <= bytes.length; length++) {
-        char *copy = malloc(length + 1);
-        memcpy(copy, bytes.data, length);
-        struct rdb_cursor cursor = {.data = (const unsigned char *)copy,
+        struct slice copy = exact_copy(slice_of(bytes.data, length));
+        struct rdb_cursor cursor = {.data = (const unsigned char *)copy.data,
                                     .length = length,
                                     .at = done,
                                     .string_length_max = 1 << 20};
@@ -369,7 +368,7 @@ static void a_stream_in_pieces_is_read_as_a_whole(void **state)
         }
         assert_int_equal(fine, length == bytes.length);
         assert_true(fine || cursor.state == RDB_CURSOR_SHORT);
-        free(copy);
+        exact_copy_free(copy);
     }
     assert_int_equal(done, bytes.length);
     struct stream *stream = rdb_value_reader_take(&reader);
@@ -462,24 +461,6 @@ static void a_stream_that_cannot_be_written_leaves_the_buffer(void **state)
     keyspace_destroy(keyspace);
 }
 
-static void a_cursor_that_is_not_good_stays_so(void **state)
-{
-    (void)state;
-    struct rdb_cursor cursor = {.data = (const unsigned char *)"abc", .length = 3};
-    const unsigned char *bytes;
-    unsigned char byte;
-    assert_false(rdb_cursor_bytes(&cursor, 5, &bytes));
-    assert_int_equal(cursor.state, RDB_CURSOR_SHORT);
-    assert_int_equal(cursor.wanted, 5);
-    assert_false(rdb_cursor_byte(&cursor, &byte));
-    cursor.state = RDB_CURSOR_GOOD;
-    assert_true(rdb_cursor_byte(&cursor, &byte));
-    assert_int_equal(byte, 'a');
-    assert_false(rdb_cursor_fail(&cursor, "why"));
-    assert_false(rdb_cursor_byte(&cursor, &byte));
-    assert_string_equal(cursor.why, "why");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -495,7 +476,6 @@ int main(void)
         cmocka_unit_test(after_any_flip_a_stream_is_refused_or_valid),
         cmocka_unit_test(without_memory_a_stream_is_refused),
         cmocka_unit_test(a_stream_that_cannot_be_written_leaves_the_buffer),
-        cmocka_unit_test(a_cursor_that_is_not_good_stays_so),
         cmocka_unit_test(all_memory_was_given_back),
     };
     return cmocka_run_group_tests_name("persist/rdb_stream_reader", tests, memory_balance_begin,

@@ -6,7 +6,6 @@
 
 #include <cmocka.h>
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "keyspace/database.h"
@@ -15,6 +14,7 @@
 #include "persist/rdb_reader.h"
 #include "persist/rdb_value_reader.h"
 #include "persist/rdb_writer.h"
+#include "support/exact_copy.h"
 #include "support/failing_memory.h"
 #include "support/memory_balance.h"
 #include "support/rdb_bytes.h"
@@ -112,10 +112,9 @@ static void add_dump(struct buffer *out, struct slice value)
 static void *read_value(struct slice bytes, enum value_type *type, const char **why)
 {
     struct value_settings settings = {value_default_limits(), {1, 2}};
-    char *copy = malloc(bytes.length); /* of its own, so that a watcher sees reads behind it */
-    memcpy(copy, bytes.data, bytes.length);
-    struct rdb_cursor cursor = {.data = (const unsigned char *)copy + 1,
-                                .length = bytes.length - 1,
+    struct slice copy = exact_copy(slice_of(bytes.data + 1, bytes.length - 1));
+    struct rdb_cursor cursor = {.data = (const unsigned char *)copy.data,
+                                .length = copy.length,
                                 .string_length_max = 1 << 20};
     struct rdb_value_reader reader = {.value = NULL};
     void *value = NULL;
@@ -127,7 +126,7 @@ static void *read_value(struct slice bytes, enum value_type *type, const char **
     *why = good ? "empty" : cursor.state == RDB_CURSOR_SHORT ? "short" : cursor.why;
     *type = reader.type;
     rdb_value_reader_deinit(&reader);
-    free(copy);
+    exact_copy_free(copy);
     return value;
 }
 
