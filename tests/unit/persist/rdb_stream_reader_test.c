@@ -37,10 +37,11 @@ struct plan {
     uint64_t length;        /* as it is said to be */
     int groups, consumers;  /* of the same name if there are two */
     int pending, delivered; /* of the group; of these, of its consumer */
-    bool pending_twice, delivers_another;
+    bool pending_twice, delivers_another, delivers_twice, first_is_deleted;
 };
 
-static const struct plan good = {RDB_TYPE_STREAM_LISTPACKS_2, ENTRIES, 1, 1, 2, 2, false, false};
+static const struct plan good = {
+    RDB_TYPE_STREAM_LISTPACKS_2, ENTRIES, 1, 1, 2, 2, false, false, false, false};
 
 static void add_length(struct buffer *out, uint64_t length)
 {
@@ -71,7 +72,7 @@ static void add_id(struct buffer *out, uint64_t ms)
 }
 
 /* Blocks of two entries: 1-0 2-0, 3-0 4-0, 5-0. */
-static void add_blocks(struct buffer *out)
+static void add_blocks(struct buffer *out, bool first_is_deleted)
 {
     struct value_settings settings = *some_settings();
     settings.limits.stream_block_entries_max = 2;
@@ -79,6 +80,8 @@ static void add_blocks(struct buffer *out)
     const struct slice pair[2] = {SLICE("field"), SLICE("value")};
     for (uint64_t ms = 1; ms <= ENTRIES; ms++)
         assert_true(stream_append(stream, &settings.limits, (struct stream_id){ms, 0}, pair, 1));
+    if (first_is_deleted)
+        assert_true(stream_delete(stream, (struct stream_id){1, 0}));
     add_length(out, stream_block_total(stream));
     for (size_t i = 0; i < stream_block_total(stream); i++) {
         struct stream_id id;
@@ -99,7 +102,7 @@ static void add_consumer(struct buffer *out, const struct plan *plan)
         add_time(out, ACTIVE_MS);
     add_length(out, (uint64_t)plan->delivered);
     for (int i = 1; i <= plan->delivered; i++)
-        add_raw_id(out, plan->delivers_another ? 99 : (uint64_t)i);
+        add_raw_id(out, plan->delivers_another ? 99 : plan->delivers_twice ? 1 : (uint64_t)i);
 }
 
 static void add_group(struct buffer *out, const struct plan *plan)
@@ -135,7 +138,7 @@ static void add_tail(struct buffer *out, const struct plan *plan)
 
 static void add_stream(struct buffer *out, const struct plan *plan)
 {
-    add_blocks(out);
+    add_blocks(out, plan->first_is_deleted);
     add_tail(out, plan);
 }
 
@@ -240,16 +243,23 @@ static void a_stream_of_version_1_may_be_empty(void **state)
 static void a_group_may_not_know_what_it_read(void **state)
 {
     (void)state;
-    const char *why;
-    struct buffer bytes = {0};
-    buffer_add(&bytes, "\000\000\005\000\000\000\000\000\000\001\001g\005\000", 14);
-    add_length(&bytes, UINT64_MAX); /* -1 */
-    buffer_add(&bytes, "\000\000", 2);
-    struct stream *stream = read_stream(buffer_slice(&bytes), RDB_TYPE_STREAM_LISTPACKS_2, &why);
-    assert_non_null(stream);
-    assert_int_equal(stream_find_group(stream, SLICE("g"))->entries_read, STREAM_READ_UNKNOWN);
-    stream_destroy(stream);
-    buffer_deinit(&bytes);
+    const struct {
+        uint64_t said;
+        int64_t read;
+    } groups[] = {{UINT64_MAX, STREAM_READ_UNKNOWN}, {0, 0}, {1, 1}};
+    for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
+        const char *why;
+        struct buffer bytes = {0};
+        buffer_add(&bytes, "\000\000\005\000\000\000\000\000\000\001\001g\005\000", 14);
+        add_length(&bytes, groups[i].said);
+        buffer_add(&bytes, "\000\000", 2);
+        struct stream *stream =
+            read_stream(buffer_slice(&bytes), RDB_TYPE_STREAM_LISTPACKS_2, &why);
+        assert_non_null(stream);
+        assert_int_equal(stream_find_group(stream, SLICE("g"))->entries_read, groups[i].read);
+        stream_destroy(stream);
+        buffer_deinit(&bytes);
+    }
 }
 
 static void disorder_in_groups_is_refused(void **state)
@@ -274,6 +284,9 @@ static void disorder_in_groups_is_refused(void **state)
     plan = good;
     plan.delivers_another = true;
     assert_refused(&plan, "a consumer has pending what its group has not");
+    plan = good;
+    plan.delivers_twice = true;
+    assert_refused(&plan, "a consumer has pending what its group has not");
 }
 
 static void damaged_blocks_are_refused(void **state)
@@ -290,30 +303,41 @@ static void damaged_blocks_are_refused(void **state)
     assert_string_equal(why, "a stream's block is damaged"); /* a listpack, but no block */
 }
 
-/* The IDs of all blocks are those of the first, or rise by a millisecond: both overlap. */
+/* Each block gets another ID, from which those of its entries count. */
+static void assert_blocks(const struct plan *plan, const char ids[3], const char *expected)
+{
+    struct buffer bytes = {0};
+    const char *why;
+    size_t next = 0;
+    add_stream(&bytes, plan);
+    for (size_t at = 1; next < 3; at++) {
+        static const char before[] = "\020\000\000\000\000\000\000\000";
+        assert_true(at + 17 < bytes.length);
+        if (memcmp(bytes.data + at, before, 8) == 0)
+            bytes.data[at + 8] = ids[next++];
+    }
+    struct stream *stream = read_stream(buffer_slice(&bytes), plan->type, &why);
+    assert_int_equal(stream == NULL, expected != NULL);
+    if (expected != NULL)
+        assert_string_equal(why, expected);
+    if (stream != NULL)
+        stream_destroy(stream);
+    buffer_deinit(&bytes);
+}
+
 static void blocks_that_overlap_are_refused(void **state)
 {
     (void)state;
-    static const char *const expected[] = {"a stream's block is damaged",
-                                           "a stream's blocks overlap"};
-    for (uint64_t step = 0; step < 2; step++) {
-        struct buffer bytes = {0};
-        const char *why;
-        add_stream(&bytes, &good);
-        uint64_t next = 1;
-        for (size_t at = 1; at + 17 < bytes.length; at++) {
-            static const char before[] = "\020\000\000\000\000\000\000\000";
-            if (memcmp(bytes.data + at, before, 8) != 0 || next > 1 + 2 * step)
-                continue;
-            bytes.data[at + 8] = (char)next;
-            next += step == 0 ? 0 : 1;
-        }
-        struct stream *stream =
-            read_stream(buffer_slice(&bytes), RDB_TYPE_STREAM_LISTPACKS_2, &why);
-        assert_null(stream);
-        assert_string_equal(why, expected[step]);
-        buffer_deinit(&bytes);
-    }
+    struct plan plan = good;
+    assert_blocks(&plan, "\001\003\005", NULL);
+    assert_blocks(&plan, "\000\003\005", NULL); /* 0-0 is an ID like others */
+    assert_blocks(&plan, "\005\003\001", NULL); /* in any order */
+    assert_blocks(&plan, "\001\001\001", "a stream's block is damaged");
+    assert_blocks(&plan, "\001\002\003", "a stream's blocks overlap");
+    plan.first_is_deleted = true;
+    plan.length--;
+    assert_blocks(&plan, "\001\003\005", NULL);
+    assert_blocks(&plan, "\001\002\005", "a stream's blocks overlap");
 }
 
 /* A count of blocks that leaves no room for the tail behind them. */
