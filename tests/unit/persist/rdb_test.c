@@ -295,6 +295,7 @@ static void numbers_and_lengths_take_the_fewest_bytes(void **state)
         {"2147483648", SLICE("\0122147483648")},
         {"-2147483649", SLICE("\013-2147483649")},
         {"aaaaaaaaaaaaaaaaaaaa", SLICE("\024aaaaaaaaaaaaaaaaaaaa")},
+        {"abcdefghijklmnopqrstu", SLICE("\025abcdefghijklmnopqrstu")}, /* nothing is gained */
         {"aaaaaaaaaaaaaaaaaaaaa", SLICE("\303\006\025\001aa\340\012\000")},
     };
     const struct {

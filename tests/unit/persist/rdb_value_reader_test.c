@@ -23,6 +23,7 @@
 #include "values/hash.h"
 #include "values/list.h"
 #include "values/set.h"
+#include "values/value_walk.h"
 #include "values/zset.h"
 
 #define NAME "key"
@@ -32,6 +33,8 @@
 #define DOUBLE_1_5 "\000\000\000\000\000\000\370\077"
 #define DOUBLE_NAN "\000\000\000\000\000\000\370\177"
 #define DEADLINE_MAX "\000\000\000\000\000\100\000\000" /* the first that there is not */
+#define LONG_TEXT "\100\101abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-/"
+#define FOOTER_SIZE 10 /* bytes of DUMP behind a value: version and checksum */
 #define FLAT_HASH "\201f\002\001\001\201g\002\202xy\003"
 
 enum wrap { BARE, ZIPLIST, LISTPACK };
@@ -133,14 +136,17 @@ static void *read_value(struct slice bytes, enum value_type *type, const char **
     return value;
 }
 
-/* Calls `look` with each form, and the first one of the same value: those of a row are equal. */
+/* Calls `look` with each form, and the first one of the same value: those of a row are equal, and
+ * the first is the one that is written. */
 static void with_each(void (*look)(struct slice value, struct slice first))
 {
     const struct form forms[] = {
+        {1, SLICE("\022\001\002"), LISTPACK, SLICE("\201a\002\014\001\202bc\003"), 3},
         {1, SLICE("\001\003\001a\00212\002bc"), BARE, SLICE(""), 0},
         {1, SLICE("\012"), ZIPLIST, SLICE("\000\001a\003\376\014\003\002bc"), 0},
         {1, SLICE("\016\001"), ZIPLIST, SLICE("\000\001a\003\376\014\003\002bc"), 0},
-        {1, SLICE("\022\001\002"), LISTPACK, SLICE("\201a\002\014\001\202bc\003"), 3},
+        {2, SLICE("\021"), LISTPACK,
+         SLICE("\201c\002\204-inf\005\201a\002\2031.5\004\201b\002\203inf\004"), 6},
         {2, SLICE("\003\003\001a\003" ENDED "b\376\001c\377"), BARE, SLICE(""), 0},
         {2,
          SLICE("\005\003\001a" DOUBLE_1_5
@@ -148,28 +154,35 @@ static void with_each(void (*look)(struct slice value, struct slice first))
          BARE, SLICE(""), 0},
         {2, SLICE("\014"), ZIPLIST,
          SLICE("\000\001c\003\004-inf\006\001a\003\0031.5\005\001b\003\003inf"), 0},
-        {2, SLICE("\021"), LISTPACK,
-         SLICE("\201c\002\204-inf\005\201a\002\2031.5\004\201b\002\203inf\004"), 6},
+        {3, SLICE("\020"), LISTPACK, SLICE(FLAT_HASH), 4},
         {3, SLICE("\004\002\001f\0011\001g\002xy"), BARE, SLICE(""), 0},
         {3, SLICE("\011"), BARE, SLICE("\015\002\001f\001\0001\001g\002\000xy\377"), 0},
         {3, SLICE("\015"), ZIPLIST, SLICE("\000\001f\003\362\002\001g\003\002xy"), 0},
-        {3, SLICE("\020"), LISTPACK, SLICE(FLAT_HASH), 4},
         {3, SLICE("\026\002\001f\0011" NO_DEADLINE "\001g\002xy" NO_DEADLINE), BARE, SLICE(""), 0},
         {3, SLICE("\030" BASE_MS "\002\000\001f\0011\000\001g\002xy"), BARE, SLICE(""), 0},
         {3, SLICE("\031" BASE_MS), LISTPACK,
          SLICE("\201f\002\001\001\000\001\201g\002\202xy\003\000\001"), 6},
+        {4, SLICE("\030" BASE_MS "\002\001\001f\300\001\000\001g\002xy"), BARE, SLICE(""), 0},
         {4, SLICE("\026\002\001f\0011" BASE_MS "\001g\002xy" NO_DEADLINE), BARE, SLICE(""), 0},
-        {4, SLICE("\030" BASE_MS "\002\001\001f\0011\000\001g\002xy"), BARE, SLICE(""), 0},
         {4, SLICE("\031" BASE_MS), LISTPACK,
          SLICE("\201f\002\001\001\317\240\002\201g\002\202xy\003\000\001"), 6},
+        {5, SLICE("\002\002\001a\001b"), BARE, SLICE(""), 0},
+        {5, SLICE("\024"), LISTPACK, SLICE("\201a\002\201b\002"), 2},
+        {6, SLICE("\013\014\002\000\000\000\002\000\000\000\001\000\002\000"), BARE, SLICE(""), 0},
+        {6, SLICE("\002\002\0011\300\002"), BARE, SLICE(""), 0},
+        {7, SLICE("\022\002\001\003abc\002"), LISTPACK, SLICE("\201d\002"), 1},
+        {8, SLICE("\020"), LISTPACK, SLICE("\005\001\001\001\006\001\002\001"), 4},
         {8, SLICE("\004\002\0015\0011\0016\0012"), BARE, SLICE(""), 0},
         {8, SLICE("\031" BASE_MS), LISTPACK,
          SLICE("\005\001\001\001\000\001\006\001\002\001\000\001"), 6},
-        {5, SLICE("\002\002\001a\001b"), BARE, SLICE(""), 0},
-        {5, SLICE("\024"), LISTPACK, SLICE("\201a\002\201b\002"), 2},
-        {6, SLICE("\002\002\0011\300\002"), BARE, SLICE(""), 0},
-        {6, SLICE("\013\014\002\000\000\000\002\000\000\000\001\000\002\000"), BARE, SLICE(""), 0},
-        {7, SLICE("\022\002\001\003abc\002"), LISTPACK, SLICE("\201d\002"), 1},
+        {9, SLICE("\030" BASE_MS "\002\010\001f\001v\001\001g\002xy"), BARE, SLICE(""), 0},
+        {9, SLICE("\026\002\001f\001v\247\017\000\000\000\000\000\000\001g\002xy" BASE_MS), BARE,
+         SLICE(""), 0},
+        {10, SLICE("\002\001" LONG_TEXT), BARE, SLICE(""), 0}, /* not packed, as it is long */
+        {11, SLICE("\005\001" LONG_TEXT DOUBLE_1_5), BARE, SLICE(""), 0},
+        {11, SLICE("\003\001" LONG_TEXT "\0031.5"), BARE, SLICE(""), 0},
+        {12, SLICE("\004\001" LONG_TEXT "\001v"), BARE, SLICE(""), 0},
+        {13, SLICE("\030" BASE_MS "\001\001" LONG_TEXT "\001v"), BARE, SLICE(""), 0},
     };
     struct buffer first = {0};
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
@@ -185,21 +198,19 @@ static void with_each(void (*look)(struct slice value, struct slice first))
     buffer_deinit(&first);
 }
 
-static void compare_dumps(struct slice value, struct slice first)
+static void expect_first_form(struct slice value, struct slice first)
 {
-    struct buffer one = {0}, other = {0};
-    add_dump(&one, first);
-    add_dump(&other, value);
-    if (!slice_equals(buffer_slice(&one), buffer_slice(&other)))
-        fail_msg("type %d is another value than type %d", value.data[0], first.data[0]);
-    buffer_deinit(&one);
-    buffer_deinit(&other);
+    struct buffer dump = {0};
+    add_dump(&dump, value);
+    if (!slice_equals(slice_of(dump.data, dump.length - FOOTER_SIZE), first))
+        fail_msg("type %d is not written as type %d", value.data[0], first.data[0]);
+    buffer_deinit(&dump);
 }
 
 static void old_and_new_forms_are_the_same_value(void **state)
 {
     (void)state;
-    with_each(compare_dumps);
+    with_each(expect_first_form);
 }
 
 /* The form that Redis 7.0 would write, too. */
@@ -256,7 +267,7 @@ static void long_packed_rows_come_back(void **state)
                 value_kind((enum value_type)entry->type)->length(entry_collection(entry)), PAIRS);
             buffer_clear(&dump);
             assert_int_equal(rdb_write_dump(&dump, entry), OK);
-            assert_int_equal(restore(keyspace, slice_of(dump.data, dump.length - 10)), OK);
+            assert_int_equal(restore(keyspace, slice_of(dump.data, dump.length - FOOTER_SIZE)), OK);
         }
         buffer_deinit(&value);
         buffer_deinit(&dump);
@@ -344,27 +355,32 @@ static void without_memory_nothing_is_restored(void **state)
     with_each(run_out_of_memory);
 }
 
-static void dump_without_memory(struct slice value, struct slice first)
+static enum error write_in_form(int form, struct buffer *out, const struct entry *entry)
+{
+    return form == 0   ? rdb_write_dump(out, entry)
+           : form == 1 ? rdb_write_entry(out, entry, true)
+                       : rdb_write_value(out, entry, true);
+}
+
+/* Behind bytes of any number: so the buffer is full here or there. */
+static void write_without_memory(struct slice value, struct slice first)
 {
     (void)first;
+    static const char before[128];
     struct keyspace *keyspace = make_keyspace();
     assert_int_equal(restore(keyspace, value), OK);
-    bool ran_out = true;
-    for (unsigned call = 1; ran_out; call++) {
-        struct buffer dump = {0}, entry = {0};
-        buffer_add(&entry, "before", 6);
-        failing_memory_begin(call, 0, false);
-        enum error error = rdb_write_dump(&dump, only_entry(keyspace));
-        ran_out = failing_memory_end();
-        assert_int_equal(error, ran_out ? ERROR_OUT_OF_MEMORY : OK);
-        assert_true(!ran_out || dump.length == 0);
-        failing_memory_begin(call, 0, false);
-        error = rdb_write_entry(&entry, only_entry(keyspace), true);
-        bool entry_ran_out = failing_memory_end();
-        assert_int_equal(error, entry_ran_out ? ERROR_OUT_OF_MEMORY : OK);
-        assert_true(!entry_ran_out || entry.length == 6);
-        buffer_deinit(&dump);
-        buffer_deinit(&entry);
+    for (size_t filled = 0; filled < 3 * sizeof before; filled++) {
+        bool ran_out = true;
+        for (unsigned call = 1; ran_out; call++) {
+            struct buffer out = {0};
+            buffer_add(&out, before, filled / 3);
+            failing_memory_begin(call, 0, false);
+            enum error error = write_in_form((int)(filled % 3), &out, only_entry(keyspace));
+            ran_out = failing_memory_end();
+            assert_int_equal(error, ran_out ? ERROR_OUT_OF_MEMORY : OK);
+            assert_true(!ran_out || out.length == filled / 3);
+            buffer_deinit(&out);
+        }
     }
     keyspace_destroy(keyspace);
 }
@@ -372,7 +388,31 @@ static void dump_without_memory(struct slice value, struct slice first)
 static void a_value_that_cannot_be_written_leaves_the_buffer(void **state)
 {
     (void)state;
-    with_each(dump_without_memory);
+    with_each(write_without_memory);
+}
+
+static void a_part_that_cannot_be_written_leaves_the_buffer(void **state)
+{
+    (void)state;
+    static const unsigned char types[] = {RDB_TYPE_LIST_QUICKLIST_2, RDB_TYPE_SET, RDB_TYPE_ZSET_2,
+                                          RDB_TYPE_HASH, RDB_TYPE_HASH_METADATA};
+    static const char before[256];
+    const struct value_part part = {
+        .key = SLICE(LONG_TEXT), .value = SLICE(LONG_TEXT), .deadline_ms = 7};
+    for (size_t i = 0; i < sizeof types; i++)
+        for (size_t filled = 0; filled < sizeof before; filled++) {
+            bool ran_out = true;
+            for (unsigned call = 1; ran_out; call++) {
+                struct buffer out = {0};
+                buffer_add(&out, before, filled);
+                failing_memory_begin(call, 0, false);
+                enum error error = rdb_write_value_part(&out, types[i], &part, 7, false);
+                ran_out = failing_memory_end();
+                assert_int_equal(error, ran_out ? ERROR_OUT_OF_MEMORY : OK);
+                assert_true(!ran_out || out.length == filled);
+                buffer_deinit(&out);
+            }
+        }
 }
 
 /* Not packed, and longer than a buffer is at first. */
@@ -397,12 +437,12 @@ static void values_of_long_elements_are_written_or_not(void **state)
         }
         add_dump(&dump, buffer_slice(&value));
         struct keyspace *keyspace = make_keyspace();
-        assert_int_equal(restore(keyspace, slice_of(dump.data, dump.length - 10)), OK);
+        assert_int_equal(restore(keyspace, slice_of(dump.data, dump.length - FOOTER_SIZE)), OK);
         const struct entry *entry = only_entry(keyspace);
         assert_int_equal(value_kind((enum value_type)entry->type)->length(entry_collection(entry)),
                          COUNT);
         keyspace_destroy(keyspace);
-        dump_without_memory(buffer_slice(&value), SLICE(""));
+        write_without_memory(buffer_slice(&value), SLICE(""));
         buffer_deinit(&value);
         buffer_deinit(&dump);
     }
@@ -554,6 +594,7 @@ int main(void)
         cmocka_unit_test(after_any_flip_a_value_is_refused_or_valid),
         cmocka_unit_test(without_memory_nothing_is_restored),
         cmocka_unit_test(a_value_that_cannot_be_written_leaves_the_buffer),
+        cmocka_unit_test(a_part_that_cannot_be_written_leaves_the_buffer),
         cmocka_unit_test(values_of_long_elements_are_written_or_not),
         cmocka_unit_test(an_element_stands_there_once),
         cmocka_unit_test(scores_are_numbers),
