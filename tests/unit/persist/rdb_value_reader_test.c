@@ -359,6 +359,7 @@ static enum error write_in_form(int form, struct buffer *out, const struct entry
 {
     return form == 0   ? rdb_write_dump(out, entry)
            : form == 1 ? rdb_write_entry(out, entry, true)
+           : form == 2 ? rdb_write_entry_head(out, entry, true)
                        : rdb_write_value(out, entry, true);
 }
 
@@ -369,16 +370,16 @@ static void write_without_memory(struct slice value, struct slice first)
     static const char before[128];
     struct keyspace *keyspace = make_keyspace();
     assert_int_equal(restore(keyspace, value), OK);
-    for (size_t filled = 0; filled < 3 * sizeof before; filled++) {
+    for (size_t filled = 0; filled < 4 * sizeof before; filled++) {
         bool ran_out = true;
         for (unsigned call = 1; ran_out; call++) {
             struct buffer out = {0};
-            buffer_add(&out, before, filled / 3);
+            buffer_add(&out, before, filled / 4);
             failing_memory_begin(call, 0, false);
-            enum error error = write_in_form((int)(filled % 3), &out, only_entry(keyspace));
+            enum error error = write_in_form((int)(filled % 4), &out, only_entry(keyspace));
             ran_out = failing_memory_end();
             assert_int_equal(error, ran_out ? ERROR_OUT_OF_MEMORY : OK);
-            assert_true(!ran_out || out.length == filled / 3);
+            assert_true(!ran_out || out.length == filled / 4);
             buffer_deinit(&out);
         }
     }
