@@ -94,19 +94,26 @@ static bool read_consumer(struct stream_group *group, struct rdb_cursor *cursor,
     return true;
 }
 
-/* A name that no consumer of a file can have: it is taken away again. */
-static struct stream_consumer *add_nobody(struct stream_group *group)
+/* What stands behind its name and IDs. `nobody` is of the caller's: no consumer of the group. */
+static bool read_group_tail(struct stream_group *group, struct rdb_cursor *cursor, bool has_active,
+                            struct buffer *scratch, struct stream_consumer *nobody)
 {
-    static const char name[] = "\0\377nobody has it yet\377\0";
-    return stream_add_consumer(group, slice_of(name, sizeof name - 1), 0);
+    uint64_t consumers;
+    if (!read_group_pending(group, cursor, nobody) || !rdb_cursor_length(cursor, &consumers))
+        return false;
+    for (; consumers > 0; consumers--)
+        if (!read_consumer(group, cursor, has_active, scratch, nobody))
+            return false;
+    return nobody->pending.count == 0 || rdb_cursor_fail(cursor, "an entry is pending for nobody");
 }
 
+/* A group that is not whole is the caller's to remove. */
 static bool read_group(struct stream *stream, struct rdb_cursor *cursor, unsigned char rdb_type,
                        struct buffer *scratch)
 {
     struct slice name;
     struct stream_id last_id;
-    uint64_t read = (uint64_t)STREAM_READ_UNKNOWN, consumers;
+    uint64_t read = (uint64_t)STREAM_READ_UNKNOWN;
     if (!rdb_cursor_read_text(cursor, scratch, &name))
         return false;
     struct stream_group *group = stream_find_group(stream, name);
@@ -118,16 +125,12 @@ static bool read_group(struct stream *stream, struct rdb_cursor *cursor, unsigne
         return false;
     group->last_id = last_id;
     group->entries_read = (int64_t)read < 0 ? STREAM_READ_UNKNOWN : (int64_t)read;
-    struct stream_consumer *nobody = add_nobody(group);
-    if (!read_group_pending(group, cursor, nobody) || !rdb_cursor_length(cursor, &consumers))
-        return false;
-    for (; consumers > 0; consumers--)
-        if (!read_consumer(group, cursor, rdb_type == RDB_TYPE_STREAM_LISTPACKS_3, scratch, nobody))
-            return false;
-    if (nobody->pending.count > 0)
-        return rdb_cursor_fail(cursor, "an entry is pending for nobody");
-    stream_remove_consumer(group, nobody);
-    return true;
+    struct stream_consumer nobody = {.name = SLICE("")};
+    ordered_tree_init(&nobody.pending);
+    bool good =
+        read_group_tail(group, cursor, rdb_type == RDB_TYPE_STREAM_LISTPACKS_3, scratch, &nobody);
+    ordered_tree_deinit(&nobody.pending);
+    return good;
 }
 
 static bool read_rest(struct stream *stream, struct rdb_cursor *cursor, unsigned char rdb_type,

@@ -262,6 +262,37 @@ static void a_group_may_not_know_what_it_read(void **state)
     }
 }
 
+/* Was a fault: the reader had a consumer of its own with a name like this in the group. */
+static void a_consumer_may_have_any_name(void **state)
+{
+    (void)state;
+    const struct slice names[] = {SLICE(""), SLICE("\0\377nobody has it yet\377\0"), SLICE("\377")};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct buffer bytes = {0};
+        const char *why;
+        buffer_add(&bytes, "\000\000\005\000\000\000\000\000\000\001\001g\005\000\000", 15);
+        add_length(&bytes, 1); /* pending */
+        add_raw_id(&bytes, 3);
+        add_time(&bytes, 5000);
+        add_length(&bytes, 1); /* delivered once */
+        add_length(&bytes, 1); /* consumers */
+        add_text(&bytes, names[i]);
+        add_time(&bytes, SEEN_MS);
+        add_length(&bytes, 1);
+        add_raw_id(&bytes, 3);
+        struct stream *stream =
+            read_stream(buffer_slice(&bytes), RDB_TYPE_STREAM_LISTPACKS_2, &why);
+        assert_non_null(stream);
+        const struct stream_group *group = stream_find_group(stream, SLICE("g"));
+        assert_int_equal(group->consumer_count, 1);
+        assert_true(slice_equals(group->consumers[0]->name, names[i]));
+        assert_int_equal(group->consumers[0]->pending.count, 1);
+        stream_check(stream);
+        stream_destroy(stream);
+        buffer_deinit(&bytes);
+    }
+}
+
 static void disorder_in_groups_is_refused(void **state)
 {
     (void)state;
@@ -525,6 +556,7 @@ int main(void)
         cmocka_unit_test(all_three_versions_are_read),
         cmocka_unit_test(a_stream_of_version_1_may_be_empty),
         cmocka_unit_test(a_group_may_not_know_what_it_read),
+        cmocka_unit_test(a_consumer_may_have_any_name),
         cmocka_unit_test(disorder_in_groups_is_refused),
         cmocka_unit_test(damaged_blocks_are_refused),
         cmocka_unit_test(blocks_that_overlap_are_refused),
