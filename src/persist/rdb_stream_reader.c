@@ -141,6 +141,8 @@ static bool read_rest(struct stream *stream, struct rdb_cursor *cursor, unsigned
         return false;
     if (length != stream->length)
         return rdb_cursor_fail(cursor, "a stream's length is wrong");
+    if (!stream_is_in_order(stream))
+        return rdb_cursor_fail(cursor, "a stream's IDs are out of order");
     if (rdb_type != RDB_TYPE_STREAM_LISTPACKS) {
         if (!read_id(cursor, &stream->first_id) || !read_id(cursor, &stream->max_deleted_id) ||
             !rdb_cursor_length(cursor, &stream->entries_added))
@@ -159,26 +161,9 @@ static bool read_rest(struct stream *stream, struct rdb_cursor *cursor, unsigned
     return true;
 }
 
-/* Blocks came in any order: no two of them may overlap. */
-static bool blocks_are_in_order(struct stream *stream)
-{
-    struct stream_cursor at;
-    struct stream_id last = STREAM_ID_MIN;
-    size_t entries = 0;
-    stream_seek(stream, STREAM_ID_MIN, STREAM_ID_MAX, false, &at);
-    while (stream_next(&at)) {
-        if (entries++ > 0 && stream_id_compare(at.entry.id, last) <= 0)
-            return false;
-        last = at.entry.id;
-    }
-    return entries == stream->length;
-}
-
 bool rdb_stream_read_tail(struct stream *stream, struct rdb_cursor *cursor, unsigned char rdb_type,
                           struct buffer *scratch)
 {
-    if (!blocks_are_in_order(stream))
-        return rdb_cursor_fail(cursor, "a stream's blocks overlap");
     if (read_rest(stream, cursor, rdb_type, scratch))
         return true;
     while (stream->group_count > 0) /* it is read again from its beginning */

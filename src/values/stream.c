@@ -185,6 +185,14 @@ static bool is_full(const struct value_limits *limits, const struct block *block
                limits->stream_block_entries_max;
 }
 
+/* last_id may have been set below entries that are deleted: what is new does not go behind them. */
+static bool ends_above(const struct block *block, struct stream_id id)
+{
+    struct stream_entry last;
+    return stream_block_deleted(&block->pack) > 0 &&
+           stream_block_last(&block->pack, block->id, &last) && stream_id_compare(last.id, id) >= 0;
+}
+
 bool stream_append(struct stream *stream, const struct value_limits *limits, struct stream_id id,
                    const struct slice *pairs, size_t count)
 {
@@ -192,7 +200,7 @@ bool stream_append(struct stream *stream, const struct value_limits *limits, str
     for (size_t i = 0; i < 2 * count; i++)
         bytes += pairs[i].length;
     struct block *last = block_count(stream) > 0 ? block_at(stream, block_count(stream) - 1) : NULL;
-    if (last == NULL || is_full(limits, last, bytes)) {
+    if (last == NULL || is_full(limits, last, bytes) || ends_above(last, id)) {
         struct listpack pack = stream_block_create(pairs, count);
         if (pack.bytes == NULL)
             return false;
@@ -579,6 +587,27 @@ bool stream_add_block(struct stream *stream, struct stream_id id, struct listpac
     return true;
 }
 
+/* The last one that is not deleted: a valid block has one. */
+static struct stream_id last_id_of(const struct block *block)
+{
+    struct stream_entry entry;
+    bool more = stream_block_last(&block->pack, block->id, &entry);
+    while (more && entry.is_deleted)
+        more = stream_block_previous(&block->pack, block->id, &entry);
+    ASSERT(more);
+    return entry.id;
+}
+
+bool stream_is_in_order(const struct stream *stream)
+{
+    size_t count = block_count(stream);
+    for (size_t i = 0; i + 1 < count; i++)
+        if (stream_id_compare(last_id_of(block_at(stream, i)), block_at(stream, i + 1)->id) >= 0)
+            return false;
+    return count == 0 ||
+           stream_id_compare(last_id_of(block_at(stream, count - 1)), stream->last_id) <= 0;
+}
+
 /* --- value_kind --- */
 
 static size_t length(const void *value)
@@ -722,12 +751,8 @@ void stream_check(struct stream *stream)
         const struct block *block = block_at(stream, i);
         ASSERT(stream_block_is_valid(&block->pack, block->id));
         entries += stream_block_count(&block->pack);
-        struct stream_entry last;
-        bool more = stream_block_last(&block->pack, block->id, &last);
-        ASSERT(more && (i + 1 == block_count(stream) ||
-                        stream_id_compare(last.id, block_at(stream, i + 1)->id) < 0));
     }
-    ASSERT(entries == stream->length);
+    ASSERT(entries == stream->length && stream_is_in_order(stream));
     for (size_t i = 0; i < stream->group_count; i++) {
         const struct stream_group *group = stream->groups[i];
         size_t pending = 0;

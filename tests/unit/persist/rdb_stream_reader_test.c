@@ -35,13 +35,14 @@ static const struct value_settings *some_settings(void)
 struct plan {
     unsigned char type;
     uint64_t length;        /* as it is said to be */
+    uint64_t last;          /* likewise: its last ID */
     int groups, consumers;  /* of the same name if there are two */
     int pending, delivered; /* of the group; of these, of its consumer */
     bool pending_twice, delivers_another, delivers_twice, first_is_deleted;
 };
 
 static const struct plan good = {
-    RDB_TYPE_STREAM_LISTPACKS_2, ENTRIES, 1, 1, 2, 2, false, false, false, false};
+    RDB_TYPE_STREAM_LISTPACKS_2, ENTRIES, 9, 1, 1, 2, 2, false, false, false, false};
 
 static void add_length(struct buffer *out, uint64_t length)
 {
@@ -125,7 +126,7 @@ static void add_group(struct buffer *out, const struct plan *plan)
 static void add_tail(struct buffer *out, const struct plan *plan)
 {
     add_length(out, plan->length);
-    add_id(out, 9); /* the last ID */
+    add_id(out, plan->last);
     if (plan->type != RDB_TYPE_STREAM_LISTPACKS) {
         add_id(out, 1); /* the first, the highest that was deleted, entries ever added */
         add_id(out, 4);
@@ -359,16 +360,28 @@ static void assert_blocks(const struct plan *plan, const char ids[3], const char
 static void blocks_that_overlap_are_refused(void **state)
 {
     (void)state;
+    const char *out_of_order = "a stream's IDs are out of order";
     struct plan plan = good;
     assert_blocks(&plan, "\001\003\005", NULL);
     assert_blocks(&plan, "\000\003\005", NULL); /* 0-0 is an ID like others */
     assert_blocks(&plan, "\005\003\001", NULL); /* in any order */
     assert_blocks(&plan, "\001\001\001", "a stream's block is damaged");
-    assert_blocks(&plan, "\001\002\003", "a stream's blocks overlap");
+    assert_blocks(&plan, "\001\002\003", out_of_order);
     plan.first_is_deleted = true;
     plan.length--;
     assert_blocks(&plan, "\001\003\005", NULL);
-    assert_blocks(&plan, "\001\002\005", "a stream's blocks overlap");
+    assert_blocks(&plan, "\001\002\005", out_of_order);
+}
+
+/* Was a fault: what was added then stood behind greater IDs, and was never read again. */
+static void a_last_id_below_an_entry_is_refused(void **state)
+{
+    (void)state;
+    struct plan plan = good;
+    plan.last = ENTRIES - 1;
+    assert_refused(&plan, "a stream's IDs are out of order");
+    plan.last = ENTRIES;
+    stream_destroy(make_stream(&plan));
 }
 
 /* A count of blocks that leaves no room for the tail behind them. */
@@ -560,6 +573,7 @@ int main(void)
         cmocka_unit_test(disorder_in_groups_is_refused),
         cmocka_unit_test(damaged_blocks_are_refused),
         cmocka_unit_test(blocks_that_overlap_are_refused),
+        cmocka_unit_test(a_last_id_below_an_entry_is_refused),
         cmocka_unit_test(a_stream_without_a_tail_is_refused),
         cmocka_unit_test(a_stream_that_is_cut_is_short),
         cmocka_unit_test(a_stream_in_pieces_is_read_as_a_whole),

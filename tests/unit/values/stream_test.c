@@ -380,10 +380,34 @@ static void loaded_blocks_come_in_any_order_but_once(void **state)
         listpack_free(&copy);
     }
     to->length = 9;
+    to->last_id = id_of(8, UINT64_MAX);
+    assert_false(stream_is_in_order(to));
+    to->last_id = id_of(9, 0);
+    assert_true(stream_is_in_order(to));
     stream_check(to);
     ASSERT_ALL(to, 1, 2, 3, 4, 5, 6, 7, 8, 9);
     stream_destroy(from);
     stream_destroy(to);
+}
+
+/* Was a fault: what was new stood behind them in a block that then was not valid. */
+static void the_last_id_may_be_set_below_what_is_deleted(void **state)
+{
+    (void)state;
+    for (uint64_t next = 3; next <= 6; next++) {
+        struct value_settings settings = settings_of(0, 100);
+        struct stream *stream = stream_of(5, 100);
+        delete_entries(stream, 3, 5);
+        stream->last_id = id_of(2, 0);
+        append(stream, &settings, id_of(next, 0));
+        assert_int_equal(stream_block_total(stream), next <= 5 ? 2 : 1);
+        stream_check(stream);
+        ASSERT_ALL(stream, 1, 2, next);
+        delete_entries(stream, next, next); /* so the first block is the last again */
+        append(stream, &settings, id_of(next, 1));
+        stream_check(stream);
+        stream_destroy(stream);
+    }
 }
 
 static void a_copy_goes_its_own_way(void **state)
@@ -464,6 +488,7 @@ int main(void)
         cmocka_unit_test(entries_up_to_an_id_are_counted_where_that_is_known),
         cmocka_unit_test(a_range_knows_of_the_greatest_deleted_id),
         cmocka_unit_test(loaded_blocks_come_in_any_order_but_once),
+        cmocka_unit_test(the_last_id_may_be_set_below_what_is_deleted),
         cmocka_unit_test(a_copy_goes_its_own_way),
         cmocka_unit_test(a_walk_is_whole_whatever_walks_ended_early_before),
         cmocka_unit_test(a_walk_goes_on_while_old_blocks_go_and_new_ones_come),
