@@ -23,6 +23,8 @@
 #include "support/rdb_bytes.h"
 
 #define NOW_MS 5000
+#define FIELD "\372\022" RDB_PRODUCERS_FIELD
+#define STREAM "\023\001k\000\000\005\000\000\000\000\000\000\000"
 #define END "\377\000\000\000\000\000\000\000\000"
 
 struct outcome {
@@ -151,6 +153,7 @@ static void every_element_that_is_cut_ends_the_file_too_early(void **state)
         SLICE("\376\100\001\000\001k\001v" END),
         SLICE("\376\001\002\200\000\000\000\001k\001\001a" END),
         SLICE("\000\302\001\002\003\004\301\001\002" END),
+        SLICE(STREAM FIELD "\005\001k\001\001\000" END),
         SLICE("\006\001k"), /* a type that there is not: it is named when its key is there */
     };
     for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
@@ -375,6 +378,18 @@ static void what_is_due_is_dropped(void **state)
     keyspace_destroy(outcome.keyspace);
 }
 
+static void a_deadline_may_be_said_in_seconds(void **state)
+{
+    (void)state;
+    struct outcome outcome;
+    read_body(SLICE("\375\007\000\000\000\000\001s\001v" END), 0, &outcome);
+    struct key key = {SLICE("s"), keyspace_hash(outcome.keyspace, SLICE("s"))};
+    const struct entry *entry = database_find(keyspace_database(outcome.keyspace, 0), &key);
+    assert_non_null(entry);
+    assert_int_equal(entry_deadline_ms(entry), 7000);
+    keyspace_destroy(outcome.keyspace);
+}
+
 static void versions_say_themselves(void **state)
 {
     (void)state;
@@ -435,8 +450,6 @@ static void a_checksum_is_not_looked_at_where_nobody_asks(void **state)
 static void producers_in_a_file_are_read_or_refused(void **state)
 {
     (void)state;
-#define FIELD "\372\022" RDB_PRODUCERS_FIELD
-#define STREAM "\023\001k\000\000\005\000\000\000\000\000\000\000"
     assert_int_equal(strlen(RDB_PRODUCERS_FIELD), 18);
     assert_keys(SLICE(STREAM FIELD "\005\001k\001\001\000" END), 1);
     assert_refused(SLICE(STREAM FIELD "\002\001k" END), "bytes of producers are missing");
@@ -497,6 +510,7 @@ int main(void)
         cmocka_unit_test(a_key_stands_there_once),
         cmocka_unit_test(keys_of_a_batch_are_put_in_before_the_next),
         cmocka_unit_test(what_is_due_is_dropped),
+        cmocka_unit_test(a_deadline_may_be_said_in_seconds),
         cmocka_unit_test(versions_say_themselves),
         cmocka_unit_test(a_checksum_is_not_looked_at_where_nobody_asks),
         cmocka_unit_test(producers_in_a_file_are_read_or_refused),
