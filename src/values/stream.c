@@ -11,6 +11,7 @@
 #define STEP_BLOCKS 8
 #define FREE_BLOCKS 16
 #define ROOM_MIN 8
+#define BLOCK_NUMBERS_MAX 16 /* elements of a block of one entry that are no fields or values */
 
 struct block {
     struct stream_id id; /* of its first entry */
@@ -175,6 +176,23 @@ void stream_destroy(struct stream *stream)
 
 /* --- entries --- */
 
+/* Bytes that an entry takes in a block at most, its fields in the master entry included. */
+static size_t size_in_block(const struct slice *pairs, size_t count)
+{
+    size_t bytes = (2 * count + BLOCK_NUMBERS_MAX) * LISTPACK_OVERHEAD_MAX;
+    for (size_t i = 0; i < 2 * count; i++)
+        bytes += pairs[i].length;
+    return bytes;
+}
+
+bool stream_entry_fits(const struct slice *pairs, size_t count)
+{
+    for (size_t i = 0; i < 2 * count; i++)
+        if (pairs[i].length > LISTPACK_ELEMENT_MAX)
+            return false;
+    return size_in_block(pairs, count) <= LISTPACK_SIZE_MAX;
+}
+
 static bool is_full(const struct value_limits *limits, const struct block *block, size_t bytes)
 {
     if (limits->stream_block_bytes_max > 0 &&
@@ -196,11 +214,13 @@ static bool ends_above(const struct block *block, struct stream_id id)
 bool stream_append(struct stream *stream, const struct value_limits *limits, struct stream_id id,
                    const struct slice *pairs, size_t count)
 {
+    ASSERT(stream_entry_fits(pairs, count));
     size_t bytes = 0;
     for (size_t i = 0; i < 2 * count; i++)
         bytes += pairs[i].length;
     struct block *last = block_count(stream) > 0 ? block_at(stream, block_count(stream) - 1) : NULL;
-    if (last == NULL || is_full(limits, last, bytes) || ends_above(last, id)) {
+    if (last == NULL || is_full(limits, last, bytes) || ends_above(last, id) ||
+        listpack_size(&last->pack) + size_in_block(pairs, count) > LISTPACK_SIZE_MAX) {
         struct listpack pack = stream_block_create(pairs, count);
         if (pack.bytes == NULL)
             return false;

@@ -55,6 +55,9 @@ void stream_destroy(struct stream *stream);
 
 /* --- entries --- */
 
+/* Whether a block can hold an entry of these fields and values: a gibibyte, and half of it of one
+ * of them. Others cannot be added. */
+bool stream_entry_fits(const struct slice *pairs, size_t count);
 /* `id` is above last_id. False: memory is out, nothing has changed. */
 bool stream_append(struct stream *stream, const struct value_limits *limits, struct stream_id id,
                    const struct slice *pairs, size_t count);

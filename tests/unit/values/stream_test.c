@@ -187,6 +187,33 @@ static void a_block_without_limits_holds_everything(void **state)
     stream_destroy(stream);
 }
 
+/* Nobody looks at bytes: of these there are none. */
+static void an_entry_has_a_greatest_size(void **state)
+{
+    (void)state;
+    enum { PAIRS = 3 };
+    const size_t element = LISTPACK_ELEMENT_MAX, block = LISTPACK_SIZE_MAX;
+    const struct {
+        size_t lengths[2 * PAIRS];
+        bool fits;
+    } entries[] = {
+        {{0}, true},
+        {{1, element}, true},
+        {{1, element + 1}, false},
+        {{element + 1, 1}, false},
+        {{1, element, 1, element - 1000}, true},
+        {{1, element, 1, element}, false},
+        {{block / 3, block / 3, 1, block / 3 - 1000}, true},
+        {{block / 4, block / 4, block / 4, block / 4, 1, 1}, false},
+    };
+    for (size_t i = 0; i < sizeof entries / sizeof entries[0]; i++) {
+        struct slice slices[2 * PAIRS];
+        for (size_t j = 0; j < (size_t)2 * PAIRS; j++)
+            slices[j] = slice_of(NULL, entries[i].lengths[j]);
+        assert_int_equal(stream_entry_fits(slices, PAIRS), entries[i].fits);
+    }
+}
+
 static void ranges_hold_their_bounds(void **state)
 {
     (void)state;
@@ -477,6 +504,7 @@ int main(void)
         cmocka_unit_test(a_block_holds_so_many_entries_deleted_ones_too),
         cmocka_unit_test(a_block_holds_so_many_bytes),
         cmocka_unit_test(a_block_without_limits_holds_everything),
+        cmocka_unit_test(an_entry_has_a_greatest_size),
         cmocka_unit_test(ranges_hold_their_bounds),
         cmocka_unit_test(deleted_entries_are_passed_over_both_ways),
         cmocka_unit_test(first_last_and_max_deleted_ids_follow_the_changes),
