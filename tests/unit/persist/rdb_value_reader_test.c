@@ -353,6 +353,16 @@ static void run_out_of_memory(struct slice value, struct slice first)
 static void without_memory_nothing_is_restored(void **state)
 {
     (void)state;
+    struct buffer value = {0}, elements = {0}, row = {0};
+    for (int i = 0; i < 8; i++) /* of a list: each needs more room */
+        buffer_add(&elements, "\000" LONG_TEXT, sizeof LONG_TEXT);
+    rdb_bytes_add_ziplist(&row, buffer_slice(&elements));
+    buffer_add_string(&value, "\012");
+    assert_int_equal(rdb_write_string(&value, buffer_slice(&row), false), OK);
+    run_out_of_memory(buffer_slice(&value), SLICE(""));
+    buffer_deinit(&value);
+    buffer_deinit(&elements);
+    buffer_deinit(&row);
     with_each(run_out_of_memory);
 }
 
