@@ -147,6 +147,8 @@ static bool read_rest(struct stream *stream, struct rdb_cursor *cursor, unsigned
         if (!read_id(cursor, &stream->first_id) || !read_id(cursor, &stream->max_deleted_id) ||
             !rdb_cursor_length(cursor, &stream->entries_added))
             return false;
+        if (stream->entries_added > INT64_MAX) /* more than is counted (values/stream.c) */
+            stream->entries_added = INT64_MAX;
     } else {
         struct stream_cursor at;
         stream_seek(stream, STREAM_ID_MIN, STREAM_ID_MAX, false, &at);

@@ -235,7 +235,7 @@ bool stream_append(struct stream *stream, const struct value_limits *limits, str
             return false;
     }
     stream->length++;
-    stream->entries_added++;
+    stream->entries_added += stream->entries_added < INT64_MAX;
     stream->last_id = id;
     if (stream->length == 1)
         stream->first_id = id;
@@ -358,25 +358,31 @@ uint64_t stream_trim(struct stream *stream, const struct stream_trim *trim)
     return deleted;
 }
 
+/* XSETID and files may say any number of entries: what cannot be right is not known. */
+static int64_t known_count(uint64_t count)
+{
+    return count <= INT64_MAX ? (int64_t)count : STREAM_READ_UNKNOWN;
+}
+
 /* As Redis's streamEstimateDistanceFromFirstEverEntry. */
 int64_t stream_count_up_to(struct stream *stream, struct stream_id id)
 {
     if (stream->entries_added == 0)
         return 0;
     if (stream->length == 0 && stream_id_compare(id, stream->last_id) < 1)
-        return (int64_t)stream->entries_added;
+        return known_count(stream->entries_added);
     int to_last = stream_id_compare(id, stream->last_id);
     if (to_last == 0)
-        return (int64_t)stream->entries_added;
+        return known_count(stream->entries_added);
     if (to_last > 0)
         return STREAM_READ_UNKNOWN;
     int to_first = stream_id_compare(id, stream->first_id);
     if (stream_id_is_zero(stream->max_deleted_id) ||
         stream_id_compare(stream->max_deleted_id, stream->first_id) < 0) {
         if (to_first < 0)
-            return (int64_t)(stream->entries_added - stream->length);
+            return known_count(stream->entries_added - stream->length);
         if (to_first == 0)
-            return (int64_t)(stream->entries_added - stream->length + 1);
+            return known_count(stream->entries_added - stream->length + 1);
     }
     return STREAM_READ_UNKNOWN;
 }

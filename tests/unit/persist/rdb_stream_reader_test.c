@@ -36,13 +36,14 @@ struct plan {
     unsigned char type;
     uint64_t length;        /* as it is said to be */
     uint64_t last;          /* likewise: its last ID */
+    uint64_t added;         /* entries ever added */
     int groups, consumers;  /* of the same name if there are two */
     int pending, delivered; /* of the group; of these, of its consumer */
     bool pending_twice, delivers_another, delivers_twice, first_is_deleted;
 };
 
 static const struct plan good = {
-    RDB_TYPE_STREAM_LISTPACKS_2, ENTRIES, 9, 1, 1, 2, 2, false, false, false, false};
+    RDB_TYPE_STREAM_LISTPACKS_2, ENTRIES, 9, 12, 1, 1, 2, 2, false, false, false, false};
 
 static void add_length(struct buffer *out, uint64_t length)
 {
@@ -130,7 +131,7 @@ static void add_tail(struct buffer *out, const struct plan *plan)
     if (plan->type != RDB_TYPE_STREAM_LISTPACKS) {
         add_id(out, 1); /* the first, the highest that was deleted, entries ever added */
         add_id(out, 4);
-        add_length(out, 12);
+        add_length(out, plan->added);
     }
     add_length(out, (uint64_t)plan->groups);
     for (int i = 0; i < plan->groups; i++)
@@ -384,6 +385,20 @@ static void a_last_id_below_an_entry_is_refused(void **state)
     stream_destroy(make_stream(&plan));
 }
 
+static void entries_are_counted_up_to_a_limit(void **state)
+{
+    (void)state;
+    static const uint64_t most = INT64_MAX;
+    const uint64_t said[] = {0, most, most + 1, UINT64_MAX};
+    for (size_t i = 0; i < sizeof said / sizeof said[0]; i++) {
+        struct plan plan = good;
+        plan.added = said[i];
+        struct stream *stream = make_stream(&plan);
+        assert_true(stream->entries_added == (said[i] < most ? said[i] : most));
+        stream_destroy(stream);
+    }
+}
+
 /* A count of blocks that leaves no room for the tail behind them. */
 static void a_stream_without_a_tail_is_refused(void **state)
 {
@@ -574,6 +589,7 @@ int main(void)
         cmocka_unit_test(damaged_blocks_are_refused),
         cmocka_unit_test(blocks_that_overlap_are_refused),
         cmocka_unit_test(a_last_id_below_an_entry_is_refused),
+        cmocka_unit_test(entries_are_counted_up_to_a_limit),
         cmocka_unit_test(a_stream_without_a_tail_is_refused),
         cmocka_unit_test(a_stream_that_is_cut_is_short),
         cmocka_unit_test(a_stream_in_pieces_is_read_as_a_whole),

@@ -375,6 +375,13 @@ static void entries_up_to_an_id_are_counted_where_that_is_known(void **state)
     assert_int_equal(trim_to_length(stream, 0), 5);
     assert_int_equal(stream_count_up_to(stream, id_of(10, 0)), 10);
     assert_int_equal(stream_count_up_to(stream, id_of(3, 0)), 10);
+    stream->entries_added = (uint64_t)INT64_MAX + 1; /* a file may say it */
+    assert_int_equal(stream_count_up_to(stream, id_of(3, 0)), STREAM_READ_UNKNOWN);
+    stream_destroy(stream);
+    stream = stream_of(2, 3);
+    stream->entries_added = 1; /* that, too */
+    assert_int_equal(stream_count_up_to(stream, id_of(0, 1)), STREAM_READ_UNKNOWN);
+    assert_int_equal(stream_count_up_to(stream, id_of(1, 0)), 0);
     stream_destroy(stream);
 }
 
