@@ -33,7 +33,9 @@
 #define DOUBLE_1_5 "\000\000\000\000\000\000\370\077"
 #define DOUBLE_NAN "\000\000\000\000\000\000\370\177"
 #define DEADLINE_MAX "\000\000\000\000\000\100\000\000" /* the first that there is not */
-#define LONG_TEXT "\100\101abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-/"
+#define LONG_BYTES "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-/"
+#define LONG_TEXT "\100\101" LONG_BYTES           /* of 65 */
+#define LONG_ELEMENT "\340\101" LONG_BYTES "\103" /* of a listpack */
 #define FOOTER_SIZE 10 /* bytes of DUMP behind a value: version and checksum */
 #define FLAT_HASH "\201f\002\001\001\201g\002\202xy\003"
 
@@ -179,9 +181,14 @@ static void with_each(void (*look)(struct slice value, struct slice first))
         {9, SLICE("\026\002\001f\001v\247\017\000\000\000\000\000\000\001g\002xy" BASE_MS), BARE,
          SLICE(""), 0},
         {10, SLICE("\002\001" LONG_TEXT), BARE, SLICE(""), 0}, /* not packed, as it is long */
+        {10, SLICE("\024\100\113\113\000\000\000\001\000" LONG_ELEMENT "\377"), BARE, SLICE(""), 0},
         {11, SLICE("\005\001" LONG_TEXT DOUBLE_1_5), BARE, SLICE(""), 0},
+        {11, SLICE("\021\100\120\120\000\000\000\002\000" LONG_ELEMENT "\2031.5\004\377"), BARE,
+         SLICE(""), 0},
         {11, SLICE("\003\001" LONG_TEXT "\0031.5"), BARE, SLICE(""), 0},
         {12, SLICE("\004\001" LONG_TEXT "\001v"), BARE, SLICE(""), 0},
+        {12, SLICE("\020\100\116\116\000\000\000\002\000" LONG_ELEMENT "\201v\002\377"), BARE,
+         SLICE(""), 0},
         {13, SLICE("\030" BASE_MS "\001\001" LONG_TEXT "\001v"), BARE, SLICE(""), 0},
     };
     struct buffer first = {0};

@@ -424,6 +424,30 @@ static void loaded_blocks_come_in_any_order_but_once(void **state)
     stream_destroy(to);
 }
 
+/* Blocks of three entries, each of which gets another ID. */
+static bool are_in_order(const uint64_t ids[3])
+{
+    struct stream *from = stream_of(9, 3), *to = stream_of(0, 3);
+    for (size_t i = 0; i < 3; i++) {
+        struct stream_id id;
+        const struct listpack *block = stream_get_block(from, i, &id);
+        assert_true(stream_add_block(to, id_of(ids[i], 0), listpack_copy(block)));
+    }
+    to->last_id = STREAM_ID_MAX;
+    bool in_order = stream_is_in_order(to);
+    stream_destroy(from);
+    stream_destroy(to);
+    return in_order;
+}
+
+static void each_block_lies_below_the_next(void **state)
+{
+    (void)state;
+    assert_true(are_in_order((const uint64_t[]){1, 4, 7}));
+    assert_false(are_in_order((const uint64_t[]){1, 3, 7}));
+    assert_false(are_in_order((const uint64_t[]){1, 4, 6}));
+}
+
 /* Was a fault: what was new stood behind them in a block that then was not valid. */
 static void the_last_id_may_be_set_below_what_is_deleted(void **state)
 {
@@ -442,6 +466,19 @@ static void the_last_id_may_be_set_below_what_is_deleted(void **state)
         stream_check(stream);
         stream_destroy(stream);
     }
+}
+
+static void a_single_deleted_entry_counts(void **state)
+{
+    (void)state;
+    struct value_settings settings = settings_of(0, 100);
+    struct stream *stream = stream_of(5, 100);
+    delete_entries(stream, 5, 5);
+    stream->last_id = id_of(4, 0);
+    append(stream, &settings, id_of(4, 1));
+    assert_int_equal(stream_block_total(stream), 2);
+    stream_check(stream);
+    stream_destroy(stream);
 }
 
 static void a_copy_goes_its_own_way(void **state)
@@ -523,7 +560,9 @@ int main(void)
         cmocka_unit_test(entries_up_to_an_id_are_counted_where_that_is_known),
         cmocka_unit_test(a_range_knows_of_the_greatest_deleted_id),
         cmocka_unit_test(loaded_blocks_come_in_any_order_but_once),
+        cmocka_unit_test(each_block_lies_below_the_next),
         cmocka_unit_test(the_last_id_may_be_set_below_what_is_deleted),
+        cmocka_unit_test(a_single_deleted_entry_counts),
         cmocka_unit_test(a_copy_goes_its_own_way),
         cmocka_unit_test(a_walk_is_whole_whatever_walks_ended_early_before),
         cmocka_unit_test(a_walk_goes_on_while_old_blocks_go_and_new_ones_come),
