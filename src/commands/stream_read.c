@@ -276,7 +276,7 @@ static size_t deliver_history(struct command_context *context, const struct read
         if (!pending_list_find(&source->group->pending, id, &pending))
             continue;
         pending.delivered_ms = keyspace_time_ms(context->keyspace);
-        pending.deliveries++;
+        pending_count_delivery(&pending);
         stream_set_pending(source->group, id, &pending);
         stream_common_effect_claim(context, &source->stream, source->group, id, &pending);
         context->changes++;

@@ -61,6 +61,8 @@ static bool read_group_pending(struct stream_group *group, struct rdb_cursor *cu
         if (!read_raw_id(cursor, &id) || !read_time(cursor, &pending.delivered_ms) ||
             !rdb_cursor_length(cursor, &pending.deliveries))
             return false;
+        if (pending.deliveries > PENDING_DELIVERIES_MAX)
+            pending.deliveries = PENDING_DELIVERIES_MAX;
         if (pending_list_find(&group->pending, id, &old))
             return rdb_cursor_fail(cursor, "an entry is pending twice");
         stream_set_pending(group, id, &pending);

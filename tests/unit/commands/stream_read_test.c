@@ -32,10 +32,35 @@ static void a_group_that_has_read_the_most_says_no_more(void **state)
     }
 }
 
+/* Was a fault: XCLAIM, as which it is told to the log, takes no greater number. */
+static void an_entry_that_was_delivered_the_most_times_says_no_more(void **state)
+{
+    struct command_fixture *fixture = *state;
+    static const char *const again[] = {
+        "XREADGROUP GROUP g c STREAMS s 0",
+        "XCLAIM s g c 0 1-0",
+        "XAUTOCLAIM s g c 0 0",
+    };
+    command_fixture_run(fixture, "XADD s 1-0 f v");
+    command_fixture_run(fixture, "XGROUP CREATE s g 0");
+    command_fixture_run(fixture, "XREADGROUP GROUP g c STREAMS s >");
+    for (size_t i = 0; i < sizeof again / sizeof again[0]; i++) {
+        command_fixture_run(fixture, "XCLAIM s g c 0 1-0 RETRYCOUNT 9223372036854775806 JUSTID");
+        for (int j = 0; j < 2; j++) {
+            command_fixture_forget(fixture);
+            command_fixture_run(fixture, again[i]);
+            assert_non_null(
+                strstr(command_fixture_effects(fixture), "RETRYCOUNT 9223372036854775807"));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_group_that_has_read_the_most_says_no_more,
+                                        command_fixture_setup, command_fixture_teardown),
+        cmocka_unit_test_setup_teardown(an_entry_that_was_delivered_the_most_times_says_no_more,
                                         command_fixture_setup, command_fixture_teardown),
     };
     return cmocka_run_group_tests_name("commands/stream_read", tests, NULL, NULL);

@@ -276,8 +276,8 @@ static void a_consumer_may_have_any_name(void **state)
         add_length(&bytes, 1); /* pending */
         add_raw_id(&bytes, 3);
         add_time(&bytes, 5000);
-        add_length(&bytes, 1); /* delivered once */
-        add_length(&bytes, 1); /* consumers */
+        add_length(&bytes, UINT64_MAX); /* deliveries: more than are counted */
+        add_length(&bytes, 1);          /* consumers */
         add_text(&bytes, names[i]);
         add_time(&bytes, SEEN_MS);
         add_length(&bytes, 1);
@@ -289,6 +289,9 @@ static void a_consumer_may_have_any_name(void **state)
         assert_int_equal(group->consumer_count, 1);
         assert_true(slice_equals(group->consumers[0]->name, names[i]));
         assert_int_equal(group->consumers[0]->pending.count, 1);
+        struct pending pending;
+        assert_true(pending_list_find(&group->pending, (struct stream_id){3, 0}, &pending));
+        assert_int_equal(pending.deliveries, PENDING_DELIVERIES_MAX);
         stream_check(stream);
         stream_destroy(stream);
         buffer_deinit(&bytes);
