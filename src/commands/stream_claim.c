@@ -79,7 +79,7 @@ static void take_over(struct command_context *context, struct claim *claim, stru
     if (claim->deliveries >= 0)
         pending.deliveries = (uint64_t)claim->deliveries;
     else if (!claim->only_ids)
-        pending.deliveries++;
+        pending_count_delivery(&pending);
     stream_set_pending(claim->group, id, &pending);
     claim->consumer->active_ms = keyspace_time_ms(context->keyspace);
     stream_common_effect_claim(context, &claim->stream, claim->group, id, &pending);

@@ -153,6 +153,8 @@ static void xadd(struct command_context *context)
         return;
     }
     const struct stream *before = stream.value;
+    const struct slice *pairs = context->arguments + addition.id_at + 1;
+    size_t count = (context->count - addition.id_at - 1) / 2;
     if (before != NULL && before->last_id.ms == UINT64_MAX &&
         before->last_id.sequence == UINT64_MAX) {
         resp_writer_error(context->reply, "ERR The stream has exhausted the last possible ID, "
@@ -164,11 +166,14 @@ static void xadd(struct command_context *context)
                                           "the target stream top item");
         return;
     }
+    if (!stream_entry_fits(pairs, count)) {
+        resp_writer_error(context->reply, "ERR Elements are too large to be stored");
+        return;
+    }
     if (!open_stream(context, &stream))
         return;
-    if (!stream_append(stream.value, &collection_settings(context)->limits, addition.id,
-                       context->arguments + addition.id_at + 1,
-                       (context->count - addition.id_at - 1) / 2)) {
+    if (!stream_append(stream.value, &collection_settings(context)->limits, addition.id, pairs,
+                       count)) {
         command_reply_out_of_memory(context);
         if (before == NULL)
             (void)database_delete(stream.database, &stream.key);

@@ -210,7 +210,7 @@ static void advance_group(struct stream *stream, struct stream_group *group, str
 {
     if (stream_id_compare(id, group->last_id) <= 0)
         return;
-    if (group->entries_read != STREAM_READ_UNKNOWN &&
+    if (group->entries_read != STREAM_READ_UNKNOWN && group->entries_read < INT64_MAX &&
         !stream_range_has_deleted(stream, id, STREAM_ID_MAX))
         group->entries_read++;
     else if (stream->entries_added > 0)
@@ -276,7 +276,7 @@ static size_t deliver_history(struct command_context *context, const struct read
         if (!pending_list_find(&source->group->pending, id, &pending))
             continue;
         pending.delivered_ms = keyspace_time_ms(context->keyspace);
-        pending.deliveries++;
+        pending_count_delivery(&pending);
         stream_set_pending(source->group, id, &pending);
         stream_common_effect_claim(context, &source->stream, source->group, id, &pending);
         context->changes++;

@@ -91,6 +91,19 @@ static void find_members(const struct zset *zset, const struct query *query, siz
     *count = wanted;
 }
 
+/* Where scores differ, which members a range by names means depends on the form that the set has,
+ * and it may have another one when the log is read: such a range is told by ranks. `words` are the
+ * command up to them, with room for two more. */
+static void tell_ranks(struct command_context *context, struct database *database,
+                       struct slice *words, size_t length, size_t first, size_t count)
+{
+    char texts[2][NUMBER_INTEGER_TEXT_MAX];
+    uint64_t ends[2] = {count > 0 ? first : 1, count > 0 ? first + count - 1 : 0};
+    for (int i = 0; i < 2; i++)
+        words[length + (size_t)i] = slice_of(texts[i], number_format_uint64(texts[i], ends[i]));
+    command_effect(context, database, words, length + 2);
+}
+
 static void reply_members(struct command_context *context, const struct zset *zset,
                           const struct query *query)
 {
@@ -165,12 +178,18 @@ static void zrangestore(struct command_context *context)
     if (zset.entry != NULL)
         find_members(zset.value, &query, &first, &count);
     bool more = count > 0 && zset_seek(zset.value, first, &cursor), good = true;
-    for (; more && count > 0 && good; count--, more = zset_cursor_next(&cursor)) {
+    for (size_t left = count; more && left > 0 && good; left--, more = zset_cursor_next(&cursor)) {
         double score;
         struct slice member = zset_cursor_get(&cursor, &score);
         good = zset_set(result, collection_settings(context), member, score) != ZSET_OUT_OF_MEMORY;
     }
     if (good) {
+        struct slice words[5] = {SLICE("ZRANGESTORE"), context->arguments[1],
+                                 context->arguments[2]};
+        struct key key = command_key(context, 1);
+        if (query.range.kind == RANGE_BY_LEX &&
+            (count > 0 || database_find(zset.database, &key) != NULL))
+            tell_ranks(context, zset.database, words, 3, first, count);
         zset_common_store(context, 1, result, "zrangestore");
         return;
     }
@@ -217,6 +236,9 @@ static void remove_range(struct command_context *context, enum zset_range_kind k
     if (count > 0) {
         collection_changing(&zset);
         zset_remove_range(zset.value, first, count);
+        struct slice words[4] = {SLICE("ZREMRANGEBYRANK"), zset.key.name};
+        if (kind == RANGE_BY_LEX)
+            tell_ranks(context, zset.database, words, 2, first, count);
         collection_changed(context, &zset, EVENT_ZSET, event);
         (void)collection_drop_if_empty(context, &zset);
     }

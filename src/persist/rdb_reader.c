@@ -378,7 +378,6 @@ enum rdb_status rdb_reader_feed(struct rdb_reader *reader, struct slice piece, b
     size_t good = 0;
     bool ended = false;
     while (!ended) {
-        int64_t deadline_ms = reader->deadline_ms;
         if (reader->is_in_collection) {
             if (reader->value.parts_left == 0) {
                 if (!put_in(reader) || !put_collection_in(reader))
@@ -394,8 +393,6 @@ enum rdb_status rdb_reader_feed(struct rdb_reader *reader, struct slice piece, b
                                  : !read_element(reader, &cursor, &ended) ||
                                        (ended && !check_end(reader, &cursor))) {
             ended = false;
-            if (cursor.state == RDB_CURSOR_SHORT)
-                reader->deadline_ms = deadline_ms;
             break;
         }
         good = cursor.at;

@@ -61,6 +61,8 @@ static bool read_group_pending(struct stream_group *group, struct rdb_cursor *cu
         if (!read_raw_id(cursor, &id) || !read_time(cursor, &pending.delivered_ms) ||
             !rdb_cursor_length(cursor, &pending.deliveries))
             return false;
+        if (pending.deliveries > PENDING_DELIVERIES_MAX)
+            pending.deliveries = PENDING_DELIVERIES_MAX;
         if (pending_list_find(&group->pending, id, &old))
             return rdb_cursor_fail(cursor, "an entry is pending twice");
         stream_set_pending(group, id, &pending);
@@ -94,19 +96,26 @@ static bool read_consumer(struct stream_group *group, struct rdb_cursor *cursor,
     return true;
 }
 
-/* A name that no consumer of a file can have: it is taken away again. */
-static struct stream_consumer *add_nobody(struct stream_group *group)
+/* What stands behind its name and IDs. `nobody` is of the caller's: no consumer of the group. */
+static bool read_group_tail(struct stream_group *group, struct rdb_cursor *cursor, bool has_active,
+                            struct buffer *scratch, struct stream_consumer *nobody)
 {
-    static const char name[] = "\0\377nobody has it yet\377\0";
-    return stream_add_consumer(group, slice_of(name, sizeof name - 1), 0);
+    uint64_t consumers;
+    if (!read_group_pending(group, cursor, nobody) || !rdb_cursor_length(cursor, &consumers))
+        return false;
+    for (; consumers > 0; consumers--)
+        if (!read_consumer(group, cursor, has_active, scratch, nobody))
+            return false;
+    return nobody->pending.count == 0 || rdb_cursor_fail(cursor, "an entry is pending for nobody");
 }
 
+/* A group that is not whole is the caller's to remove. */
 static bool read_group(struct stream *stream, struct rdb_cursor *cursor, unsigned char rdb_type,
                        struct buffer *scratch)
 {
     struct slice name;
     struct stream_id last_id;
-    uint64_t read = (uint64_t)STREAM_READ_UNKNOWN, consumers;
+    uint64_t read = (uint64_t)STREAM_READ_UNKNOWN;
     if (!rdb_cursor_read_text(cursor, scratch, &name))
         return false;
     struct stream_group *group = stream_find_group(stream, name);
@@ -118,16 +127,12 @@ static bool read_group(struct stream *stream, struct rdb_cursor *cursor, unsigne
         return false;
     group->last_id = last_id;
     group->entries_read = (int64_t)read < 0 ? STREAM_READ_UNKNOWN : (int64_t)read;
-    struct stream_consumer *nobody = add_nobody(group);
-    if (!read_group_pending(group, cursor, nobody) || !rdb_cursor_length(cursor, &consumers))
-        return false;
-    for (; consumers > 0; consumers--)
-        if (!read_consumer(group, cursor, rdb_type == RDB_TYPE_STREAM_LISTPACKS_3, scratch, nobody))
-            return false;
-    if (nobody->pending.count > 0)
-        return rdb_cursor_fail(cursor, "an entry is pending for nobody");
-    stream_remove_consumer(group, nobody);
-    return true;
+    struct stream_consumer nobody = {.name = SLICE("")};
+    ordered_tree_init(&nobody.pending);
+    bool good =
+        read_group_tail(group, cursor, rdb_type == RDB_TYPE_STREAM_LISTPACKS_3, scratch, &nobody);
+    ordered_tree_deinit(&nobody.pending);
+    return good;
 }
 
 static bool read_rest(struct stream *stream, struct rdb_cursor *cursor, unsigned char rdb_type,
@@ -138,10 +143,14 @@ static bool read_rest(struct stream *stream, struct rdb_cursor *cursor, unsigned
         return false;
     if (length != stream->length)
         return rdb_cursor_fail(cursor, "a stream's length is wrong");
+    if (!stream_is_in_order(stream))
+        return rdb_cursor_fail(cursor, "a stream's IDs are out of order");
     if (rdb_type != RDB_TYPE_STREAM_LISTPACKS) {
         if (!read_id(cursor, &stream->first_id) || !read_id(cursor, &stream->max_deleted_id) ||
             !rdb_cursor_length(cursor, &stream->entries_added))
             return false;
+        if (stream->entries_added > INT64_MAX) /* more than is counted (values/stream.c) */
+            stream->entries_added = INT64_MAX;
     } else {
         struct stream_cursor at;
         stream_seek(stream, STREAM_ID_MIN, STREAM_ID_MAX, false, &at);
@@ -156,26 +165,9 @@ static bool read_rest(struct stream *stream, struct rdb_cursor *cursor, unsigned
     return true;
 }
 
-/* Blocks came in any order: no two of them may overlap. */
-static bool blocks_are_in_order(struct stream *stream)
-{
-    struct stream_cursor at;
-    struct stream_id last = STREAM_ID_MIN;
-    size_t entries = 0;
-    stream_seek(stream, STREAM_ID_MIN, STREAM_ID_MAX, false, &at);
-    while (stream_next(&at)) {
-        if (entries++ > 0 && stream_id_compare(at.entry.id, last) <= 0)
-            return false;
-        last = at.entry.id;
-    }
-    return entries == stream->length;
-}
-
 bool rdb_stream_read_tail(struct stream *stream, struct rdb_cursor *cursor, unsigned char rdb_type,
                           struct buffer *scratch)
 {
-    if (!blocks_are_in_order(stream))
-        return rdb_cursor_fail(cursor, "a stream's blocks overlap");
     if (read_rest(stream, cursor, rdb_type, scratch))
         return true;
     while (stream->group_count > 0) /* it is read again from its beginning */

@@ -143,12 +143,12 @@ static bool add_ziplist(struct rdb_value_reader *reader, struct rdb_cursor *curs
 static bool add_triples(struct rdb_value_reader *reader, struct rdb_cursor *cursor,
                         const struct listpack *pack)
 {
-    char scratch[3][NUMBER_INTEGER_TEXT_MAX];
+    char field_scratch[NUMBER_INTEGER_TEXT_MAX], value_scratch[NUMBER_INTEGER_TEXT_MAX];
     for (size_t at = listpack_first(pack); at != LISTPACK_END; at = listpack_next(pack, at)) {
-        struct slice field = listpack_text(pack, at, scratch[0]);
+        struct slice field = listpack_text(pack, at, field_scratch);
         if ((at = listpack_next(pack, at)) == LISTPACK_END)
             return rdb_cursor_fail(cursor, not_packed);
-        struct slice value = listpack_text(pack, at, scratch[1]);
+        struct slice value = listpack_text(pack, at, value_scratch);
         if ((at = listpack_next(pack, at)) == LISTPACK_END)
             return rdb_cursor_fail(cursor, not_packed);
         struct listpack_element deadline = listpack_get(pack, at);
@@ -161,21 +161,28 @@ static bool add_triples(struct rdb_value_reader *reader, struct rdb_cursor *curs
     return true;
 }
 
-/* Makes the value of a listpack; false: it is not of that type's form. */
-static bool adopt_listpack(struct rdb_value_reader *reader, struct listpack pack)
+/* Makes the value of a listpack; else it is still the caller's. */
+static enum error adopt_listpack(struct rdb_value_reader *reader, struct listpack pack)
 {
+    struct set *set = NULL;
+    struct zset *zset = NULL;
+    struct hash *hash = NULL;
+    enum error error;
     switch (reader->rdb_type) {
     case RDB_TYPE_SET_LISTPACK:
-        reader->value = set_of_listpack(pack, reader->settings);
+        error = set_of_listpack(pack, reader->settings, &set);
+        reader->value = set;
         break;
     case RDB_TYPE_ZSET_LISTPACK:
-        reader->value = zset_of_listpack(pack, reader->settings);
+        error = zset_of_listpack(pack, reader->settings, &zset);
+        reader->value = zset;
         break;
     default:
-        reader->value = hash_of_listpack(pack, reader->settings);
+        error = hash_of_listpack(pack, reader->settings, &hash);
+        reader->value = hash;
         break;
     }
-    return reader->value != NULL;
+    return error;
 }
 
 static bool read_listpack(struct rdb_value_reader *reader, struct rdb_cursor *cursor,
@@ -186,16 +193,18 @@ static bool read_listpack(struct rdb_value_reader *reader, struct rdb_cursor *cu
     struct listpack pack = listpack_of(bytes);
     if (pack.bytes == NULL)
         return rdb_cursor_fail(cursor, rdb_cursor_out_of_memory);
+    enum error error = OK;
     bool good = true;
-    if (listpack_count(&pack) == 0 || reader->rdb_type == RDB_TYPE_HASH_LISTPACK_EX) {
-        if (reader->rdb_type == RDB_TYPE_HASH_LISTPACK_EX) {
-            reader->value = hash_create();
-            good = add_triples(reader, cursor, &pack);
-        }
+    if (reader->rdb_type == RDB_TYPE_HASH_LISTPACK_EX) {
+        reader->value = hash_create();
+        good = add_triples(reader, cursor, &pack);
         listpack_free(&pack);
-    } else if (!adopt_listpack(reader, pack)) {
+    } else if (listpack_count(&pack) == 0) {
         listpack_free(&pack);
-        good = rdb_cursor_fail(cursor, not_packed);
+    } else if ((error = adopt_listpack(reader, pack)) != OK) {
+        listpack_free(&pack);
+        good = rdb_cursor_fail(cursor, error == ERROR_OUT_OF_MEMORY ? rdb_cursor_out_of_memory
+                                                                    : not_packed);
     }
     return good;
 }

@@ -4,12 +4,12 @@
 #include "base/memory.h"
 #include "base/mix.h"
 #include "base/prefetch.h"
+#include "values/pair_keys.h"
 #include "values/value_fetch.h"
 #include "values/value_walk.h"
 #include "values/zset.h"
 
-#define UNTRUSTED_PAIRS_MAX 4096 /* beyond it, looking for doubles one by one takes too long */
-#define PICK_TRIES_MAX 128       /* where fields are hidden, before a walk finds one instead */
+#define PICK_TRIES_MAX 128 /* where fields are hidden, before a walk finds one instead */
 
 struct hash {
     struct listpack pack;        /* bytes NULL: it is a table */
@@ -87,37 +87,29 @@ static size_t pack_find(const struct listpack *pack, struct slice field)
     return listpack_find(pack, listpack_first(pack), field, 1);
 }
 
-static bool pairs_are_valid(const struct listpack *pack)
+enum error hash_of_listpack(struct listpack pack, const struct value_settings *settings,
+                            struct hash **made)
 {
-    size_t count = listpack_count(pack);
-    if (count == 0 || count % 2 != 0 || count > (size_t)2 * UNTRUSTED_PAIRS_MAX)
-        return false;
-    for (size_t at = listpack_first(pack); at != LISTPACK_END;) {
-        char scratch[NUMBER_INTEGER_TEXT_MAX];
-        struct slice field = listpack_text(pack, at, scratch);
-        at = listpack_next(pack, listpack_next(pack, at));
-        if (at != LISTPACK_END && listpack_find(pack, at, field, 1) != LISTPACK_END)
-            return false;
-    }
-    return true;
-}
-
-struct hash *hash_of_listpack(struct listpack pack, const struct value_settings *settings)
-{
-    if (!pairs_are_valid(&pack))
-        return NULL;
+    size_t count = listpack_count(&pack);
+    if (count == 0 || count % 2 != 0)
+        return ERROR_SYNTAX;
+    enum error error = pair_keys_differ(&pack, &settings->seed);
+    if (error != OK)
+        return error;
     struct hash *hash = memory_allocate_zeroed(sizeof *hash);
     hash->pack = pack;
-    bool fits = listpack_count(&pack) / 2 <= settings->limits.hash_entries_max;
+    bool fits = count / 2 <= settings->limits.hash_entries_max;
     for (size_t at = listpack_first(&pack); at != LISTPACK_END && fits;
          at = listpack_next(&pack, at)) {
         struct listpack_element element = listpack_get(&pack, at);
         fits = element.is_integer || element.text.length <= settings->limits.hash_value_max;
     }
-    if (fits || become_table(hash, settings))
-        return hash;
-    memory_free(hash);
-    return NULL;
+    if (!fits && !become_table(hash, settings)) {
+        memory_free(hash);
+        return ERROR_OUT_OF_MEMORY;
+    }
+    *made = hash;
+    return OK;
 }
 
 /* --- what is hidden --- */
@@ -620,10 +612,12 @@ const struct value_kind hash_kind = {
 
 void hash_check(const struct hash *hash)
 {
+    static const struct hash_seed any_seed;
     if (hash->table != NULL)
         packed_table_check(hash->table);
     else
-        ASSERT(listpack_count(&hash->pack) == 0 || pairs_are_valid(&hash->pack));
+        ASSERT(listpack_count(&hash->pack) % 2 == 0 &&
+               pair_keys_differ(&hash->pack, &any_seed) != ERROR_SYNTAX);
     if (!has_deadlines(hash))
         return;
     zset_check(hash->deadlines->fields);

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/error.h"
 #include "base/number.h"
 #include "base/slice.h"
 #include "values/listpack.h"
@@ -33,9 +34,10 @@ extern const struct value_kind hash_kind;
 struct hash *hash_create(void);
 void hash_destroy(struct hash *hash);
 
-/* Takes over a listpack that listpack_is_valid has accepted. NULL: it is no row of pairs with
- * different fields (or memory is out); it is still the caller's then. */
-struct hash *hash_of_listpack(struct listpack pack, const struct value_settings *settings);
+/* Takes over a listpack that listpack_is_valid has accepted. ERROR_SYNTAX: it is no row of pairs
+ * with different fields; ERROR_OUT_OF_MEMORY; it is still the caller's then, nothing is made. */
+WARN_UNUSED enum error hash_of_listpack(struct listpack pack, const struct value_settings *settings,
+                                        struct hash **made);
 /* Its listpack; bytes NULL: it is a table. */
 const struct listpack *hash_listpack(const struct hash *hash);
 

@@ -4,6 +4,11 @@
 
 #include "base/assertion.h"
 
+void pending_count_delivery(struct pending *pending)
+{
+    pending->deliveries += pending->deliveries < PENDING_DELIVERIES_MAX;
+}
+
 void pending_list_init(struct pending_list *list, const struct hash_seed *seed)
 {
     packed_table_init(&list->entries, seed);

@@ -16,11 +16,15 @@
 
 struct stream_consumer;
 
+#define PENDING_DELIVERIES_MAX INT64_MAX /* XCLAIM takes no more as its RETRYCOUNT */
+
 struct pending {
     struct stream_consumer *consumer;
     int64_t delivered_ms; /* the last time, since 1970 */
-    uint64_t deliveries;
+    uint64_t deliveries;  /* up to PENDING_DELIVERIES_MAX */
 };
+
+void pending_count_delivery(struct pending *pending); /* one more, if it is not the most already */
 
 struct pending_list {
     struct packed_table entries;

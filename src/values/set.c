@@ -116,18 +116,21 @@ struct set *set_of_intset(struct intset integers, const struct value_settings *s
     return set;
 }
 
-struct set *set_of_listpack(struct listpack pack, const struct value_settings *settings)
+enum error set_of_listpack(struct listpack pack, const struct value_settings *settings,
+                           struct set **made)
 {
     struct set *set = set_create();
     for (size_t at = listpack_first(&pack); at != LISTPACK_END; at = listpack_next(&pack, at)) {
         char scratch[NUMBER_INTEGER_TEXT_MAX];
-        if (set_add(set, settings, listpack_text(&pack, at, scratch)) != SET_ADDED) {
+        enum set_result result = set_add(set, settings, listpack_text(&pack, at, scratch));
+        if (result != SET_ADDED) {
             set_destroy(set);
-            return NULL;
+            return result == SET_THERE ? ERROR_SYNTAX : ERROR_OUT_OF_MEMORY;
         }
     }
     listpack_free(&pack);
-    return set;
+    *made = set;
+    return OK;
 }
 
 /* --- reading --- */

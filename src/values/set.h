@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/error.h"
 #include "base/number.h"
 #include "base/slice.h"
 #include "values/intset.h"
@@ -22,11 +23,12 @@ extern const struct value_kind set_kind;
 struct set *set_create(void);
 void set_destroy(struct set *set);
 
-/* Take over blocks that intset_is_valid or listpack_is_valid have accepted. The second is NULL if
- * a member stands there twice (or memory is out); the block is still the caller's then. Both become
- * large if the limits say so. */
+/* Take over blocks that intset_is_valid or listpack_is_valid have accepted. Both become large if
+ * the limits say so. The second may fail: ERROR_SYNTAX, a member stands there twice;
+ * ERROR_OUT_OF_MEMORY; the block is still the caller's then, nothing is made. */
 struct set *set_of_intset(struct intset integers, const struct value_settings *settings);
-struct set *set_of_listpack(struct listpack pack, const struct value_settings *settings);
+WARN_UNUSED enum error set_of_listpack(struct listpack pack, const struct value_settings *settings,
+                                       struct set **made);
 /* What it is made of; bytes NULL: not of that. */
 const struct intset *set_intset(const struct set *set);
 const struct listpack *set_listpack(const struct set *set);

@@ -11,6 +11,7 @@
 #define STEP_BLOCKS 8
 #define FREE_BLOCKS 16
 #define ROOM_MIN 8
+#define BLOCK_NUMBERS_MAX 16 /* elements of a block of one entry that are no fields or values */
 
 struct block {
     struct stream_id id; /* of its first entry */
@@ -175,6 +176,23 @@ void stream_destroy(struct stream *stream)
 
 /* --- entries --- */
 
+/* Bytes that an entry takes in a block at most, its fields in the master entry included. */
+static size_t size_in_block(const struct slice *pairs, size_t count)
+{
+    size_t bytes = (2 * count + BLOCK_NUMBERS_MAX) * LISTPACK_OVERHEAD_MAX;
+    for (size_t i = 0; i < 2 * count; i++)
+        bytes += pairs[i].length;
+    return bytes;
+}
+
+bool stream_entry_fits(const struct slice *pairs, size_t count)
+{
+    for (size_t i = 0; i < 2 * count; i++)
+        if (pairs[i].length > LISTPACK_ELEMENT_MAX)
+            return false;
+    return size_in_block(pairs, count) <= LISTPACK_SIZE_MAX;
+}
+
 static bool is_full(const struct value_limits *limits, const struct block *block, size_t bytes)
 {
     if (limits->stream_block_bytes_max > 0 &&
@@ -185,14 +203,24 @@ static bool is_full(const struct value_limits *limits, const struct block *block
                limits->stream_block_entries_max;
 }
 
+/* last_id may have been set below entries that are deleted: what is new does not go behind them. */
+static bool ends_above(const struct block *block, struct stream_id id)
+{
+    struct stream_entry last;
+    return stream_block_deleted(&block->pack) > 0 &&
+           stream_block_last(&block->pack, block->id, &last) && stream_id_compare(last.id, id) >= 0;
+}
+
 bool stream_append(struct stream *stream, const struct value_limits *limits, struct stream_id id,
                    const struct slice *pairs, size_t count)
 {
+    ASSERT(stream_entry_fits(pairs, count));
     size_t bytes = 0;
     for (size_t i = 0; i < 2 * count; i++)
         bytes += pairs[i].length;
     struct block *last = block_count(stream) > 0 ? block_at(stream, block_count(stream) - 1) : NULL;
-    if (last == NULL || is_full(limits, last, bytes)) {
+    if (last == NULL || is_full(limits, last, bytes) || ends_above(last, id) ||
+        listpack_size(&last->pack) + size_in_block(pairs, count) > LISTPACK_SIZE_MAX) {
         struct listpack pack = stream_block_create(pairs, count);
         if (pack.bytes == NULL)
             return false;
@@ -207,7 +235,7 @@ bool stream_append(struct stream *stream, const struct value_limits *limits, str
             return false;
     }
     stream->length++;
-    stream->entries_added++;
+    stream->entries_added += stream->entries_added < INT64_MAX;
     stream->last_id = id;
     if (stream->length == 1)
         stream->first_id = id;
@@ -330,25 +358,31 @@ uint64_t stream_trim(struct stream *stream, const struct stream_trim *trim)
     return deleted;
 }
 
+/* XSETID and files may say any number of entries: what cannot be right is not known. */
+static int64_t known_count(uint64_t count)
+{
+    return count <= INT64_MAX ? (int64_t)count : STREAM_READ_UNKNOWN;
+}
+
 /* As Redis's streamEstimateDistanceFromFirstEverEntry. */
 int64_t stream_count_up_to(struct stream *stream, struct stream_id id)
 {
     if (stream->entries_added == 0)
         return 0;
     if (stream->length == 0 && stream_id_compare(id, stream->last_id) < 1)
-        return (int64_t)stream->entries_added;
+        return known_count(stream->entries_added);
     int to_last = stream_id_compare(id, stream->last_id);
     if (to_last == 0)
-        return (int64_t)stream->entries_added;
+        return known_count(stream->entries_added);
     if (to_last > 0)
         return STREAM_READ_UNKNOWN;
     int to_first = stream_id_compare(id, stream->first_id);
     if (stream_id_is_zero(stream->max_deleted_id) ||
         stream_id_compare(stream->max_deleted_id, stream->first_id) < 0) {
         if (to_first < 0)
-            return (int64_t)(stream->entries_added - stream->length);
+            return known_count(stream->entries_added - stream->length);
         if (to_first == 0)
-            return (int64_t)(stream->entries_added - stream->length + 1);
+            return known_count(stream->entries_added - stream->length + 1);
     }
     return STREAM_READ_UNKNOWN;
 }
@@ -579,6 +613,27 @@ bool stream_add_block(struct stream *stream, struct stream_id id, struct listpac
     return true;
 }
 
+/* The last one that is not deleted: a valid block has one. */
+static struct stream_id last_id_of(const struct block *block)
+{
+    struct stream_entry entry;
+    bool more = stream_block_last(&block->pack, block->id, &entry);
+    while (more && entry.is_deleted)
+        more = stream_block_previous(&block->pack, block->id, &entry);
+    ASSERT(more);
+    return entry.id;
+}
+
+bool stream_is_in_order(const struct stream *stream)
+{
+    size_t count = block_count(stream);
+    for (size_t i = 0; i + 1 < count; i++)
+        if (stream_id_compare(last_id_of(block_at(stream, i)), block_at(stream, i + 1)->id) >= 0)
+            return false;
+    return count == 0 ||
+           stream_id_compare(last_id_of(block_at(stream, count - 1)), stream->last_id) <= 0;
+}
+
 /* --- value_kind --- */
 
 static size_t length(const void *value)
@@ -722,12 +777,8 @@ void stream_check(struct stream *stream)
         const struct block *block = block_at(stream, i);
         ASSERT(stream_block_is_valid(&block->pack, block->id));
         entries += stream_block_count(&block->pack);
-        struct stream_entry last;
-        bool more = stream_block_last(&block->pack, block->id, &last);
-        ASSERT(more && (i + 1 == block_count(stream) ||
-                        stream_id_compare(last.id, block_at(stream, i + 1)->id) < 0));
     }
-    ASSERT(entries == stream->length);
+    ASSERT(entries == stream->length && stream_is_in_order(stream));
     for (size_t i = 0; i < stream->group_count; i++) {
         const struct stream_group *group = stream->groups[i];
         size_t pending = 0;

@@ -55,6 +55,9 @@ void stream_destroy(struct stream *stream);
 
 /* --- entries --- */
 
+/* Whether a block can hold an entry of these fields and values: a gibibyte, and half of it of one
+ * of them. Others cannot be added. */
+bool stream_entry_fits(const struct slice *pairs, size_t count);
 /* `id` is above last_id. False: memory is out, nothing has changed. */
 bool stream_append(struct stream *stream, const struct value_limits *limits, struct stream_id id,
                    const struct slice *pairs, size_t count);
@@ -119,6 +122,9 @@ const struct listpack *stream_get_block(const struct stream *stream, size_t inde
 /* Takes over a block that stream_block_is_valid has accepted. False: its ID is there already, or
  * not above what is there: it is the caller's. Length and IDs are the caller's to set. */
 bool stream_add_block(struct stream *stream, struct stream_id id, struct listpack block);
+/* Whether the entries of each block lie below the ID of the next, and none above last_id; deleted
+ * ones do not count. What cannot be said of blocks that were added must not be used. */
+bool stream_is_in_order(const struct stream *stream);
 
 void stream_check(struct stream *stream);
 

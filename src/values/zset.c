@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/prefetch.h"
 #include "values/packed_table.h"
+#include "values/pair_keys.h"
 #include "values/value_fetch.h"
 #include "values/value_walk.h"
 
@@ -177,9 +178,8 @@ static int compare_to_previous(struct slice a, double a_score, struct slice b, d
     return order != 0 ? order : (a.length > b.length) - (a.length < b.length);
 }
 
-/* Pairs in strict order, scores that are numbers. Members that stand there twice with different
- * scores are found when it is made large, or by the caller's count. */
-static bool pairs_are_valid(const struct listpack *pack)
+/* Pairs in strict order, scores that are numbers; no member twice with different scores. */
+static enum error check_pairs(const struct listpack *pack, const struct hash_seed *seed)
 {
     char scratch[2][NUMBER_INTEGER_TEXT_MAX];
     struct slice previous = {NULL, 0};
@@ -187,44 +187,42 @@ static bool pairs_are_valid(const struct listpack *pack)
     size_t count = 0;
     for (size_t at = listpack_first(pack); at != LISTPACK_END; count++) {
         struct slice member = listpack_text(pack, at, scratch[count % 2]);
-        size_t member_at = at;
         at = listpack_next(pack, at);
         if (at == LISTPACK_END)
-            return false;
+            return ERROR_SYNTAX;
         struct listpack_element element = listpack_get(pack, at);
         double score = (double)element.integer;
         if (!element.is_integer && (!number_parse_double(element.text, &score) || isnan(score)))
-            return false;
+            return ERROR_SYNTAX;
         if (count > 0 && compare_to_previous(previous, previous_score, member, score) >= 0)
-            return false;
+            return ERROR_SYNTAX;
         at = listpack_next(pack, at);
-        if (at != LISTPACK_END && listpack_find(pack, at, member, 1) != LISTPACK_END)
-            return false;
-        previous = listpack_text(pack, member_at, scratch[count % 2]);
+        previous = member;
         previous_score = score;
     }
-    return count > 0;
+    return count > 0 ? pair_keys_differ(pack, seed) : ERROR_SYNTAX;
 }
 
-#define UNTRUSTED_PAIRS_MAX 4096 /* looking for doubles is quadratic */
-
-struct zset *zset_of_listpack(struct listpack pack, const struct value_settings *settings)
+enum error zset_of_listpack(struct listpack pack, const struct value_settings *settings,
+                            struct zset **made)
 {
-    size_t count = listpack_count(&pack);
-    if (count > (size_t)2 * UNTRUSTED_PAIRS_MAX || !pairs_are_valid(&pack))
-        return NULL;
+    enum error error = check_pairs(&pack, &settings->seed);
+    if (error != OK)
+        return error;
     struct zset *zset = memory_allocate(sizeof *zset);
     *zset = (struct zset){pack, NULL};
-    bool fits = count / 2 <= settings->limits.zset_entries_max;
+    bool fits = listpack_count(&pack) / 2 <= settings->limits.zset_entries_max;
     for (size_t at = listpack_first(&pack); at != LISTPACK_END && fits;
          at = listpack_next(&pack, at)) {
         struct listpack_element element = listpack_get(&pack, at);
         fits = element.is_integer || element.text.length <= settings->limits.zset_value_max;
     }
-    if (fits || become_large(zset, settings))
-        return zset;
-    memory_free(zset);
-    return NULL;
+    if (!fits && !become_large(zset, settings)) {
+        memory_free(zset);
+        return ERROR_OUT_OF_MEMORY;
+    }
+    *made = zset;
+    return OK;
 }
 
 /* --- reading --- */
@@ -552,8 +550,10 @@ const struct value_kind zset_kind = {
 
 void zset_check(const struct zset *zset)
 {
+    static const struct hash_seed any_seed;
     if (zset->large == NULL) {
-        ASSERT(listpack_count(&zset->pack) == 0 || pairs_are_valid(&zset->pack));
+        ASSERT(listpack_count(&zset->pack) == 0 ||
+               check_pairs(&zset->pack, &any_seed) != ERROR_SYNTAX);
         return;
     }
     packed_table_check(&zset->large->scores);

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/error.h"
 #include "base/number.h"
 #include "base/slice.h"
 #include "values/listpack.h"
@@ -25,9 +26,10 @@ struct zset *zset_create(void);
 void zset_destroy(struct zset *zset); /* all of it now */
 
 /* Takes over a listpack that listpack_is_valid has accepted: pairs in order, no member twice.
- * NULL: it is not that (or memory is out), and still the caller's. Becomes large if the limits say
- * so. */
-struct zset *zset_of_listpack(struct listpack pack, const struct value_settings *settings);
+ * Becomes large if the limits say so. ERROR_SYNTAX: it is not that; ERROR_OUT_OF_MEMORY; it is
+ * still the caller's then, nothing is made. */
+WARN_UNUSED enum error zset_of_listpack(struct listpack pack, const struct value_settings *settings,
+                                        struct zset **made);
 /* Its listpack; bytes NULL: it is large. */
 const struct listpack *zset_listpack(const struct zset *zset);
 

@@ -310,8 +310,8 @@ static bool try_stream(struct listpack block, struct stream_id block_id, struct 
 static bool try_hash(struct listpack pack, struct input *input,
                      const struct value_settings *settings)
 {
-    struct hash *hash = hash_of_listpack(pack, settings);
-    if (hash == NULL)
+    struct hash *hash;
+    if (hash_of_listpack(pack, settings, &hash) != OK)
         return false;
     struct hash_cursor cursor = {.at = 0};
     struct slice field, value, found;
@@ -355,17 +355,18 @@ static void change_set(struct set *set, struct input *input, const struct value_
 static bool try_set(struct listpack pack, struct input *input,
                     const struct value_settings *settings)
 {
-    struct set *set = set_of_listpack(pack, settings);
-    if (set != NULL)
-        change_set(set, input, settings);
-    return set != NULL;
+    struct set *set;
+    if (set_of_listpack(pack, settings, &set) != OK)
+        return false;
+    change_set(set, input, settings);
+    return true;
 }
 
 static bool try_zset(struct listpack pack, struct input *input,
                      const struct value_settings *settings)
 {
-    struct zset *zset = zset_of_listpack(pack, settings);
-    if (zset == NULL)
+    struct zset *zset;
+    if (zset_of_listpack(pack, settings, &zset) != OK)
         return false;
     struct zset_cursor cursor;
     double score, other;

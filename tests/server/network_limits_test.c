@@ -129,6 +129,10 @@ static void an_argument_is_as_long_as_allowed_and_no_longer(void **state)
     char *value = calloc(1, 2 * MIB + 2);
     memset(value, 'v', 2 * MIB);
     memcpy(value + 2 * MIB, "\r\n", 2);
+    assert_says(clients[0],
+                "-ERR CONFIG SET failed (possibly related to argument 'proto-max-bulk-len') - "
+                "argument must be between 1048576 and 4294967295 inclusive",
+                "CONFIG SET proto-max-bulk-len 4gb");
     assert_says(clients[0], "+OK", "CONFIG SET proto-max-bulk-len 2mb");
     int client = wire_connect(port_of(state));
     wire_say(client, "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$2097152\r\n");

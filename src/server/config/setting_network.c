@@ -11,6 +11,7 @@
 #include "server/settings.h"
 
 #define MIB (INT64_C(1) << 20)
+#define BULK_LENGTH_MAX UINT32_MAX /* bytes: of a key, and what is read back from a log's base */
 #define PERCENT_MAX 100
 #define ADDRESS_LENGTH_MAX 255 /* bytes of one address of bind */
 
@@ -252,7 +253,7 @@ const struct setting setting_network_table[] = {
      .type = SETTING_MEMORY,
      AT(admission.bulk_length_max),
      .min = MIB,
-     .max = INT64_MAX,
+     .max = BULK_LENGTH_MAX,
      .module = MODULE_ADMISSION},
     {.name = "client-output-buffer-limit",
      .type = SETTING_SPECIAL,

@@ -10,6 +10,8 @@
 #include "keyspace/keyspace.h"
 #include "persist/rdb_format.h"
 #include "persist/rdb_producers.h"
+#include "persist/rdb_writer.h"
+#include "support/failing_memory.h"
 #include "support/memory_balance.h"
 #include "values/stream.h"
 #include "values/stream_producers.h"
@@ -55,6 +57,8 @@ static void name_producers(struct fixture *fixture)
                                             0));
     assert_true(stream_producers_record(fixture->stream->producers, SLICE(""), SLICE("\0\r\n"),
                                         (struct stream_id){9, UINT64_MAX}, 0));
+    assert_true(stream_producers_record(fixture->stream->producers, SLICE("12"), SLICE("-3400"),
+                                        (struct stream_id){10, 0}, 0));
 }
 
 /* The text of the field, without what stands before it. */
@@ -92,12 +96,49 @@ static void what_is_written_is_read(void **state)
     assert_true(rdb_producers_read(fixture->keyspace, fixture->database, text, &why));
     stream_producers_check(fixture->stream->producers);
     assert_int_equal(fixture->stream->producers->duration_s, 60);
-    assert_int_equal(stream_producers_messages(fixture->stream->producers), 4);
+    assert_int_equal(stream_producers_messages(fixture->stream->producers), 5);
     assert_true(slice_equals(written(fixture, &again), text));
     assert_false(rdb_producers_read(fixture->keyspace, fixture->database, text, &why));
     assert_string_equal(why, "producers of a stream stand there twice");
     buffer_deinit(&out);
     buffer_deinit(&again);
+}
+
+static void an_entry_is_written_with_its_producers(void **state)
+{
+    struct fixture *fixture = *state;
+    struct buffer entry = {NULL, 0, 0}, field = {NULL, 0, 0};
+    name_producers(fixture);
+    assert_int_equal(rdb_write_entry(&entry, fixture->entry, false), OK);
+    assert_int_equal(rdb_producers_write(&field, fixture->entry), OK);
+    assert_true(entry.length > field.length);
+    assert_memory_equal(entry.data + entry.length - field.length, field.data, field.length);
+    buffer_deinit(&entry);
+    buffer_deinit(&field);
+}
+
+static void without_memory_nothing_is_written(void **state)
+{
+    struct fixture *fixture = *state;
+    char message[300];
+    memset(message, 'm', sizeof message);
+    name_producers(fixture);
+    assert_true(stream_producers_record(fixture->stream->producers, SLICE("long"),
+                                        slice_of(message, sizeof message),
+                                        (struct stream_id){11, 0}, 0));
+    for (size_t filled = 0; filled < sizeof message; filled++) {
+        bool ran_out = true;
+        for (unsigned call = 1; ran_out; call++) {
+            struct buffer out = {NULL, 0, 0};
+            buffer_add(&out, message, filled);
+            failing_memory_begin(call, 0, false);
+            enum error error = rdb_producers_write(&out, fixture->entry);
+            ran_out = failing_memory_end();
+            assert_int_equal(error, ran_out ? ERROR_OUT_OF_MEMORY : OK);
+            assert_true(!ran_out || out.length == filled);
+            buffer_deinit(&out);
+        }
+    }
 }
 
 static void every_cut_is_refused_and_no_flip_does_harm(void **state)
@@ -144,6 +185,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_stream_without_producers_writes_nothing, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(what_is_written_is_read, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_entry_is_written_with_its_producers, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(without_memory_nothing_is_written, set_up, tear_down),
         cmocka_unit_test_setup_teardown(every_cut_is_refused_and_no_flip_does_harm, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_stream_that_is_not_there_is_passed_over, set_up,

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "base/crc64.h"
-#include "base/memory.h"
 #include "keyspace/database.h"
 #include "keyspace/keyspace.h"
 #include "persist/rdb_format.h"
@@ -18,11 +17,14 @@
 #include "persist/rdb_reader.h"
 #include "persist/rdb_value_writer.h"
 #include "persist/rdb_writer.h"
+#include "support/exact_copy.h"
 #include "support/failing_memory.h"
 #include "support/memory_balance.h"
 #include "support/rdb_bytes.h"
 
 #define NOW_MS 5000
+#define FIELD "\372\022" RDB_PRODUCERS_FIELD
+#define STREAM "\023\001k\000\000\005\000\000\000\000\000\000\000"
 #define END "\377\000\000\000\000\000\000\000\000"
 
 struct outcome {
@@ -48,14 +50,16 @@ static void read_file(struct slice file, unsigned fails, struct outcome *out)
     struct rdb_reader_settings settings = {true, NOW_MS, file.length, 1000};
     *out = (struct outcome){.keyspace = make_keyspace()};
     struct rdb_reader *reader = rdb_reader_create(out->keyspace, &settings);
+    struct slice copy = exact_copy(file);
     size_t used;
     failing_memory_begin(fails, 0, false);
-    out->status = rdb_reader_feed(reader, file, true, &used);
+    out->status = rdb_reader_feed(reader, copy, true, &used);
     out->ran_out = failing_memory_end();
     snprintf(out->why, sizeof out->why, "%s", rdb_reader_error(reader));
     out->keys = rdb_reader_keys(reader);
     out->expired = rdb_reader_expired(reader);
     rdb_reader_destroy(reader);
+    exact_copy_free(copy);
 }
 
 /* `body` behind the magic of version 10. */
@@ -95,8 +99,8 @@ static void what_does_not_matter_here_is_skipped(void **state)
     assert_keys(SLICE("\372\301\377\377\300\001" END), 0);       /* one whose name is a number */
     assert_keys(SLICE("\364\001\002\003" END), 0);               /* a slot */
     assert_keys(SLICE("\371\007\370\012\000\001k\001v" END), 1); /* frequency and idle time */
-    assert_keys(SLICE("\367\001\001\005\002\006\003\001\002\003\004"
-                      "\004\001\002\003\004\005\006\007\010\005\003abc\000" END),
+    assert_keys(SLICE("\367\001\001\005\002\006\003\376\376\376\376"
+                      "\004\376\376\376\376\376\376\376\376\005\003abc\000" END),
                 0); /* a module's numbers and strings */
     assert_keys(SLICE("\373\077\000\000\001k\001v" END),
                 1); /* sizes that the file has no room for */
@@ -112,22 +116,20 @@ static void read_bytewise(struct slice body, struct outcome *out)
     *out = (struct outcome){.keyspace = make_keyspace(), .status = RDB_MORE};
     struct rdb_reader *reader = rdb_reader_create(out->keyspace, &settings);
     size_t at = 0;
+    assert_int_equal(rdb_reader_wants(reader), strlen("REDIS0010"));
     for (size_t length = 1; out->status == RDB_MORE; length++) {
-        size_t used;
-        char *piece = memory_allocate(length);
+        size_t used = 0;
         assert_true(at + length <= file.length);
-        memcpy(piece, file.data + at, length);
-        out->status =
-            rdb_reader_feed(reader, slice_of(piece, length), at + length == file.length, &used);
-        memset(piece, '?', length);
-        memory_free(piece);
+        struct slice piece = exact_copy(slice_of(file.data + at, length));
+        out->status = rdb_reader_feed(reader, piece, at + length == file.length, &used);
+        exact_copy_free(piece);
         if (out->status == RDB_MORE)
             assert_in_range(rdb_reader_wants(reader), length - used + 1, file.length - at - used);
         at += used;
         length -= used;
         assert_int_equal(rdb_reader_offset(reader), at);
     }
-    assert_int_equal(rdb_reader_wants(reader), 0);
+    assert_true(out->status == RDB_REFUSED || rdb_reader_wants(reader) == 0);
     snprintf(out->why, sizeof out->why, "%s", rdb_reader_error(reader));
     out->keys = rdb_reader_keys(reader);
     out->expired = rdb_reader_expired(reader);
@@ -151,6 +153,8 @@ static void every_element_that_is_cut_ends_the_file_too_early(void **state)
         SLICE("\376\100\001\000\001k\001v" END),
         SLICE("\376\001\002\200\000\000\000\001k\001\001a" END),
         SLICE("\000\302\001\002\003\004\301\001\002" END),
+        SLICE(STREAM FIELD "\005\001k\001\001\000" END),
+        SLICE("\006\001k"), /* a type that there is not: it is named when its key is there */
     };
     for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
         struct outcome whole, bytewise;
@@ -200,7 +204,7 @@ static void a_string_may_be_as_long_as_is_allowed(void **state)
             for (size_t i = 0; i < length; i++)
                 text[i] = kind == 0 ? (char)((i * UINT64_C(2654435761)) >> 13) : 'a';
             buffer_add(&body, "\000\001k", 3);
-            assert_int_equal(rdb_write_string(&body, slice_of(text, length), true), OK);
+            assert_int_equal(rdb_write_string(&body, slice_of(text, length), kind == 1), OK);
             assert_int_equal(body.length < 100, kind == 1);
             buffer_add(&body, END, 9);
             if (length == 1000)
@@ -276,6 +280,7 @@ static void what_is_out_of_order_is_refused(void **state)
     (void)state;
     assert_refused(SLICE("\367\001\006" END), "bad data of a module");
     assert_refused(SLICE("\374\000\000\000\000\000\000\000\200"), "a deadline out of range");
+    assert_keys(SLICE("\374\377\377\377\377\377\377\377\177\000\001k\001v" END), 1); /* the last */
     assert_refused(SLICE("\375\000\000\000\200"), "a deadline out of range");
     assert_refused(SLICE("\376\002"), "it has a database 2, but `databases` is 2");
     assert_refused(SLICE("\376\300\001"), "an encoded string where a length should be");
@@ -362,6 +367,27 @@ static void what_is_due_is_dropped(void **state)
     assert_string_equal(outcome.why, "");
     assert_int_equal(outcome.expired, 2);
     keyspace_destroy(outcome.keyspace);
+    read_body(SLICE("\374\207\023\000\000\000\000\000\000\000\001s\001v" /* a moment ago */
+                    "\000\001t\001v" /* has no deadline of its own */
+                    "\374\210\023\000\000\000\000\000\000\000\001u\001v" /* at this moment */
+                    "\001\001l\001\001a" END),
+              0, &outcome);
+    assert_int_equal(outcome.status, RDB_DONE);
+    assert_int_equal(outcome.keys, 3);
+    assert_int_equal(outcome.expired, 1);
+    keyspace_destroy(outcome.keyspace);
+}
+
+static void a_deadline_may_be_said_in_seconds(void **state)
+{
+    (void)state;
+    struct outcome outcome;
+    read_body(SLICE("\375\007\000\000\000\000\001s\001v" END), 0, &outcome);
+    struct key key = {SLICE("s"), keyspace_hash(outcome.keyspace, SLICE("s"))};
+    const struct entry *entry = database_find(keyspace_database(outcome.keyspace, 0), &key);
+    assert_non_null(entry);
+    assert_int_equal(entry_deadline_ms(entry), 7000);
+    keyspace_destroy(outcome.keyspace);
 }
 
 static void versions_say_themselves(void **state)
@@ -400,6 +426,7 @@ static void versions_say_themselves(void **state)
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         read_file(slice_of_string(files[i].text), 0, &outcome);
         assert_string_equal(outcome.why, files[i].why);
+        assert_int_equal(outcome.status, files[i].why[0] == '\0' ? RDB_DONE : RDB_REFUSED);
         keyspace_destroy(outcome.keyspace);
     }
 }
@@ -423,8 +450,6 @@ static void a_checksum_is_not_looked_at_where_nobody_asks(void **state)
 static void producers_in_a_file_are_read_or_refused(void **state)
 {
     (void)state;
-#define FIELD "\372\022" RDB_PRODUCERS_FIELD
-#define STREAM "\023\001k\000\000\005\000\000\000\000\000\000\000"
     assert_int_equal(strlen(RDB_PRODUCERS_FIELD), 18);
     assert_keys(SLICE(STREAM FIELD "\005\001k\001\001\000" END), 1);
     assert_refused(SLICE(STREAM FIELD "\002\001k" END), "bytes of producers are missing");
@@ -485,6 +510,7 @@ int main(void)
         cmocka_unit_test(a_key_stands_there_once),
         cmocka_unit_test(keys_of_a_batch_are_put_in_before_the_next),
         cmocka_unit_test(what_is_due_is_dropped),
+        cmocka_unit_test(a_deadline_may_be_said_in_seconds),
         cmocka_unit_test(versions_say_themselves),
         cmocka_unit_test(a_checksum_is_not_looked_at_where_nobody_asks),
         cmocka_unit_test(producers_in_a_file_are_read_or_refused),

@@ -6,7 +6,6 @@
 
 #include <cmocka.h>
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "keyspace/database.h"
@@ -15,6 +14,7 @@
 #include "persist/rdb_value_reader.h"
 #include "persist/rdb_value_writer.h"
 #include "persist/rdb_writer.h"
+#include "support/exact_copy.h"
 #include "support/failing_memory.h"
 #include "support/memory_balance.h"
 #include "values/stream.h"
@@ -35,12 +35,15 @@ static const struct value_settings *some_settings(void)
 struct plan {
     unsigned char type;
     uint64_t length;        /* as it is said to be */
+    uint64_t last;          /* likewise: its last ID */
+    uint64_t added;         /* entries ever added */
     int groups, consumers;  /* of the same name if there are two */
     int pending, delivered; /* of the group; of these, of its consumer */
-    bool pending_twice, delivers_another;
+    bool pending_twice, delivers_another, delivers_twice, first_is_deleted;
 };
 
-static const struct plan good = {RDB_TYPE_STREAM_LISTPACKS_2, ENTRIES, 1, 1, 2, 2, false, false};
+static const struct plan good = {
+    RDB_TYPE_STREAM_LISTPACKS_2, ENTRIES, 9, 12, 1, 1, 2, 2, false, false, false, false};
 
 static void add_length(struct buffer *out, uint64_t length)
 {
@@ -71,7 +74,7 @@ static void add_id(struct buffer *out, uint64_t ms)
 }
 
 /* Blocks of two entries: 1-0 2-0, 3-0 4-0, 5-0. */
-static void add_blocks(struct buffer *out)
+static void add_blocks(struct buffer *out, bool first_is_deleted)
 {
     struct value_settings settings = *some_settings();
     settings.limits.stream_block_entries_max = 2;
@@ -79,6 +82,8 @@ static void add_blocks(struct buffer *out)
     const struct slice pair[2] = {SLICE("field"), SLICE("value")};
     for (uint64_t ms = 1; ms <= ENTRIES; ms++)
         assert_true(stream_append(stream, &settings.limits, (struct stream_id){ms, 0}, pair, 1));
+    if (first_is_deleted)
+        assert_true(stream_delete(stream, (struct stream_id){1, 0}));
     add_length(out, stream_block_total(stream));
     for (size_t i = 0; i < stream_block_total(stream); i++) {
         struct stream_id id;
@@ -99,7 +104,7 @@ static void add_consumer(struct buffer *out, const struct plan *plan)
         add_time(out, ACTIVE_MS);
     add_length(out, (uint64_t)plan->delivered);
     for (int i = 1; i <= plan->delivered; i++)
-        add_raw_id(out, plan->delivers_another ? 99 : (uint64_t)i);
+        add_raw_id(out, plan->delivers_another ? 99 : plan->delivers_twice ? 1 : (uint64_t)i);
 }
 
 static void add_group(struct buffer *out, const struct plan *plan)
@@ -122,11 +127,11 @@ static void add_group(struct buffer *out, const struct plan *plan)
 static void add_tail(struct buffer *out, const struct plan *plan)
 {
     add_length(out, plan->length);
-    add_id(out, 9); /* the last ID */
+    add_id(out, plan->last);
     if (plan->type != RDB_TYPE_STREAM_LISTPACKS) {
         add_id(out, 1); /* the first, the highest that was deleted, entries ever added */
         add_id(out, 4);
-        add_length(out, 12);
+        add_length(out, plan->added);
     }
     add_length(out, (uint64_t)plan->groups);
     for (int i = 0; i < plan->groups; i++)
@@ -135,17 +140,17 @@ static void add_tail(struct buffer *out, const struct plan *plan)
 
 static void add_stream(struct buffer *out, const struct plan *plan)
 {
-    add_blocks(out);
+    add_blocks(out, plan->first_is_deleted);
     add_tail(out, plan);
 }
 
 /* NULL: *why says why not. */
 static struct stream *read_stream(struct slice bytes, unsigned char type, const char **why)
 {
-    char *copy = malloc(bytes.length + 1);
-    memcpy(copy, bytes.data, bytes.length);
-    struct rdb_cursor cursor = {
-        .data = (const unsigned char *)copy, .length = bytes.length, .string_length_max = 1 << 20};
+    struct slice copy = exact_copy(bytes);
+    struct rdb_cursor cursor = {.data = (const unsigned char *)copy.data,
+                                .length = copy.length,
+                                .string_length_max = 1 << 20};
     struct rdb_value_reader reader = {.value = NULL};
     bool fine = rdb_value_reader_begin(&reader, &cursor, type, some_settings());
     while (fine && reader.parts_left > 0)
@@ -155,7 +160,7 @@ static struct stream *read_stream(struct slice bytes, unsigned char type, const 
     if (fine && cursor.at < cursor.length)
         *why = "bytes are left";
     rdb_value_reader_deinit(&reader);
-    free(copy);
+    exact_copy_free(copy);
     return stream;
 }
 
@@ -240,16 +245,57 @@ static void a_stream_of_version_1_may_be_empty(void **state)
 static void a_group_may_not_know_what_it_read(void **state)
 {
     (void)state;
-    const char *why;
-    struct buffer bytes = {0};
-    buffer_add(&bytes, "\000\000\005\000\000\000\000\000\000\001\001g\005\000", 14);
-    add_length(&bytes, UINT64_MAX); /* -1 */
-    buffer_add(&bytes, "\000\000", 2);
-    struct stream *stream = read_stream(buffer_slice(&bytes), RDB_TYPE_STREAM_LISTPACKS_2, &why);
-    assert_non_null(stream);
-    assert_int_equal(stream_find_group(stream, SLICE("g"))->entries_read, STREAM_READ_UNKNOWN);
-    stream_destroy(stream);
-    buffer_deinit(&bytes);
+    const struct {
+        uint64_t said;
+        int64_t read;
+    } groups[] = {{UINT64_MAX, STREAM_READ_UNKNOWN}, {0, 0}, {1, 1}};
+    for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
+        const char *why;
+        struct buffer bytes = {0};
+        buffer_add(&bytes, "\000\000\005\000\000\000\000\000\000\001\001g\005\000", 14);
+        add_length(&bytes, groups[i].said);
+        buffer_add(&bytes, "\000\000", 2);
+        struct stream *stream =
+            read_stream(buffer_slice(&bytes), RDB_TYPE_STREAM_LISTPACKS_2, &why);
+        assert_non_null(stream);
+        assert_int_equal(stream_find_group(stream, SLICE("g"))->entries_read, groups[i].read);
+        stream_destroy(stream);
+        buffer_deinit(&bytes);
+    }
+}
+
+/* Was a fault: the reader had a consumer of its own with a name like this in the group. */
+static void a_consumer_may_have_any_name(void **state)
+{
+    (void)state;
+    const struct slice names[] = {SLICE(""), SLICE("\0\377nobody has it yet\377\0"), SLICE("\377")};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct buffer bytes = {0};
+        const char *why;
+        buffer_add(&bytes, "\000\000\005\000\000\000\000\000\000\001\001g\005\000\000", 15);
+        add_length(&bytes, 1); /* pending */
+        add_raw_id(&bytes, 3);
+        add_time(&bytes, 5000);
+        add_length(&bytes, UINT64_MAX); /* deliveries: more than are counted */
+        add_length(&bytes, 1);          /* consumers */
+        add_text(&bytes, names[i]);
+        add_time(&bytes, SEEN_MS);
+        add_length(&bytes, 1);
+        add_raw_id(&bytes, 3);
+        struct stream *stream =
+            read_stream(buffer_slice(&bytes), RDB_TYPE_STREAM_LISTPACKS_2, &why);
+        assert_non_null(stream);
+        const struct stream_group *group = stream_find_group(stream, SLICE("g"));
+        assert_int_equal(group->consumer_count, 1);
+        assert_true(slice_equals(group->consumers[0]->name, names[i]));
+        assert_int_equal(group->consumers[0]->pending.count, 1);
+        struct pending pending;
+        assert_true(pending_list_find(&group->pending, (struct stream_id){3, 0}, &pending));
+        assert_int_equal(pending.deliveries, PENDING_DELIVERIES_MAX);
+        stream_check(stream);
+        stream_destroy(stream);
+        buffer_deinit(&bytes);
+    }
 }
 
 static void disorder_in_groups_is_refused(void **state)
@@ -274,6 +320,9 @@ static void disorder_in_groups_is_refused(void **state)
     plan = good;
     plan.delivers_another = true;
     assert_refused(&plan, "a consumer has pending what its group has not");
+    plan = good;
+    plan.delivers_twice = true;
+    assert_refused(&plan, "a consumer has pending what its group has not");
 }
 
 static void damaged_blocks_are_refused(void **state)
@@ -290,29 +339,66 @@ static void damaged_blocks_are_refused(void **state)
     assert_string_equal(why, "a stream's block is damaged"); /* a listpack, but no block */
 }
 
-/* The IDs of all blocks are those of the first, or rise by a millisecond: both overlap. */
+/* Each block gets another ID, from which those of its entries count. */
+static void assert_blocks(const struct plan *plan, const char ids[3], const char *expected)
+{
+    struct buffer bytes = {0};
+    const char *why;
+    size_t next = 0;
+    add_stream(&bytes, plan);
+    for (size_t at = 1; next < 3; at++) {
+        static const char before[] = "\020\000\000\000\000\000\000\000";
+        assert_true(at + 17 < bytes.length);
+        if (memcmp(bytes.data + at, before, 8) == 0)
+            bytes.data[at + 8] = ids[next++];
+    }
+    struct stream *stream = read_stream(buffer_slice(&bytes), plan->type, &why);
+    assert_int_equal(stream == NULL, expected != NULL);
+    if (expected != NULL)
+        assert_string_equal(why, expected);
+    if (stream != NULL)
+        stream_destroy(stream);
+    buffer_deinit(&bytes);
+}
+
 static void blocks_that_overlap_are_refused(void **state)
 {
     (void)state;
-    static const char *const expected[] = {"a stream's block is damaged",
-                                           "a stream's blocks overlap"};
-    for (uint64_t step = 0; step < 2; step++) {
-        struct buffer bytes = {0};
-        const char *why;
-        add_stream(&bytes, &good);
-        uint64_t next = 1;
-        for (size_t at = 1; at + 17 < bytes.length; at++) {
-            static const char before[] = "\020\000\000\000\000\000\000\000";
-            if (memcmp(bytes.data + at, before, 8) != 0 || next > 1 + 2 * step)
-                continue;
-            bytes.data[at + 8] = (char)next;
-            next += step == 0 ? 0 : 1;
-        }
-        struct stream *stream =
-            read_stream(buffer_slice(&bytes), RDB_TYPE_STREAM_LISTPACKS_2, &why);
-        assert_null(stream);
-        assert_string_equal(why, expected[step]);
-        buffer_deinit(&bytes);
+    const char *out_of_order = "a stream's IDs are out of order";
+    struct plan plan = good;
+    assert_blocks(&plan, "\001\003\005", NULL);
+    assert_blocks(&plan, "\000\003\005", NULL); /* 0-0 is an ID like others */
+    assert_blocks(&plan, "\005\003\001", NULL); /* in any order */
+    assert_blocks(&plan, "\001\001\001", "a stream's block is damaged");
+    assert_blocks(&plan, "\001\002\003", out_of_order);
+    plan.first_is_deleted = true;
+    plan.length--;
+    assert_blocks(&plan, "\001\003\005", NULL);
+    assert_blocks(&plan, "\001\002\005", out_of_order);
+}
+
+/* Was a fault: what was added then stood behind greater IDs, and was never read again. */
+static void a_last_id_below_an_entry_is_refused(void **state)
+{
+    (void)state;
+    struct plan plan = good;
+    plan.last = ENTRIES - 1;
+    assert_refused(&plan, "a stream's IDs are out of order");
+    plan.last = ENTRIES;
+    stream_destroy(make_stream(&plan));
+}
+
+static void entries_are_counted_up_to_a_limit(void **state)
+{
+    (void)state;
+    static const uint64_t most = INT64_MAX;
+    const uint64_t said[] = {0, most, most + 1, UINT64_MAX};
+    for (size_t i = 0; i < sizeof said / sizeof said[0]; i++) {
+        struct plan plan = good;
+        plan.added = said[i];
+        struct stream *stream = make_stream(&plan);
+        assert_true(stream->entries_added == (said[i] < most ? said[i] : most));
+        stream_destroy(stream);
     }
 }
 
@@ -354,9 +440,8 @@ static void a_stream_in_pieces_is_read_as_a_whole(void **state)
     struct rdb_value_reader reader = {.value = NULL};
     size_t done = 0;
     for (size_t length = 0; length <= bytes.length; length++) {
-        char *copy = malloc(length + 1);
-        memcpy(copy, bytes.data, length);
-        struct rdb_cursor cursor = {.data = (const unsigned char *)copy,
+        struct slice copy = exact_copy(slice_of(bytes.data, length));
+        struct rdb_cursor cursor = {.data = (const unsigned char *)copy.data,
                                     .length = length,
                                     .at = done,
                                     .string_length_max = 1 << 20};
@@ -369,7 +454,7 @@ static void a_stream_in_pieces_is_read_as_a_whole(void **state)
         }
         assert_int_equal(fine, length == bytes.length);
         assert_true(fine || cursor.state == RDB_CURSOR_SHORT);
-        free(copy);
+        exact_copy_free(copy);
     }
     assert_int_equal(done, bytes.length);
     struct stream *stream = rdb_value_reader_take(&reader);
@@ -445,39 +530,55 @@ static void a_stream_that_cannot_be_written_leaves_the_buffer(void **state)
             buffer_deinit(&out);
             buffer_add(&out, before, filled);
             failing_memory_begin(call, 0, false);
-            enum error error = rdb_write_entry(&out, entry, true);
+            enum error error = filled % 16 == 1 ? rdb_write_entry(&out, entry, true)
+                                                : rdb_write_value_tail(&out, entry);
             ran_out = failing_memory_end();
             assert_int_equal(error, ran_out ? ERROR_OUT_OF_MEMORY : OK);
             assert_true(!ran_out || out.length == filled);
         }
     }
-    struct buffer dump = {0}, expected = {0};
-    assert_int_equal(rdb_write_dump(&dump, entry), OK);
-    add_tail(&expected, &good); /* all behind the blocks is as it was read */
-    assert_memory_equal(dump.data + dump.length - 10 - expected.length, expected.data,
-                        expected.length);
     buffer_deinit(&out);
-    buffer_deinit(&dump);
-    buffer_deinit(&expected);
     keyspace_destroy(keyspace);
 }
 
-static void a_cursor_that_is_not_good_stays_so(void **state)
+/* Two groups of two consumers each; `names` are of a byte. */
+static void add_groups(struct stream *stream, const char *names)
+{
+    for (int i = 0; i < 2; i++) {
+        struct stream_group *group =
+            stream_add_group(stream, slice_of(names + i, 1), STREAM_ID_MIN, STREAM_READ_UNKNOWN);
+        for (int j = 0; j < 2; j++)
+            (void)stream_add_consumer(group, slice_of(names + j, 1), SEEN_MS);
+    }
+}
+
+static void a_stream_is_written_as_it_was_read(void **state)
 {
     (void)state;
-    struct rdb_cursor cursor = {.data = (const unsigned char *)"abc", .length = 3};
-    const unsigned char *bytes;
-    unsigned char byte;
-    assert_false(rdb_cursor_bytes(&cursor, 5, &bytes));
-    assert_int_equal(cursor.state, RDB_CURSOR_SHORT);
-    assert_int_equal(cursor.wanted, 5);
-    assert_false(rdb_cursor_byte(&cursor, &byte));
-    cursor.state = RDB_CURSOR_GOOD;
-    assert_true(rdb_cursor_byte(&cursor, &byte));
-    assert_int_equal(byte, 'a');
-    assert_false(rdb_cursor_fail(&cursor, "why"));
-    assert_false(rdb_cursor_byte(&cursor, &byte));
-    assert_string_equal(cursor.why, "why");
+    static const struct hash_seed seed = {1, 2};
+    static const struct keyspace_hooks no_hooks;
+    struct keyspace *keyspace = keyspace_create(1, &seed, &no_hooks);
+    struct key key = {SLICE("k"), keyspace_hash(keyspace, SLICE("k"))};
+    struct stream *stream = make_stream(&good);
+    const struct entry *entry = database_set_collection(keyspace_database(keyspace, 0), &key,
+                                                        TYPE_STREAM, stream, ENTRY_NO_DEADLINE);
+    struct buffer out = {0}, expected = {0};
+    const char *why;
+    assert_int_equal(rdb_write_value(&out, entry, false), OK);
+    add_stream(&expected, &good);
+    assert_int_equal(out.length, expected.length);
+    assert_memory_equal(out.data, expected.data, expected.length);
+    add_groups(stream, "xy");
+    buffer_clear(&out);
+    assert_int_equal(rdb_write_value(&out, entry, false), OK);
+    struct stream *read = read_stream(buffer_slice(&out), good.type, &why);
+    assert_int_equal(read->group_count, 3);
+    assert_int_equal(stream_find_group(read, SLICE("x"))->consumer_count, 2);
+    assert_int_equal(stream_find_group(read, SLICE("y"))->consumer_count, 2);
+    stream_destroy(read);
+    buffer_deinit(&out);
+    buffer_deinit(&expected);
+    keyspace_destroy(keyspace);
 }
 
 int main(void)
@@ -486,16 +587,19 @@ int main(void)
         cmocka_unit_test(all_three_versions_are_read),
         cmocka_unit_test(a_stream_of_version_1_may_be_empty),
         cmocka_unit_test(a_group_may_not_know_what_it_read),
+        cmocka_unit_test(a_consumer_may_have_any_name),
         cmocka_unit_test(disorder_in_groups_is_refused),
         cmocka_unit_test(damaged_blocks_are_refused),
         cmocka_unit_test(blocks_that_overlap_are_refused),
+        cmocka_unit_test(a_last_id_below_an_entry_is_refused),
+        cmocka_unit_test(entries_are_counted_up_to_a_limit),
         cmocka_unit_test(a_stream_without_a_tail_is_refused),
         cmocka_unit_test(a_stream_that_is_cut_is_short),
         cmocka_unit_test(a_stream_in_pieces_is_read_as_a_whole),
         cmocka_unit_test(after_any_flip_a_stream_is_refused_or_valid),
         cmocka_unit_test(without_memory_a_stream_is_refused),
         cmocka_unit_test(a_stream_that_cannot_be_written_leaves_the_buffer),
-        cmocka_unit_test(a_cursor_that_is_not_good_stays_so),
+        cmocka_unit_test(a_stream_is_written_as_it_was_read),
         cmocka_unit_test(all_memory_was_given_back),
     };
     return cmocka_run_group_tests_name("persist/rdb_stream_reader", tests, memory_balance_begin,

@@ -6,7 +6,6 @@
 #include <cmocka.h>
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/crc64.h"
@@ -16,6 +15,7 @@
 #include "persist/rdb_reader.h"
 #include "persist/rdb_value_writer.h"
 #include "persist/rdb_writer.h"
+#include "support/exact_copy.h"
 #include "support/failing_memory.h"
 #include "support/memory_balance.h"
 
@@ -100,10 +100,9 @@ static enum rdb_status read_all(struct keyspace *keyspace, struct slice file, si
         end = at + (wanted > piece_size ? wanted : piece_size);
         if (end > file.length)
             end = file.length;
-        char *piece = malloc(end - at + 1); /* of its own, so that a watcher sees reads behind it */
-        memcpy(piece, file.data + at, end - at);
-        status = rdb_reader_feed(reader, slice_of(piece, end - at), end == file.length, &used);
-        free(piece);
+        struct slice piece = exact_copy(slice_of(file.data + at, end - at));
+        status = rdb_reader_feed(reader, piece, end == file.length, &used);
+        exact_copy_free(piece);
         if (status != RDB_REFUSED)
             at += used;
         else
@@ -296,6 +295,7 @@ static void numbers_and_lengths_take_the_fewest_bytes(void **state)
         {"2147483648", SLICE("\0122147483648")},
         {"-2147483649", SLICE("\013-2147483649")},
         {"aaaaaaaaaaaaaaaaaaaa", SLICE("\024aaaaaaaaaaaaaaaaaaaa")},
+        {"abcdefghijklmnopqrstu", SLICE("\025abcdefghijklmnopqrstu")}, /* nothing is gained */
         {"aaaaaaaaaaaaaaaaaaaaa", SLICE("\303\006\025\001aa\340\012\000")},
     };
     const struct {

@@ -1,26 +1,12 @@
-/* Bytes in a block that ends where they end, so that a watched build sees who reads behind it. */
+/* Bytes that end where their memory ends, so that any build notices who reads behind them: next to
+ * them is a page that nobody may read; in a watched build they are a block of their own. */
 #ifndef HOLDFAST_TESTS_EXACT_COPY_H
 #define HOLDFAST_TESTS_EXACT_COPY_H
 
-#include <stdint.h>
-#include <stdlib.h>
-
 #include "base/slice.h"
 
-/* To be given to exact_copy_free. */
-static inline struct slice exact_copy(struct slice bytes)
-{
-    char *block = malloc(bytes.length);
-    if (block == NULL && bytes.length > 0)
-        abort();
-    if (bytes.length > 0)
-        memcpy(block, bytes.data, bytes.length);
-    return slice_of(block, bytes.length);
-}
-
-static inline void exact_copy_free(struct slice copy)
-{
-    free((char *)(uintptr_t)copy.data);
-}
+/* To be given to exact_copy_free. It may be written to. */
+struct slice exact_copy(struct slice bytes);
+void exact_copy_free(struct slice copy);
 
 #endif

@@ -27,11 +27,13 @@ static void digits_that_stand_as_text_are_found(void **state)
     for (int large = 0; large < 2; large++) {
         if (large)
             settings.limits.hash_entries_max = settings.limits.zset_entries_max = 1;
-        struct hash *hash = hash_of_listpack(digits_as_text('5', '6'), &settings);
-        struct zset *zset = zset_of_listpack(digits_as_text('5', '6'), &settings);
+        struct hash *hash;
+        struct zset *zset;
         char scratch[NUMBER_INTEGER_TEXT_MAX];
         struct slice value;
         double score;
+        assert_int_equal(hash_of_listpack(digits_as_text('5', '6'), &settings, &hash), OK);
+        assert_int_equal(zset_of_listpack(digits_as_text('5', '6'), &settings, &zset), OK);
         assert_true(hash_get(hash, SLICE("6"), scratch, &value));
         assert_true(slice_equals(value, SLICE("2")));
         assert_int_equal(hash_set(hash, &settings, SLICE("5"), SLICE("9"), false), HASH_CHANGED);
@@ -49,9 +51,12 @@ static void digits_that_stand_as_text_twice_are_refused(void **state)
     (void)state;
     struct value_settings settings = {.limits = value_default_limits(), .seed = {1, 2}};
     struct listpack pack = digits_as_text('5', '5');
-    assert_null(hash_of_listpack(pack, &settings));
-    assert_null(zset_of_listpack(pack, &settings));
-    assert_null(set_of_listpack(pack, &settings));
+    struct hash *hash;
+    struct zset *zset;
+    struct set *set;
+    assert_int_equal(hash_of_listpack(pack, &settings, &hash), ERROR_SYNTAX);
+    assert_int_equal(zset_of_listpack(pack, &settings, &zset), ERROR_SYNTAX);
+    assert_int_equal(set_of_listpack(pack, &settings, &set), ERROR_SYNTAX);
     listpack_free(&pack);
 }
 

@@ -141,15 +141,15 @@ static void a_listpack_is_taken_over_unless_a_member_is_in_it_twice(void **state
     struct listpack pack = listpack_create(0);
     for (size_t i = 0; i < 8; i++) {
         assert_true(listpack_append(&pack, slice_of_string(members[i])));
-        struct set *set = set_of_listpack(listpack_copy(&pack), &small);
-        assert_non_null(set);
+        struct set *set;
+        assert_int_equal(set_of_listpack(listpack_copy(&pack), &small, &set), OK);
         assert_int_equal(set_length(set), i + 1);
         expect_encoding(set, i < 2 ? "intset" : i < 6 ? "listpack" : "hashtable");
         set_destroy(set);
         for (size_t j = 0; j <= i; j++) {
             struct listpack doubled = listpack_copy(&pack);
             assert_true(listpack_append(&doubled, slice_of_string(members[j])));
-            assert_null(set_of_listpack(doubled, &small));
+            assert_int_equal(set_of_listpack(doubled, &small, &set), ERROR_SYNTAX);
             listpack_free(&doubled);
         }
     }

@@ -187,6 +187,33 @@ static void a_block_without_limits_holds_everything(void **state)
     stream_destroy(stream);
 }
 
+/* Nobody looks at bytes: of these there are none. */
+static void an_entry_has_a_greatest_size(void **state)
+{
+    (void)state;
+    enum { PAIRS = 3 };
+    const size_t element = LISTPACK_ELEMENT_MAX, block = LISTPACK_SIZE_MAX;
+    const struct {
+        size_t lengths[2 * PAIRS];
+        bool fits;
+    } entries[] = {
+        {{0}, true},
+        {{1, element}, true},
+        {{1, element + 1}, false},
+        {{element + 1, 1}, false},
+        {{1, element, 1, element - 1000}, true},
+        {{1, element, 1, element}, false},
+        {{block / 3, block / 3, 1, block / 3 - 1000}, true},
+        {{block / 4, block / 4, block / 4, block / 4, 1, 1}, false},
+    };
+    for (size_t i = 0; i < sizeof entries / sizeof entries[0]; i++) {
+        struct slice slices[2 * PAIRS];
+        for (size_t j = 0; j < (size_t)2 * PAIRS; j++)
+            slices[j] = slice_of(NULL, entries[i].lengths[j]);
+        assert_int_equal(stream_entry_fits(slices, PAIRS), entries[i].fits);
+    }
+}
+
 static void ranges_hold_their_bounds(void **state)
 {
     (void)state;
@@ -348,6 +375,13 @@ static void entries_up_to_an_id_are_counted_where_that_is_known(void **state)
     assert_int_equal(trim_to_length(stream, 0), 5);
     assert_int_equal(stream_count_up_to(stream, id_of(10, 0)), 10);
     assert_int_equal(stream_count_up_to(stream, id_of(3, 0)), 10);
+    stream->entries_added = (uint64_t)INT64_MAX + 1; /* a file may say it */
+    assert_int_equal(stream_count_up_to(stream, id_of(3, 0)), STREAM_READ_UNKNOWN);
+    stream_destroy(stream);
+    stream = stream_of(2, 3);
+    stream->entries_added = 1; /* that, too */
+    assert_int_equal(stream_count_up_to(stream, id_of(0, 1)), STREAM_READ_UNKNOWN);
+    assert_int_equal(stream_count_up_to(stream, id_of(1, 0)), 0);
     stream_destroy(stream);
 }
 
@@ -380,10 +414,71 @@ static void loaded_blocks_come_in_any_order_but_once(void **state)
         listpack_free(&copy);
     }
     to->length = 9;
+    to->last_id = id_of(8, UINT64_MAX);
+    assert_false(stream_is_in_order(to));
+    to->last_id = id_of(9, 0);
+    assert_true(stream_is_in_order(to));
     stream_check(to);
     ASSERT_ALL(to, 1, 2, 3, 4, 5, 6, 7, 8, 9);
     stream_destroy(from);
     stream_destroy(to);
+}
+
+/* Blocks of three entries, each of which gets another ID. */
+static bool are_in_order(const uint64_t ids[3])
+{
+    struct stream *from = stream_of(9, 3), *to = stream_of(0, 3);
+    for (size_t i = 0; i < 3; i++) {
+        struct stream_id id;
+        const struct listpack *block = stream_get_block(from, i, &id);
+        assert_true(stream_add_block(to, id_of(ids[i], 0), listpack_copy(block)));
+    }
+    to->last_id = STREAM_ID_MAX;
+    bool in_order = stream_is_in_order(to);
+    stream_destroy(from);
+    stream_destroy(to);
+    return in_order;
+}
+
+static void each_block_lies_below_the_next(void **state)
+{
+    (void)state;
+    assert_true(are_in_order((const uint64_t[]){1, 4, 7}));
+    assert_false(are_in_order((const uint64_t[]){1, 3, 7}));
+    assert_false(are_in_order((const uint64_t[]){1, 4, 6}));
+}
+
+/* Was a fault: what was new stood behind them in a block that then was not valid. */
+static void the_last_id_may_be_set_below_what_is_deleted(void **state)
+{
+    (void)state;
+    for (uint64_t next = 3; next <= 6; next++) {
+        struct value_settings settings = settings_of(0, 100);
+        struct stream *stream = stream_of(5, 100);
+        delete_entries(stream, 3, 5);
+        stream->last_id = id_of(2, 0);
+        append(stream, &settings, id_of(next, 0));
+        assert_int_equal(stream_block_total(stream), next <= 5 ? 2 : 1);
+        stream_check(stream);
+        ASSERT_ALL(stream, 1, 2, next);
+        delete_entries(stream, next, next); /* so the first block is the last again */
+        append(stream, &settings, id_of(next, 1));
+        stream_check(stream);
+        stream_destroy(stream);
+    }
+}
+
+static void a_single_deleted_entry_counts(void **state)
+{
+    (void)state;
+    struct value_settings settings = settings_of(0, 100);
+    struct stream *stream = stream_of(5, 100);
+    delete_entries(stream, 5, 5);
+    stream->last_id = id_of(4, 0);
+    append(stream, &settings, id_of(4, 1));
+    assert_int_equal(stream_block_total(stream), 2);
+    stream_check(stream);
+    stream_destroy(stream);
 }
 
 static void a_copy_goes_its_own_way(void **state)
@@ -453,6 +548,7 @@ int main(void)
         cmocka_unit_test(a_block_holds_so_many_entries_deleted_ones_too),
         cmocka_unit_test(a_block_holds_so_many_bytes),
         cmocka_unit_test(a_block_without_limits_holds_everything),
+        cmocka_unit_test(an_entry_has_a_greatest_size),
         cmocka_unit_test(ranges_hold_their_bounds),
         cmocka_unit_test(deleted_entries_are_passed_over_both_ways),
         cmocka_unit_test(first_last_and_max_deleted_ids_follow_the_changes),
@@ -464,6 +560,9 @@ int main(void)
         cmocka_unit_test(entries_up_to_an_id_are_counted_where_that_is_known),
         cmocka_unit_test(a_range_knows_of_the_greatest_deleted_id),
         cmocka_unit_test(loaded_blocks_come_in_any_order_but_once),
+        cmocka_unit_test(each_block_lies_below_the_next),
+        cmocka_unit_test(the_last_id_may_be_set_below_what_is_deleted),
+        cmocka_unit_test(a_single_deleted_entry_counts),
         cmocka_unit_test(a_copy_goes_its_own_way),
         cmocka_unit_test(a_walk_is_whole_whatever_walks_ended_early_before),
         cmocka_unit_test(a_walk_goes_on_while_old_blocks_go_and_new_ones_come),

@@ -208,8 +208,10 @@ static bool is_taken(const char *const *texts, const struct value_settings *sett
     size_t count = 0;
     for (; texts[count] != NULL; count++)
         assert_true(listpack_append(&pack, slice_of_string(texts[count])));
-    struct zset *zset = zset_of_listpack(pack, settings);
-    if (zset == NULL) {
+    struct zset *zset;
+    enum error error = zset_of_listpack(pack, settings, &zset);
+    if (error != OK) {
+        assert_int_equal(error, ERROR_SYNTAX);
         listpack_free(&pack);
         return false;
     }
@@ -259,8 +261,9 @@ static void a_member_that_is_a_number_kept_as_text_is_not_there_twice(void **sta
                                                 "12\3\2\1\xff",
                                                 19));
     assert_true(listpack_is_valid(slice_of((const char *)pack.bytes, 19)));
+    struct zset *zset;
     for (int form = 0; form < 2; form++)
-        assert_null(zset_of_listpack(pack, forms[form]));
+        assert_int_equal(zset_of_listpack(pack, forms[form], &zset), ERROR_SYNTAX);
     listpack_free(&pack);
 }
 
