@@ -7,11 +7,14 @@
 
 #include <cmocka.h>
 
+#include <string.h>
+
 #include "keyspace/keyspace.h"
 #include "persist/log_directory.h"
 #include "persist/recovery.h"
 #include "support/log_bytes.h"
 #include "support/memory_balance.h"
+#include "support/reload.h"
 #include "system/clock.h"
 #include "system/disk_simulated.h"
 
@@ -100,11 +103,97 @@ static void another_server_may_have_gone_on_right_behind_the_groups(void **state
     disk_simulated_destroy(simulated);
 }
 
+#define END_OF_LOG 27 /* the offset behind "SET a 1" */
+
+/* Behind the log's only group and some garbage stands another, of `length` bytes at `offset`, that
+ * says what was durable; behind that, `more` bytes. */
+static void put_group_behind(struct reload *world, uint64_t offset, size_t length, uint64_t durable,
+                             size_t more)
+{
+    struct buffer tail = {0}, commands = {0};
+    buffer_add_string(&tail, "garbage");
+    reload_add_bytes(&commands, 'y', length);
+    log_bytes_add_group(&tail, &offset, durable, buffer_slice(&commands));
+    reload_add_bytes(&tail, 'z', more);
+    RELOAD_PUT_GROUPS(world, buffer_slice(&tail), "SET a 1");
+    buffer_deinit(&tail);
+    buffer_deinit(&commands);
+}
+
+static void which_groups_prove_that_bad_bytes_were_good(void **state)
+{
+    struct reload *world = *state;
+    const char *why = "bytes that are no group of this log, before groups that are";
+    static const struct {
+        uint64_t offset, durable;
+        bool proves;
+    } groups[] = {
+        {0, 0, false},                          /* a stale one */
+        {END_OF_LOG - 1, 0, false},             /* another */
+        {END_OF_LOG, 0, true},                  /* the next one: somebody put bytes in */
+        {END_OF_LOG + 1, END_OF_LOG, false},    /* written without a sync in between */
+        {END_OF_LOG + 1, END_OF_LOG + 1, true}, /* what is missing had been synced */
+        {END_OF_LOG + 9, END_OF_LOG + 1, true}, /* some of it */
+    };
+    static const size_t lengths[] = {0, 1, RECOVERY_READ_SIZE, RECOVERY_READ_SIZE + 9};
+    for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++)
+        for (size_t j = 0; j < sizeof lengths / sizeof lengths[0]; j++)
+            for (size_t more = 0; more < 50; more += 49) {
+                put_group_behind(world, groups[i].offset, lengths[j], groups[i].durable, more);
+                if (groups[i].proves)
+                    reload_assert_refuses(world, why);
+                else
+                    reload_assert_loads(world, "0 SET a 1\n");
+            }
+}
+
+/* What another server writes begins with the number of its words, and a string. */
+static void commands_of_others_have_any_number_of_words(void **state)
+{
+    struct reload *world = *state;
+    for (int words = 1; words <= 101; words++) {
+        struct buffer tail = {0};
+        buffer_add_format(&tail, "*%d\r\n", words);
+        for (int i = 0; i < words; i++)
+            buffer_add_string(&tail, "$4\r\nPING\r\n");
+        RELOAD_PUT_GROUPS(world, buffer_slice(&tail), "SET a 1");
+        reload_run(world, 0);
+        assert_int_equal(world->status, RECOVERY_DONE);
+        assert_false(world->has_id);
+        assert_int_equal(world->cut_bytes, 0);
+        buffer_deinit(&tail);
+    }
+    RELOAD_PUT_GROUPS(world, SLICE("*1\r\n$"), "SET a 1"); /* enough of it */
+    reload_assert_loads(world, "0 SET a 1\n");
+    assert_false(world->has_id);
+    assert_int_equal(world->cut_bytes, 5);
+}
+
+/* A little filler is what a group was not written over. */
+static void what_is_no_command_is_a_torn_tail(void **state)
+{
+    struct reload *world = *state;
+    static const char *const torn[] = {"*\r\n$4\r\nPING\r\n", "*1\r\n", "#*1\r\n$4\r\nPING\r\n",
+                                       "#\n*1\r\n$4\r\nPING\r\n", "##*1\r\n$4\r\nPING\r\n"};
+    for (size_t i = 0; i < sizeof torn / sizeof torn[0]; i++) {
+        RELOAD_PUT_GROUPS(world, slice_of_string(torn[i]), "SET a 1");
+        reload_assert_loads(world, "0 SET a 1\n");
+        assert_true(world->has_id);
+        assert_int_equal(world->cut_bytes, strlen(torn[i]));
+    }
+}
+
+#define RELOAD_TEST(function)                                                                      \
+    cmocka_unit_test_setup_teardown(function, reload_set_up, reload_tear_down)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_torn_tail_is_cut_off_durably),
         cmocka_unit_test(another_server_may_have_gone_on_right_behind_the_groups),
+        RELOAD_TEST(which_groups_prove_that_bad_bytes_were_good),
+        RELOAD_TEST(commands_of_others_have_any_number_of_words),
+        RELOAD_TEST(what_is_no_command_is_a_torn_tail),
         cmocka_unit_test(all_memory_was_given_back),
     };
     return cmocka_run_group_tests_name("persist/recovery_tail", tests, memory_balance_begin, NULL);
