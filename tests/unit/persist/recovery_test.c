@@ -68,7 +68,7 @@ static void a_base_may_be_followed_by_commands(void **state)
     reload_put(world, "base", SLICE(KEY_RDB "*1\r\n$4\r\nPING\r\n"));
     reload_put(world, "1", SLICE(""));
     reload_assert_loads(world, "0 PING\n");
-    assert_int_equal(world->keys, 1);
+    assert_int_equal(world->progress.keys, 1);
     reload_put(world, "base", SLICE("VALKEY080\377\000\000\000\000\000\000\000\000"));
     reload_assert_loads(world, "");
     reload_put(world, "base", SLICE("REDIS0010\377\001\000\000\000\000\000\000\000"));
@@ -477,7 +477,7 @@ static void files_may_be_longer_than_what_is_read_at_once(void **state)
     assert_non_null(strstr(world->commands.data, "0 PING\n"));
     put_long(world, 700000, true);
     reload_run(world, 0);
-    assert_int_equal(world->keys, 3);
+    assert_int_equal(world->progress.keys, 3);
     assert_int_equal(reload_content(world, "1").length, 0);
     assert_false(world->has_id);
 }

@@ -74,13 +74,18 @@ static bool apply(void *context, int database, const struct resp_command *comman
                   char *why)
 {
     struct reload *world = context;
+    assert_in_range(count, 1, RECOVERY_BATCH_MAX);
+    world->batches++;
     for (size_t i = 0; i < count; i++) {
         if (slice_is_word(commands[i].arguments[0], "BAD")) {
             snprintf(why, 256, "it is bad");
             return false;
         }
         const char digit = (char)('0' + database); /* formatting 100,000 of them takes a second */
-        buffer_add(&world->commands, &digit, 1);
+        if (database < 10)
+            buffer_add(&world->commands, &digit, 1);
+        else
+            buffer_add_format(&world->commands, "%d", database);
         for (size_t j = 0; j < commands[i].count && j < 3; j++) {
             buffer_add(&world->commands, " ", 1);
             buffer_add(&world->commands, commands[i].arguments[j].data,
@@ -106,6 +111,8 @@ void reload_with(struct reload *world, uint64_t disk_call, unsigned allocation, 
     assert_int_equal(
         log_directory_open(&world->disk, LOG_FOLDER, LOG_FOLDER_NAME, &directory, &error_text), OK);
     world->size_added = size_added;
+    world->batches = 0;
+    world->progress = (struct recovery_progress){.files = 0};
     buffer_clear(&world->commands);
     buffer_add(&world->commands, "", 1);
     assert_int_equal(buffer_reserve(&world->commands, 1 << 20), OK);
@@ -116,11 +123,14 @@ void reload_with(struct reload *world, uint64_t disk_call, unsigned allocation, 
     assert_string_equal(recovery_error(recovery), "");
     failing_memory_begin(allocation, 1024, for_good);
     while ((world->status = recovery_step(recovery, 0)) == RECOVERY_MORE) {
-        struct recovery_progress progress;
-        recovery_read_progress(recovery, &progress);
-        world->keys = progress.keys;
-        assert_true(disk_call > 0 || progress.loaded_bytes <= progress.total_bytes);
+        uint64_t before = world->progress.loaded_bytes;
+        recovery_read_progress(recovery, &world->progress);
+        assert_true(world->progress.loaded_bytes >= before);
+        assert_true(disk_call > 0 || world->progress.loaded_bytes <= world->progress.total_bytes);
     }
+    recovery_read_progress(recovery, &world->progress);
+    snprintf(world->file, sizeof world->file, "%s",
+             world->progress.file != NULL ? world->progress.file : "");
     world->ran_out = failing_memory_end();
     const struct recovery_result *result = recovery_result(recovery);
     snprintf(world->why, sizeof world->why, "%s", recovery_error(recovery));

@@ -24,7 +24,10 @@ struct reload {
     enum recovery_status status;
     struct buffer commands; /* "DATABASE WORD WORD\n" for each; NUL-terminated at the end */
     char why[600];
-    uint64_t cut_bytes, keys;
+    uint64_t cut_bytes;
+    size_t batches;                    /* calls of `apply` */
+    struct recovery_progress progress; /* the last; `file` is gone: */
+    char file[40];
     bool has_id, ran_out;
     char increment[40];
     struct recovery_result goes_on; /* without what it pointed to */
