@@ -66,6 +66,8 @@ static void commands_come_in_batches(void **state)
             reload_assert_loads(world, expected.data);
             assert_int_equal(world->batches,
                              (counts[i] + RECOVERY_BATCH_MAX - 1) / RECOVERY_BATCH_MAX);
+            assert_true(kind == 2 ||
+                        world->steps >= world->batches); /* the loop's turns are short */
             buffer_deinit(&commands);
             buffer_deinit(&expected);
             buffer_deinit(&bytes);
@@ -181,6 +183,81 @@ static void a_last_group_that_cannot_be_read_stays(void **state)
     buffer_deinit(&commands);
 }
 
+static void what_is_no_whole_command_is_refused(void **state)
+{
+    struct reload *world = *state;
+    struct buffer bytes = {0};
+    uint64_t offset = 0;
+    log_bytes_add_file_header(&bytes, &log_bytes_id, 0);
+    log_bytes_add_group(&bytes, &offset, 0, SLICE(PING "x"));
+    reload_name_files(world, false, 1);
+    reload_put(world, "1", buffer_slice(&bytes));
+    reload_assert_refuses(world, "does not consist of whole commands");
+    buffer_deinit(&bytes);
+    /* An annotation of ours, behind one of others. */
+    reload_put_plain(world, "PING", SLICE("#TS:1\r\n#HF 1 2 3 4\r\n" PING));
+    reload_assert_refuses(world, "log/1 at byte 14: bytes that are no command");
+}
+
+/* The first read ends within the transaction, at each of its commands, and right behind it. */
+static void plain_commands_may_end_where_a_read_ends(void **state)
+{
+    struct reload *world = *state;
+    static const char transaction[] = "*1\r\n$5\r\nMULTI\r\n"
+                                      "*2\r\n$3\r\nDEL\r\n$1\r\na\r\n"
+                                      "*2\r\n$3\r\nDEL\r\n$1\r\nb\r\n"
+                                      "*1\r\n$4\r\nEXEC\r\n" PING;
+    for (size_t read = 0; read < sizeof transaction; read++) {
+        struct buffer bytes = {0};
+        size_t argument = RECOVERY_READ_SIZE - read - strlen("*1\r\n$1000000\r\n\r\n");
+        buffer_add_format(&bytes, "*1\r\n$%07zu\r\n", argument);
+        reload_add_bytes(&bytes, 'y', argument);
+        buffer_add_string(&bytes, "\r\n");
+        assert_int_equal(bytes.length, RECOVERY_READ_SIZE - read);
+        buffer_add_string(&bytes, transaction);
+        reload_name_files(world, false, 1);
+        reload_put(world, "1", buffer_slice(&bytes));
+        reload_run(world, 0);
+        assert_string_equal(world->why, "");
+        assert_non_null(strstr(world->commands.data, "\n0 DEL a\n0 DEL b\n0 PING\n"));
+        assert_int_equal(world->progress.commands, 4);
+        buffer_deinit(&bytes);
+    }
+}
+
+/* All of them are applied, or it is refused. */
+static void no_command_is_lost_where_memory_is_out(void **state)
+{
+    struct reload *world = *state;
+    for (int plain = 0; plain < 2; plain++) {
+        struct buffer commands = {0}, bytes = {0};
+        uint64_t offset = 0;
+        for (int i = 0; i < 3; i++) {
+            enum { WORDS = 500 };
+            buffer_add_format(&commands, "*%d\r\n", WORDS);
+            for (int j = 0; j < WORDS; j++)
+                buffer_add_string(&commands, "$3\r\nDEL\r\n");
+        }
+        log_bytes_add_file_header(&bytes, &log_bytes_id, 0);
+        log_bytes_add_group(&bytes, &offset, 0, buffer_slice(&commands));
+        reload_name_files(world, false, 1);
+        reload_put(world, "1", buffer_slice(plain ? &commands : &bytes));
+        size_t refused = 0;
+        unsigned allocation = 0;
+        do {
+            reload_with(world, 0, ++allocation, false);
+            refused += world->status == RECOVERY_REFUSED;
+            assert_string_equal(world->why[0] != '\0' ? "refused" : world->commands.data,
+                                world->status == RECOVERY_REFUSED
+                                    ? "refused"
+                                    : "0 DEL DEL DEL\n0 DEL DEL DEL\n0 DEL DEL DEL\n");
+        } while (world->ran_out);
+        assert_true(refused > 0);
+        buffer_deinit(&commands);
+        buffer_deinit(&bytes);
+    }
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, reload_set_up, reload_tear_down)
 
 int main(void)
@@ -192,6 +269,9 @@ int main(void)
         TEST(groups_say_what_had_been_synced_before_them),
         TEST(of_a_new_increment_its_first_line_is_proven),
         TEST(a_last_group_that_cannot_be_read_stays),
+        TEST(what_is_no_whole_command_is_refused),
+        TEST(plain_commands_may_end_where_a_read_ends),
+        TEST(no_command_is_lost_where_memory_is_out),
         cmocka_unit_test(all_memory_was_given_back),
     };
     return cmocka_run_group_tests_name("persist/recovery_commands", tests, memory_balance_begin,
