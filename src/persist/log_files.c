@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/assertion.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "persist/log_directory.h"
 
@@ -170,19 +171,36 @@ enum error log_files_begin_increment(struct log_files *files, int64_t sequence)
     return error == OK ? begin_increment(files, sequence) : error;
 }
 
+static enum error became_shorter(const char *path)
+{
+    log_line(LOG_WARNING, "%s has become shorter since it was loaded", path);
+    errno = EIO;
+    return ERROR_SYSTEM;
+}
+
+/* What was not loaded goes. A shorter file is not made longer: zeros would stand where groups were.
+ */
+static enum error cut_to(const struct disk_file *file, const char *path, uint64_t loaded)
+{
+    uint64_t size;
+    enum error error = disk_size(file, &size);
+    if (error == OK && size < loaded)
+        error = became_shorter(path);
+    return error == OK ? disk_truncate(file, loaded) : error;
+}
+
 /* Writes again what is there from `from` on. If a sync of it failed, the system holds it for synced
  * and would never write it; a reader sees it until memory is short or the power goes (P4). */
-static enum error rewrite(const struct disk_file *file, uint64_t from, uint64_t to)
+static enum error rewrite(const struct disk_file *file, const char *path, uint64_t from,
+                          uint64_t to)
 {
     struct buffer piece = {0};
     enum error error = buffer_reserve(&piece, REWRITE_SIZE);
     while (error == OK && from < to) {
         size_t done, wanted = to - from < REWRITE_SIZE ? (size_t)(to - from) : REWRITE_SIZE;
         error = disk_read(file, from, piece.data, wanted, &done);
-        if (error == OK && done < wanted) {
-            errno = EIO; /* it was whole when it was loaded */
-            error = ERROR_SYSTEM;
-        }
+        if (error == OK && done < wanted)
+            error = became_shorter(path);
         if (error == OK)
             error = disk_write(file, slice_of(piece.data, wanted), from);
         from += wanted;
@@ -198,9 +216,9 @@ static enum error open_increment(struct log_files *files, const struct log_write
     enum error error =
         disk_open(log_directory_disk(files->directory), path.data, DISK_WRITE, &files->file);
     if (error == OK)
-        error = disk_truncate(&files->file, start->increment_size);
+        error = cut_to(&files->file, path.data, start->increment_size);
     if (error == OK)
-        error = rewrite(&files->file, start->increment_proven, start->increment_size);
+        error = rewrite(&files->file, path.data, start->increment_proven, start->increment_size);
     if (error == OK)
         error = disk_sync(&files->file);
     files->size = files->filled = start->increment_size;

@@ -28,7 +28,8 @@ struct log_writer_start {
 };
 
 /* `manifested` false: the increment gets a temporary name and no place in the manifest before
- * log_files_switch_base. Files that nobody names are removed. */
+ * log_files_switch_base. Files that nobody names are removed. EIO, too: the increment is shorter
+ * than `start` says. */
 WARN_UNUSED enum error log_files_open(struct log_directory *directory,
                                       const struct log_writer_start *start, bool manifested,
                                       struct log_files **out);

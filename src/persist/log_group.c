@@ -45,23 +45,23 @@ struct cursor {
     const char *at, *end;
 };
 
-/* The next word; words stand one blank apart. */
-static bool take_word(struct cursor *cursor, struct slice *word)
+/* The next word; words stand one blank apart. A blank at the end is left: no line may have one. An
+ * empty word is neither a number nor digits. */
+static struct slice take_word(struct cursor *cursor)
 {
     const char *begin = cursor->at;
     while (cursor->at < cursor->end && *cursor->at != ' ')
         cursor->at++;
-    *word = slice_of(begin, (size_t)(cursor->at - begin));
-    if (cursor->at < cursor->end && ++cursor->at == cursor->end)
-        return false; /* a blank at the end */
-    return true;      /* an empty word is neither a number nor digits */
+    struct slice word = slice_of(begin, (size_t)(cursor->at - begin));
+    if (cursor->end - cursor->at > 1)
+        cursor->at++;
+    return word;
 }
 
 static bool take_number(struct cursor *cursor, uint64_t *out)
 {
-    struct slice word;
     int64_t number;
-    if (!take_word(cursor, &word) || !number_parse_int64(word, &number) || number < 0)
+    if (!number_parse_int64(take_word(cursor), &number) || number < 0)
         return false;
     *out = (uint64_t)number;
     return true;
@@ -76,8 +76,8 @@ static int digit_of(char letter)
 
 static bool take_hexadecimal(struct cursor *cursor, uint8_t *bytes, size_t count)
 {
-    struct slice word;
-    if (!take_word(cursor, &word) || word.length != 2 * count)
+    struct slice word = take_word(cursor);
+    if (word.length != 2 * count)
         return false;
     for (size_t i = 0; i < count; i++) {
         int high = digit_of(word.data[2 * i]), low = digit_of(word.data[2 * i + 1]);

@@ -156,7 +156,6 @@ static void record(struct log_writer *writer, const struct log_job *job)
         statistics->base_size = job->size;
     if (job->sync_us >= 0)
         count_sync(statistics, job->sync_us);
-    statistics->last_error = job->error_number;
     if ((job->write_us >= 0 || job->sync_us >= 0) && writer->hooks.wrote != NULL)
         writer->hooks.wrote(writer->hooks.context, job->write_us, job->sync_us);
 }
@@ -179,12 +178,48 @@ static void become_full(struct log_writer *writer)
 
 void log_writer_fail(struct log_writer *writer, const char *what, int error_number)
 {
+    ASSERT(!writer->failed); /* once */
     writer->statistics.last_error = error_number;
-    if (writer->failed)
-        return;
     writer->failed = true;
     event_timer_stop(&writer->retry);
     writer->hooks.failed(writer->hooks.context, what, error_number);
+}
+
+static void take_back(struct log_writer *writer, struct log_job *job)
+{
+    while (job->groups != NULL && job->groups->written) {
+        struct log_group *group = job->groups;
+        job->groups = group->next;
+        writer->statistics.groups++;
+        if (!writer->failed)
+            writer->written_group = group->number;
+        recycle(writer, group);
+    }
+    put_back(writer, job->groups);
+    job->groups = NULL;
+}
+
+/* What is durable now, and how the log goes on. Not for a log that has failed, however well the job
+ * went: nothing may become durable any more, and nobody be invited to write (P4). */
+static void conclude(struct log_writer *writer, const struct log_job *job)
+{
+    if (job->synced_offset > writer->durable_offset)
+        writer->durable_offset = job->synced_offset;
+    if (job->synced) {
+        writer->synced_group = writer->written_group;
+        writer->unsynced = false;
+    } else if (job->written_bytes > 0) {
+        writer->unsynced = true;
+    }
+    writer->statistics.last_error = job->error_number;
+    if (job->error_number != 0 && !job->waits) {
+        log_writer_fail(writer, job->what, job->error_number);
+    } else if (job->error_number != 0) {
+        become_full(writer);
+    } else if (writer->full) {
+        writer->full = false;
+        writer->hooks.full(writer->hooks.context, false);
+    }
 }
 
 /* On the loop: the worker is done with a job. */
@@ -194,34 +229,12 @@ static void job_done(struct worker_job *worker_job)
     struct log_writer *writer = job->writer;
     writer->busy = false;
     record(writer, job);
-    while (job->groups != NULL && job->groups->written) {
-        struct log_group *group = job->groups;
-        job->groups = group->next;
-        writer->statistics.groups++;
-        writer->written_group = group->number;
-        recycle(writer, group);
-    }
-    put_back(writer, job->groups);
-    job->groups = NULL;
+    take_back(writer, job);
     log_writer_sync_note(writer);
-    if (job->synced_offset > writer->durable_offset)
-        writer->durable_offset = job->synced_offset;
-    if (job->synced) {
-        writer->synced_group = writer->written_group;
-        writer->unsynced = false;
-    } else if (job->written_bytes > 0) {
-        writer->unsynced = true;
-    }
     if (job->manifested)
         writer->manifested = true;
-    if (job->error_number != 0 && !job->waits)
-        log_writer_fail(writer, job->what, job->error_number);
-    else if (job->error_number != 0 && !writer->failed)
-        become_full(writer);
-    else if (writer->full && !writer->failed) {
-        writer->full = false;
-        writer->hooks.full(writer->hooks.context, false);
-    }
+    if (!writer->failed)
+        conclude(writer, job);
     bool switched = job->switch_path != NULL;
     int switch_error = job->switch_error;
     if (!writer->failed) {           /* `job` is the next one from here on */

@@ -148,7 +148,7 @@ struct log_writer_statistics {
     uint64_t base_size;   /* bytes when the base was made, or of all at the start: aof_base_size */
     uint64_t full_errors; /* times that the disk was met full */
     uint64_t sync_us_total, sync_us_max;
-    int last_error;                                 /* errno of the last write; 0: it went well */
+    int last_error; /* errno of the last write, or what ended the log; 0: it went well */
     uint64_t sync_us_log2[LOG_SYNC_HISTOGRAM_SIZE]; /* syncs of 2^i .. 2^(i+1)-1 us */
 };
 const struct log_writer_statistics *log_writer_statistics(const struct log_writer *writer);

@@ -94,6 +94,7 @@ struct log_writer {
 };
 
 /* log_writer.c */
+/* Once. */
 void log_writer_fail(struct log_writer *writer, const char *what, int error_number);
 void log_writer_record_sync(struct log_writer *writer, int64_t sync_us);
 int64_t log_writer_next_sequence(struct log_writer *writer);

@@ -30,6 +30,8 @@ static void done(struct worker_job *worker_job)
     struct log_side_sync *sync = (struct log_side_sync *)(void *)worker_job;
     struct log_writer *writer = sync->writer;
     sync->runs = false;
+    if (writer->failed)
+        return; /* nothing may become durable any more, even if it is (P4) */
     if (sync->error_number != 0) {
         log_writer_fail(writer, "syncing the log", sync->error_number);
         return;
@@ -41,8 +43,6 @@ static void done(struct worker_job *worker_job)
     writer->durable_offset = sync->offset;
     writer->synced_group = sync->group;
     writer->unsynced = writer->written_group != sync->group;
-    if (writer->failed)
-        return;
     log_writer_end_turn(writer); /* something may have waited for it */
     writer->hooks.durable(writer->hooks.context);
 }

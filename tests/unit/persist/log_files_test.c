@@ -31,6 +31,7 @@ struct world {
     int write_errno, truncate_errno; /* what these end with; 0: they are the simulated disk's */
     int fails_once;                  /* calls of `write` that end so; 0: all */
     bool writes_a_byte;              /* the next call of `write`, before they end so */
+    uint64_t shrinks_to;             /* bytes of a file before a call of `read`; 0: it stays */
     struct log_directory *directory;
     struct log_files *files;
 };
@@ -63,6 +64,14 @@ static int failing_truncate(void *context, int file, uint64_t length)
     return -1;
 }
 
+static ssize_t shrinking_read(void *context, int file, void *data, size_t length, uint64_t offset)
+{
+    const struct disk_operations *operations = disk_simulated_disk(current->simulated)->operations;
+    if (current->shrinks_to > 0)
+        assert_int_equal(operations->truncate(context, file, current->shrinks_to), 0);
+    return operations->read(context, file, data, length, offset);
+}
+
 static int set_up(void **state)
 {
     struct world *world = memory_allocate_zeroed(sizeof *world);
@@ -71,6 +80,7 @@ static int set_up(void **state)
     open_files_count_from(&world->operations, disk_simulated_disk(world->simulated));
     world->operations.write = failing_write;
     world->operations.truncate = failing_truncate;
+    world->operations.read = shrinking_read;
     world->disk = (struct disk){&world->operations, disk_simulated_disk(world->simulated)->context};
     log_set_level(LOG_NOTHING);
     *state = current = world;
@@ -145,9 +155,32 @@ static void starting_fails_with_any_call_that_matters(void **state)
         log_directory_close(world->directory);
         world->directory = NULL;
     }
-    /* To open and to sync each of two, to sync the directory; to open the last, to cut it, to read
-     * and to write what may not be durable, to sync it. */
-    assert_int_equal(failures, 10);
+    /* To open and to sync each of two, to sync the directory; to open the last, to measure and to
+     * cut it, to read and to write what may not be durable, to sync it. */
+    assert_int_equal(failures, 11);
+}
+
+/* By others: it has `there` bytes when it is opened and `left` when it is written again. */
+static void an_increment_that_became_shorter_is_refused(void **state)
+{
+    struct world *world = *state;
+    static const struct {
+        uint64_t there, proven, left;
+    } cases[] = {{4, 9, 4}, {8, 1, 8}, {9, 1, 8}, {9, 1, 1}, {9, 8, 8}, {20, 5, 3}};
+    put(world, NAME ".manifest", SLICE("file a.1.incr.aof seq 1 type i\n"));
+    open_directory(world);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct log_writer_start start = {some_id, 5, "a.1.incr.aof", 9, cases[i].proven};
+        struct slice content;
+        put(world, NAME ".1.incr.aof", slice_of("increment and a tail", cases[i].there));
+        world->shrinks_to = cases[i].there < 9 ? 0 : cases[i].left;
+        errno = 0;
+        assert_int_equal(log_files_open(world->directory, &start, true, &world->files),
+                         ERROR_SYSTEM);
+        assert_int_equal(errno, EIO);
+        assert_true(disk_simulated_read(world->simulated, FOLDER "/" NAME ".1.incr.aof", &content));
+        assert_int_equal(content.length, cases[i].left); /* nothing stands in its place */
+    }
 }
 
 static void history_that_cannot_be_removed_is_not_synced(void **state)
@@ -662,6 +695,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(starting_fails_with_any_call_that_matters),
+        TEST(an_increment_that_became_shorter_is_refused),
         TEST(history_that_cannot_be_removed_is_not_synced),
         TEST(filler_that_has_no_room_is_left_out),
         TEST(filler_is_written_where_little_is_left),

@@ -92,6 +92,19 @@ static void what_is_not_quite_a_group_is_bad(void **state)
         "#HF-LOG 2 00 1\r\n",
         "#HF 1 2 0 DEADBEEF\r\n",
         "#HF 1 9223372036854775807 0 00000000\r\n",
+        "#HF \r\n",
+        "#HF 1 \r\n",
+        "#HF 1 2 \r\n",
+        "#HF 1 2 0 \r\n",
+        "#HF 1 2 0 00000000  \r\n",
+        "#HF  1 2 0 00000000\r\n",
+        "#HF 1  2 0 00000000\r\n",
+        "#HF 1 -2 0 00000000\r\n",
+        "#HF 9223372036854775808 2 0 00000000\r\n",
+        "#HF 1 18446744073709551615 0 00000000\r\n",
+        "#HF 1 2 18446744073709551616 00000000\r\n",
+        "#HF-LOG \r\n",
+        "#HF-LOG 1 \r\n",
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         if (read_line(bad[i], &group) != LOG_LINE_BAD)

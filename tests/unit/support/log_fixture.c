@@ -100,12 +100,32 @@ void log_fixture_open(struct log_fixture *fixture, const struct log_writer_start
                      OK);
 }
 
-void log_fixture_close(struct log_fixture *fixture)
+static void close_as(struct log_fixture *fixture, enum error expected)
 {
-    assert_int_equal(log_writer_close(fixture->log), OK);
+    errno = 0;
+    assert_int_equal(log_writer_close(fixture->log), expected);
+    assert_true(expected == OK || errno == EIO);
     log_directory_close(fixture->directory);
     fixture->log = NULL;
     fixture->directory = NULL;
+}
+
+void log_fixture_close(struct log_fixture *fixture)
+{
+    close_as(fixture, OK);
+}
+
+void log_fixture_close_failed(struct log_fixture *fixture)
+{
+    close_as(fixture, ERROR_SYSTEM);
+}
+
+void log_fixture_open_new(struct log_fixture *fixture, enum log_sync sync)
+{
+    if (fixture->log != NULL)
+        log_fixture_close(fixture);
+    struct log_writer_start start = {.id = log_fixture_id};
+    log_fixture_open(fixture, &start, true, sync);
 }
 
 int log_fixture_set_up(void **state)
@@ -121,8 +141,7 @@ int log_fixture_set_up(void **state)
     fixture->loop = event_loop_create();
     fixture->clock = clock_create();
     fixture->worker = worker_create(fixture->loop, "log", WORKER_PROMPT);
-    struct log_writer_start start = {.id = log_fixture_id};
-    log_fixture_open(fixture, &start, true, LOG_SYNC_ALWAYS);
+    log_fixture_open_new(fixture, LOG_SYNC_ALWAYS);
     *state = fixture;
     return 0;
 }

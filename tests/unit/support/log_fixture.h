@@ -44,7 +44,10 @@ int log_fixture_tear_down(void **state);
 
 void log_fixture_open(struct log_fixture *fixture, const struct log_writer_start *start,
                       bool manifested, enum log_sync sync);
+/* A new log; the one that is open is closed before. */
+void log_fixture_open_new(struct log_fixture *fixture, enum log_sync sync);
 void log_fixture_close(struct log_fixture *fixture);
+void log_fixture_close_failed(struct log_fixture *fixture); /* it has failed: EIO */
 
 /* A command: words with blanks between them. */
 void log_fixture_append(struct log_fixture *fixture, int database, const char *text);
