@@ -229,7 +229,8 @@ static void plain_commands_may_end_where_a_read_ends(void **state)
 static void no_command_is_lost_where_memory_is_out(void **state)
 {
     struct reload *world = *state;
-    for (int plain = 0; plain < 2; plain++) {
+    for (int kind = 0; kind < 4; kind++) {
+        bool plain = kind % 2 == 1, for_good = kind > 1;
         struct buffer commands = {0}, bytes = {0};
         uint64_t offset = 0;
         for (int i = 0; i < 3; i++) {
@@ -245,7 +246,7 @@ static void no_command_is_lost_where_memory_is_out(void **state)
         size_t refused = 0;
         unsigned allocation = 0;
         do {
-            reload_with(world, 0, ++allocation, false);
+            reload_with(world, 0, ++allocation, for_good);
             refused += world->status == RECOVERY_REFUSED;
             assert_string_equal(world->why[0] != '\0' ? "refused" : world->commands.data,
                                 world->status == RECOVERY_REFUSED
