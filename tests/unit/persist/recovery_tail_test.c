@@ -188,6 +188,7 @@ static void what_is_no_command_is_a_torn_tail(void **state)
         reload_assert_loads(world, "0 SET a 1\n");
         assert_true(world->has_id);
         assert_int_equal(world->cut_bytes, strlen(torn[i]));
+        assert_string_equal(world->cut_file, "log/1");
     }
 }
 

@@ -75,6 +75,8 @@ static void a_base_may_be_followed_by_commands(void **state)
     reload_assert_refuses(world,
                           "its checksum does not match. The base of the log is damaged and is not "
                           "loaded");
+    reload_put(world, "base", SLICE("REDIS0010"));
+    reload_assert_refuses(world, "The base of the log is damaged and is not loaded");
     reload_put(world, "base", SLICE("REDIS"));
     reload_assert_refuses(world, "bytes that are no command");
     reload_put(world, "base", SLICE(EMPTY_RDB));

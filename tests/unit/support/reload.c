@@ -137,6 +137,8 @@ void reload_with(struct reload *world, uint64_t disk_call, unsigned allocation, 
     snprintf(world->why, sizeof world->why, "%s", recovery_error(recovery));
     snprintf(world->increment, sizeof world->increment, "%s",
              result->increment_name != NULL ? result->increment_name : "");
+    snprintf(world->cut_file, sizeof world->cut_file, "%s",
+             result->cut_file != NULL ? result->cut_file : "");
     world->cut_bytes = result->cut_bytes;
     world->has_id = result->has_id;
     world->goes_on = *result;
@@ -146,6 +148,11 @@ void reload_with(struct reload *world, uint64_t disk_call, unsigned allocation, 
     clock_destroy(clock);
     log_directory_close(directory);
     assert_int_equal(open_files_count(), 0);
+    if (world->status == RECOVERY_DONE && world->has_id) {
+        assert_int_equal(world->goes_on.increment_size,
+                         reload_content(world, world->increment).length);
+        assert_true(world->goes_on.increment_proven <= world->goes_on.increment_size);
+    }
 }
 
 void reload_run(struct reload *world, uint64_t disk_call)

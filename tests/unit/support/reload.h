@@ -29,7 +29,7 @@ struct reload {
     struct recovery_progress progress; /* the last; `file` is gone: */
     char file[40];
     bool has_id, ran_out;
-    char increment[40];
+    char increment[40], cut_file[40];
     struct recovery_result goes_on; /* without what it pointed to */
 };
 
