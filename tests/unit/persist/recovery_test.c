@@ -75,6 +75,8 @@ static void a_base_may_be_followed_by_commands(void **state)
     reload_assert_refuses(world,
                           "its checksum does not match. The base of the log is damaged and is not "
                           "loaded");
+    reload_put(world, "base", SLICE(KEY_RDB "x"));
+    reload_assert_refuses(world, "bytes that are no command");
     reload_put(world, "base", SLICE("REDIS0010"));
     reload_assert_refuses(world, "The base of the log is damaged and is not loaded");
     reload_put(world, "base", SLICE("REDIS"));
@@ -202,6 +204,34 @@ static void files_of_a_log_follow_each_other(void **state)
     reload_put(world, "2", SLICE("#HF 0 0 0 00000000\r\n"));
     reload_assert_refuses(world, "the first annotation is not in order");
     buffer_deinit(&second);
+}
+
+/* Whatever its log was, an increment that is not ours ends it. */
+static void a_log_goes_on_only_where_its_last_file_is_ours(void **state)
+{
+    struct reload *world = *state;
+    static const struct {
+        const char *second, *loads;
+        size_t cut, left; /* bytes of it; filler is not counted */
+    } files[] = {
+        {"#", "0 SET a 1\n", 0, 0},         {"#HF-LOG 1 ", "0 SET a 1\n", 10, 0},
+        {"", "0 SET a 1\n", 0, 0},          {"*1\r\n$4\r\nPING\r\n", "0 SET a 1\n0 PING\n", 0, 14},
+        {"#TS:1\r\n", "0 SET a 1\n", 0, 7},
+    };
+    world->load_truncated = false; /* counts for the files of others only */
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        RELOAD_PUT_GROUPS(world, SLICE(""), "SET a 1");
+        reload_name_files(world, false, 2);
+        reload_put(world, "2", slice_of_string(files[i].second));
+        reload_assert_loads(world, files[i].loads);
+        assert_false(world->has_id);
+        assert_string_equal(world->increment, "");
+        assert_int_equal(world->cut_bytes, files[i].cut);
+        assert_int_equal(reload_content(world, "2").length, files[i].left);
+    }
+    reload_put(world, "1", SLICE("")); /* an empty one may stand before others */
+    reload_put(world, "2", SLICE("*1\r\n$4\r\nPING\r\n"));
+    reload_assert_loads(world, "0 PING\n");
 }
 
 static void another_server_may_have_gone_on(void **state)
@@ -588,6 +618,7 @@ int main(void)
         TEST(bytes_that_are_no_commands_are_refused),
         TEST(a_short_file_is_cut_where_that_is_allowed),
         TEST(files_of_a_log_follow_each_other),
+        TEST(a_log_goes_on_only_where_its_last_file_is_ours),
         TEST(another_server_may_have_gone_on),
         TEST(a_file_ends_where_it_ends),
         TEST(filler_may_be_longer_than_what_is_read_at_once),
