@@ -111,7 +111,7 @@ void reload_with(struct reload *world, uint64_t disk_call, unsigned allocation, 
     assert_int_equal(
         log_directory_open(&world->disk, LOG_FOLDER, LOG_FOLDER_NAME, &directory, &error_text), OK);
     world->size_added = size_added;
-    world->batches = world->steps = 0;
+    world->batches = world->steps = world->advances = 0;
     world->progress = (struct recovery_progress){.files = 0};
     buffer_clear(&world->commands);
     buffer_add(&world->commands, "", 1);
@@ -127,6 +127,7 @@ void reload_with(struct reload *world, uint64_t disk_call, unsigned allocation, 
         world->steps++;
         recovery_read_progress(recovery, &world->progress);
         assert_true(world->progress.loaded_bytes >= before);
+        world->advances += world->progress.loaded_bytes > before;
         assert_true(disk_call > 0 || world->progress.loaded_bytes <= world->progress.total_bytes);
     }
     recovery_read_progress(recovery, &world->progress);

@@ -25,7 +25,8 @@ struct reload {
     struct buffer commands; /* "DATABASE WORD WORD\n" for each; NUL-terminated at the end */
     char why[600];
     uint64_t cut_bytes;
-    size_t batches, steps;             /* calls of `apply`; of recovery_step, before the last */
+    size_t batches, steps, advances;   /* calls of `apply`; of recovery_step, before the last; how
+                                          many of these made loaded_bytes larger */
     struct recovery_progress progress; /* the last; `file` is gone: */
     char file[40];
     bool has_id, ran_out;
