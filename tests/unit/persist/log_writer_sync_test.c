@@ -316,6 +316,33 @@ static void a_full_log_begins_no_file_beside_a_sync(void **state)
     }
 }
 
+/* They were sealed while a sync went on beside; the first begins a file that cannot be made yet. */
+static void groups_behind_one_that_waits_for_its_file_wait_too(void **state)
+{
+    struct log_fixture *fixture = *state;
+    int64_t sequence;
+    char text[256];
+    begin_stuck_sync(fixture);
+    log_writer_rotate(fixture->log, &sequence);
+    log_fixture_append(fixture, 0, "SET b 1");
+    log_writer_end_turn(fixture->log);
+    log_fixture_append(fixture, 0, "SET c 1");
+    uint64_t group = log_writer_group(fixture->log);
+    log_writer_end_turn(fixture->log);
+    log_fixture_faults.of_first_lines = true;
+    log_fixture_faults.write_errno = ENOSPC;
+    log_fixture_faults.sync_waits = false;
+    for (int i = 0; i < 1000 && !log_writer_is_full(fixture->log); i++)
+        event_loop_run_turn(fixture->loop, 10);
+    assert_true(log_writer_is_full(fixture->log));
+    log_fixture_faults.write_errno = 0;
+    log_fixture_wait_for(fixture, group);
+    log_fixture_read_back(fixture, "appendonly.aof.1.incr.aof", text, sizeof text);
+    assert_string_equal(text, "[SELECT 0 SET a 1 ]");
+    log_fixture_read_back(fixture, "appendonly.aof.2.incr.aof", text, sizeof text);
+    assert_string_equal(text, "[SELECT 0 SET b 1 ][SELECT 0 SET c 1 ]");
+}
+
 #define TEST(function)                                                                             \
     cmocka_unit_test_setup_teardown(function, log_fixture_set_up, log_fixture_tear_down)
 
@@ -333,6 +360,7 @@ int main(void)
         TEST(a_full_log_whose_sync_fails_stays_full),
         TEST(a_full_log_whose_sync_fails_is_tried_no_more),
         TEST(a_full_log_begins_no_file_beside_a_sync),
+        TEST(groups_behind_one_that_waits_for_its_file_wait_too),
     };
     return cmocka_run_group_tests_name("persist/log_writer_sync", tests, NULL, NULL);
 }

@@ -28,7 +28,8 @@ struct log_fixture_faults log_fixture_faults = {.sync_takes_us = -1};
 static ssize_t failing_write(void *context, int file, const struct iovec *vectors, int count,
                              uint64_t offset)
 {
-    if (log_fixture_faults.write_errno == 0 || (log_fixture_faults.of_groups && count == 1))
+    if (log_fixture_faults.write_errno == 0 || (log_fixture_faults.of_groups && count == 1) ||
+        (log_fixture_faults.of_first_lines && count > 1))
         return disk_real()->operations->write(context, file, vectors, count, offset);
     errno = log_fixture_faults.write_errno;
     return -1;
@@ -74,6 +75,8 @@ static void on_wrote(void *context, int64_t write_us, int64_t sync_us)
 {
     struct log_fixture *fixture = context;
     assert_true(write_us >= 0 || sync_us >= 0);
+    assert_in_range(write_us + 1, 0, WAIT_MAX_US); /* -1: there was none */
+    assert_in_range(sync_us + 1, 0, WAIT_MAX_US);
     fixture->wrote_calls++;
 }
 
@@ -158,7 +161,8 @@ int log_fixture_tear_down(void **state)
     log_fixture_faults.write_errno = log_fixture_faults.sync_errno =
         log_fixture_faults.truncate_errno = 0;
     log_fixture_faults.sync_takes_us = -1;
-    log_fixture_faults.of_groups = log_fixture_faults.sync_waits = false;
+    log_fixture_faults.of_groups = log_fixture_faults.of_first_lines = false;
+    log_fixture_faults.sync_waits = false;
     if (fixture->log != NULL)
         log_fixture_close(fixture);
     worker_destroy(fixture->worker);
