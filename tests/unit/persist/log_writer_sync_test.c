@@ -60,14 +60,43 @@ static void a_second_that_ends_while_the_worker_is_busy_counts(void **state)
 }
 
 /* With everysec, as when the second is over. */
+static void ask_for_sync(struct log_fixture *fixture)
+{
+    struct log_writer_settings settings = {LOG_SYNC_NO, LOG_SEGMENT_SIZE_DEFAULT, 1};
+    static const enum log_sync syncs[] = {LOG_SYNC_NO, LOG_SYNC_ALWAYS, LOG_SYNC_EVERY_SECOND};
+    for (size_t i = 0; i < 3; i++) { /* going to always asks */
+        settings.sync = syncs[i];
+        log_writer_set_settings(fixture->log, &settings);
+    }
+    log_writer_end_turn(fixture->log);
+}
+
 static void begin_sync(struct log_fixture *fixture)
 {
-    struct log_writer_settings settings = {LOG_SYNC_ALWAYS, LOG_SEGMENT_SIZE_DEFAULT, 1};
-    log_writer_set_settings(fixture->log, &settings); /* asks for a sync */
-    settings.sync = LOG_SYNC_EVERY_SECOND;
-    log_writer_set_settings(fixture->log, &settings);
-    log_writer_end_turn(fixture->log);
+    ask_for_sync(fixture);
     assert_true(log_writer_is_syncing(fixture->log));
+}
+
+/* Nor is a group without commands that came after it. */
+static void what_is_synced_is_not_synced_again(void **state)
+{
+    struct log_fixture *fixture = *state;
+    struct log_writer_settings settings = {LOG_SYNC_ALWAYS, LOG_SEGMENT_SIZE_DEFAULT, 1};
+    log_fixture_open_new(fixture, LOG_SYNC_NO);
+    for (int synced = 0; synced < 2; synced++) {
+        log_fixture_append(fixture, 0, "SET a 1");
+        log_fixture_wait_for(fixture, log_writer_group(fixture->log));
+        assert_int_equal(log_writer_statistics(fixture->log)->syncs, synced);
+        log_writer_set_settings(fixture->log, &settings);
+    }
+    uint64_t group = log_writer_group(fixture->log);
+    for (int empty = 0; empty < 2; empty++) {
+        ask_for_sync(fixture);
+        assert_false(log_writer_is_syncing(fixture->log));
+        assert_int_equal(log_writer_statistics(fixture->log)->syncs, 1);
+        log_writer_expect(fixture->log, group);
+        log_fixture_wait_for(fixture, group);
+    }
 }
 
 /* A log of everysec with one group, whose sync does not end before sync_waits is false. */
@@ -351,6 +380,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(each_second_syncs_what_is_written),
         TEST(a_second_that_ends_while_the_worker_is_busy_counts),
+        TEST(what_is_synced_is_not_synced_again),
         TEST(writes_do_not_wait_for_the_sync_of_a_second),
         TEST(a_second_that_ends_during_a_sync_has_one_of_its_own),
         TEST(what_needs_the_file_alone_waits_for_the_sync),
