@@ -382,11 +382,17 @@ static void the_time_that_a_sync_took_is_counted(void **state)
     const struct log_writer_statistics *statistics = log_writer_statistics(fixture->log);
     log_fixture_end_turns(fixture, 20);
     assert_int_equal(statistics->sync_us_total, 0);
+    int calls = fixture->durable_calls, wrote_calls = fixture->wrote_calls;
     log_fixture_faults.sync_waits = false;
     wait_for_durable_offset(fixture, first);
+    assert_int_equal(fixture->durable_calls, calls + 1);
+    assert_int_equal(fixture->wrote_calls, wrote_calls + 1);
     assert_int_equal(statistics->syncs, 1);
     assert_true(statistics->sync_us_total >= 10000);
     assert_int_equal(statistics->sync_us_max, statistics->sync_us_total);
+    struct log_writer_settings settings = {LOG_SYNC_ALWAYS, LOG_SEGMENT_SIZE_DEFAULT, 1};
+    log_writer_set_settings(fixture->log, &settings); /* what it covered stays durable */
+    assert_int_equal(log_writer_durable_group(fixture->log), log_writer_group(fixture->log) - 1);
 }
 
 /* Whether it was over when the group was written, or ended beside another one. */
