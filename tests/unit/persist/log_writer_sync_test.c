@@ -430,6 +430,19 @@ static void the_next_group_says_what_a_sync_covered(void **state)
     }
 }
 
+/* With appendfsync no. */
+static void nobody_syncs_who_was_not_asked_to(void **state)
+{
+    struct log_fixture *fixture = *state;
+    log_fixture_open_new(fixture, LOG_SYNC_NO);
+    log_fixture_append(fixture, 0, "SET a 1");
+    log_fixture_wait_for(fixture, log_writer_group(fixture->log));
+    log_fixture_end_turns(fixture, 1100);
+    assert_false(log_writer_is_syncing(fixture->log));
+    assert_int_equal(log_writer_statistics(fixture->log)->syncs, 0);
+    assert_int_equal(log_writer_durable_offset(fixture->log), 0);
+}
+
 #define TEST(function)                                                                             \
     cmocka_unit_test_setup_teardown(function, log_fixture_set_up, log_fixture_tear_down)
 
@@ -450,6 +463,7 @@ int main(void)
         TEST(a_full_log_begins_no_file_beside_a_sync),
         TEST(groups_behind_one_that_waits_for_its_file_wait_too),
         TEST(the_time_that_a_sync_took_is_counted),
+        TEST(nobody_syncs_who_was_not_asked_to),
         TEST(the_next_group_says_what_a_sync_covered),
     };
     return cmocka_run_group_tests_name("persist/log_writer_sync", tests, NULL, NULL);

@@ -88,8 +88,8 @@ static void on_failed(void *context, const char *what, int error_number)
     fixture->failed = what;
 }
 
-void log_fixture_open(struct log_fixture *fixture, const struct log_writer_start *start,
-                      bool manifested, enum log_sync sync)
+enum error log_fixture_try_open(struct log_fixture *fixture, const struct log_writer_start *start,
+                                bool manifested, enum log_sync sync)
 {
     struct buffer error_text = {0};
     assert_int_equal(log_directory_open(&fixture->disk, fixture->path, "appendonly.aof",
@@ -97,10 +97,21 @@ void log_fixture_open(struct log_fixture *fixture, const struct log_writer_start
                      OK);
     struct log_writer_settings settings = {sync, LOG_SEGMENT_SIZE_DEFAULT, 1};
     struct log_writer_hooks hooks = {fixture, on_durable, on_full, on_failed, on_wrote};
-    assert_int_equal(log_writer_create(fixture->loop, fixture->clock, fixture->directory,
-                                       fixture->worker, &settings, start, manifested, &hooks,
-                                       &fixture->log),
-                     OK);
+    enum error error =
+        log_writer_create(fixture->loop, fixture->clock, fixture->directory, fixture->worker,
+                          &settings, start, manifested, &hooks, &fixture->log);
+    if (error != OK) {
+        log_directory_close(fixture->directory);
+        fixture->log = NULL;
+        fixture->directory = NULL;
+    }
+    return error;
+}
+
+void log_fixture_open(struct log_fixture *fixture, const struct log_writer_start *start,
+                      bool manifested, enum log_sync sync)
+{
+    assert_int_equal(log_fixture_try_open(fixture, start, manifested, sync), OK);
 }
 
 static void close_as(struct log_fixture *fixture, enum error expected)

@@ -44,6 +44,9 @@ int log_fixture_tear_down(void **state);
 
 void log_fixture_open(struct log_fixture *fixture, const struct log_writer_start *start,
                       bool manifested, enum log_sync sync);
+/* The same, if that is possible: errno. */
+enum error log_fixture_try_open(struct log_fixture *fixture, const struct log_writer_start *start,
+                                bool manifested, enum log_sync sync);
 /* A new log; the one that is open is closed before. */
 void log_fixture_open_new(struct log_fixture *fixture, enum log_sync sync);
 void log_fixture_close(struct log_fixture *fixture);
