@@ -223,8 +223,7 @@ static void a_group_may_reach_up_to_the_last_offset(void **state)
 {
     (void)state;
     struct log_group_header group;
-    assert_int_equal(read_line("#HF 1 9223372036854775806 0 00000000\r\n", &group),
-                     LOG_LINE_GROUP);
+    assert_int_equal(read_line("#HF 1 9223372036854775806 0 00000000\r\n", &group), LOG_LINE_GROUP);
     assert_int_equal(group.length, INT64_MAX - 1);
 }
 

@@ -102,9 +102,9 @@ static void disorder_is_refused_with_its_line(void **state)
     assert_int_equal(log_manifest_parse(slice_of(around.data + 1, 1), &manifest, &line, &why),
                      ERROR_SYNTAX);
     assert_string_equal(why, "the line is empty");
-    assert_int_equal(log_manifest_parse(slice_of(around.data + 2, around.length - 3), &manifest,
-                                        &line, &why),
-                     ERROR_SYNTAX);
+    assert_int_equal(
+        log_manifest_parse(slice_of(around.data + 2, around.length - 3), &manifest, &line, &why),
+        ERROR_SYNTAX);
     assert_string_equal(why, "the line does not end");
     assert_int_equal(line, 2);
 }
