@@ -138,13 +138,6 @@ static void the_end_waits_for_a_sync_beside(void **state)
     assert_int_equal(log_writer_durable_offset(fixture->log), log_writer_offset(fixture->log));
 }
 
-static void on_switched(void *context, int error_number)
-{
-    struct log_fixture *fixture = context;
-    fixture->switched++;
-    fixture->switch_error = error_number;
-}
-
 /* The base that was asked for comes no more, and nobody is told. */
 static void a_switch_that_waits_ends_with_the_log(void **state)
 {
@@ -152,7 +145,7 @@ static void a_switch_that_waits_ends_with_the_log(void **state)
     struct log_writer_start start = {.id = log_fixture_id};
     int64_t memory = 0;
     for (int round = 0; round < 3; round++) {
-        log_writer_switch_base(fixture->log, "/nowhere/base", 1, on_switched, fixture);
+        log_writer_switch_base(fixture->log, "/nowhere/base", 1, log_fixture_on_switched, fixture);
         log_fixture_close(fixture);
         if (round == 1) /* what the loop keeps it has taken by now */
             memory = memory_balance_now();

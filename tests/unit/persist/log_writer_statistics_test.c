@@ -96,18 +96,11 @@ static void every_sync_is_counted_by_the_time_it_took(void **state)
     assert_int_equal(sum, statistics->syncs);
 }
 
-static void on_switched(void *context, int error_number)
-{
-    struct log_fixture *fixture = context;
-    fixture->switched++;
-    fixture->switch_error = error_number;
-}
-
 static void a_job_without_a_write_or_a_sync_took_no_time(void **state)
 {
     struct log_fixture *fixture = *state;
     log_fixture_open_new(fixture, LOG_SYNC_NO);
-    log_writer_switch_base(fixture->log, "/nowhere/base", 1, on_switched, fixture);
+    log_writer_switch_base(fixture->log, "/nowhere/base", 1, log_fixture_on_switched, fixture);
     log_fixture_wait_for_switch(fixture);
     assert_int_equal(fixture->switch_error, ENOENT);
     assert_int_equal(fixture->wrote_calls, 0);

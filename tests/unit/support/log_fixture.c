@@ -206,6 +206,13 @@ void log_fixture_wait_for(struct log_fixture *fixture, uint64_t group)
     }
 }
 
+void log_fixture_on_switched(void *context, int error_number)
+{
+    struct log_fixture *fixture = context;
+    fixture->switched++;
+    fixture->switch_error = error_number;
+}
+
 void log_fixture_wait_for_switch(struct log_fixture *fixture)
 {
     int64_t until_us = clock_monotonic_us(fixture->clock) + WAIT_MAX_US;
