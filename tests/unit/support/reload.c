@@ -81,8 +81,8 @@ static bool apply(void *context, int database, const struct resp_command *comman
             snprintf(why, 256, "it is bad");
             return false;
         }
-        const char digit =
-            (char)('0' + database % 10); /* formatting 100,000 of them takes a second */
+        /* To format 100,000 of them would take a second. */
+        const char digit = (char)('0' + database % 10);
         if (database < 10)
             buffer_add(&world->commands, &digit, 1);
         else
