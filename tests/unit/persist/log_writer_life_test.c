@@ -16,6 +16,7 @@
 #include "persist/log_writer.h"
 #include "support/log_fixture.h"
 #include "support/memory_balance.h"
+#include "system/worker.h"
 
 static bool no_threads; /* none can be made */
 
@@ -107,8 +108,12 @@ static void a_log_that_could_not_end_stays_so(void **state)
     struct log_fixture *fixture = *state;
     log_fixture_append(fixture, 0, "SET a 1");
     log_fixture_faults.write_errno = ENOSPC;
+    log_writer_end_turn(fixture->log);
+    worker_wait(fixture->worker);
+    assert_true(log_writer_is_full(fixture->log)); /* it would be tried again in a millisecond */
     assert_int_equal(log_writer_end(fixture->log), ERROR_SYSTEM);
     assert_int_equal(errno, ENOSPC);
+    log_fixture_end_turns(fixture, 20);
     log_fixture_faults.write_errno = 0;
     errno = 0;
     assert_int_equal(log_writer_end(fixture->log), ERROR_SYSTEM);

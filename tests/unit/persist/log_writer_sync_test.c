@@ -375,6 +375,31 @@ static void groups_behind_one_that_waits_for_its_file_wait_too(void **state)
     assert_string_equal(text, "[SELECT 0 SET b 1 ][SELECT 0 SET c 1 ]");
 }
 
+/* The same where only the first of them meets a full disk. */
+static void groups_behind_one_that_waits_for_room_wait_too(void **state)
+{
+    struct log_fixture *fixture = *state;
+    struct log_writer_settings settings = {LOG_SYNC_ALWAYS, LOG_SEGMENT_SIZE_DEFAULT, 1};
+    char name[64], text[256];
+    begin_stuck_sync(fixture);
+    log_writer_set_settings(fixture->log, &settings);
+    log_fixture_append(fixture, 0, "SET b 1");
+    log_writer_end_turn(fixture->log);
+    log_fixture_append(fixture, 0, "SET c 1");
+    uint64_t group = log_writer_group(fixture->log);
+    log_writer_end_turn(fixture->log);
+    log_fixture_faults.writes_failing = 1; /* there is filler: it is not tried without */
+    log_fixture_faults.write_errno = ENOSPC;
+    log_fixture_faults.sync_waits = false;
+    log_fixture_wait_for(fixture, group);
+    assert_int_equal(fixture->full_calls, 2);
+    snprintf(name, sizeof name, "appendonly.aof.%d.incr.aof",
+             (int)log_manifest_last_sequence(log_directory_manifest(fixture->directory),
+                                             LOG_FILE_INCREMENT));
+    log_fixture_read_back(fixture, name, text, sizeof text);
+    assert_string_equal(text, "[SELECT 0 SET a 1 ][SELECT 0 SET b 1 ][SELECT 0 SET c 1 ]");
+}
+
 static void the_time_that_a_sync_took_is_counted(void **state)
 {
     struct log_fixture *fixture = *state;
@@ -462,6 +487,7 @@ int main(void)
         TEST(a_full_log_whose_sync_fails_is_tried_no_more),
         TEST(a_full_log_begins_no_file_beside_a_sync),
         TEST(groups_behind_one_that_waits_for_its_file_wait_too),
+        TEST(groups_behind_one_that_waits_for_room_wait_too),
         TEST(the_time_that_a_sync_took_is_counted),
         TEST(nobody_syncs_who_was_not_asked_to),
         TEST(the_next_group_says_what_a_sync_covered),

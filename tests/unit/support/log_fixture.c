@@ -32,6 +32,8 @@ static ssize_t failing_write(void *context, int file, const struct iovec *vector
         (log_fixture_faults.of_first_lines && count > 1))
         return disk_real()->operations->write(context, file, vectors, count, offset);
     errno = log_fixture_faults.write_errno;
+    if (log_fixture_faults.writes_failing > 0 && --log_fixture_faults.writes_failing == 0)
+        log_fixture_faults.write_errno = 0;
     return -1;
 }
 
@@ -174,6 +176,7 @@ int log_fixture_tear_down(void **state)
     log_fixture_faults.sync_takes_us = -1;
     log_fixture_faults.of_groups = log_fixture_faults.of_first_lines = false;
     log_fixture_faults.sync_waits = false;
+    log_fixture_faults.writes_failing = 0;
     if (fixture->log != NULL)
         log_fixture_close(fixture);
     worker_destroy(fixture->worker);

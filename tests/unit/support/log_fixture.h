@@ -18,6 +18,7 @@ extern const struct log_id log_fixture_id;
 struct log_fixture_faults {
     atomic_bool of_groups, of_first_lines;              /* writes of these alone fail */
     atomic_int write_errno, sync_errno, truncate_errno; /* 0: they are the real ones */
+    atomic_int writes_failing;                          /* so many writes, then none does; 0: all */
     atomic_int sync_takes_us; /* instead of the real one; -1: it is done */
     atomic_bool sync_waits;   /* a sync does not return before this is false */
     atomic_int sync_calls;
