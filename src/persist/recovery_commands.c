@@ -76,7 +76,6 @@ bool recovery_begin_groups(struct recovery *recovery, const struct log_file_head
     recovery->id = header->id;
     recovery->has_id = true;
     recovery->offset = header->offset;
-    recovery->durable = header->offset; /* what comes before was synced before it was made */
     recovery->proven = recovery->candidate = recovery_position(recovery);
     recovery->candidate_offset = header->offset;
     return true;
@@ -130,8 +129,6 @@ static bool judge_bad_bytes(struct recovery *recovery, bool *ended)
 /* What the group that begins here says of those before it. */
 static void note_durable(struct recovery *recovery, const struct log_group_header *group)
 {
-    if (group->durable > recovery->durable)
-        recovery->durable = group->durable;
     if (group->durable < recovery->candidate_offset)
         return;
     recovery->proven = recovery->candidate;

@@ -51,10 +51,9 @@ struct recovery {
     /* our groups */
     struct log_id id;
     bool has_id;
-    uint64_t offset;  /* end of the last group */
-    uint64_t durable; /* highest offset known to have been synced */
-    uint64_t proven;  /* of the current file: up to here everything had been synced */
-    /* A group of it that comes later; `proven` goes there when `durable` says so. */
+    uint64_t offset; /* end of the last group */
+    uint64_t proven; /* of the current file: up to here everything had been synced */
+    /* A group of it that comes later; `proven` goes there when a group says so. */
     uint64_t candidate, candidate_offset;
 };
 

@@ -1,4 +1,4 @@
-/* The directory and the files of a log, on a disk whose calls fail one by one. */
+/* The files of a log, on a disk whose calls fail one by one. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,12 +14,12 @@
 #include "base/memory.h"
 #include "persist/log_directory.h"
 #include "persist/log_files.h"
+#include "support/log_folder.h"
 #include "support/memory_balance.h"
 #include "support/open_files.h"
-#include "system/disk_simulated.h"
 
-#define FOLDER "log"
-#define NAME "a"
+#define FOLDER LOG_FOLDER
+#define NAME LOG_FOLDER_NAME
 #define FILLER_AHEAD (256 * 1024) /* bytes, as the files are written */
 
 static const struct log_id some_id = {{1, 2, 3}};
@@ -100,25 +100,17 @@ static int tear_down(void **state)
 
 static void put(struct world *world, const char *name, struct slice content)
 {
-    char path[400];
-    snprintf(path, sizeof path, FOLDER "/%s", name);
-    disk_simulated_write(world->simulated, path, content);
+    log_folder_put(world->simulated, name, content);
 }
 
 static bool is_there(struct world *world, const char *name)
 {
-    char path[400];
-    struct slice content;
-    snprintf(path, sizeof path, FOLDER "/%s", name);
-    return disk_simulated_read(world->simulated, path, &content);
+    return log_folder_has(world->simulated, name);
 }
 
 static void assert_manifest(struct world *world, const char *expected)
 {
-    struct slice content;
-    assert_true(disk_simulated_read(world->simulated, FOLDER "/" NAME ".manifest", &content));
-    if (!slice_equals(content, slice_of_string(expected)))
-        fail_msg("the manifest is %.*s", (int)content.length, content.data);
+    log_folder_assert_manifest(world->simulated, expected);
 }
 
 static void open_directory(struct world *world)
@@ -133,102 +125,6 @@ static void open_files(struct world *world, bool manifested)
     struct log_writer_start start = {.id = some_id};
     open_directory(world);
     assert_int_equal(log_files_open(world->directory, &start, manifested, &world->files), OK);
-}
-
-static void assert_open_says(struct world *world, const char *expected)
-{
-    struct buffer text = {0};
-    assert_int_not_equal(log_directory_open(&world->disk, FOLDER, NAME, &world->directory, &text),
-                         OK);
-    buffer_add(&text, "", 1);
-    assert_string_equal(text.data, expected);
-    buffer_deinit(&text);
-}
-
-/* --- the directory --- */
-
-static void a_manifest_that_cannot_be_used_is_said(void **state)
-{
-    struct world *world = *state;
-    put(world, NAME ".manifest", SLICE("file a seq 1 type i\nfile b\n"));
-    assert_open_says(world, "The manifest log/a.manifest is damaged: line 2: not pairs of words");
-    struct buffer large = {0};
-    for (size_t i = 0; i <= LOG_MANIFEST_SIZE_MAX; i++)
-        buffer_add(&large, "#", 1);
-    put(world, NAME ".manifest", buffer_slice(&large));
-    assert_open_says(world, "Cannot read the manifest log/a.manifest: it is too large");
-    buffer_deinit(&large);
-}
-
-static void opening_says_what_failed(void **state)
-{
-    struct world *world = *state;
-    /* To make it, to sync its parent; to lock; to open, measure and read the manifest. */
-    static const char *const expected[] = {
-        "Cannot make the directory log: Input/output error",
-        "Cannot make the directory log: Input/output error",
-        "Cannot lock log/holdfast.lock: Input/output error",
-        "Cannot read the manifest log/a.manifest: Input/output error",
-        "Cannot read the manifest log/a.manifest: Input/output error",
-        "Cannot read the manifest log/a.manifest: Input/output error",
-    };
-    put(world, NAME ".manifest", SLICE("file a seq 1 type i\n"));
-    for (size_t call = 1; call <= sizeof expected / sizeof expected[0]; call++) {
-        struct buffer text = {0};
-        disk_simulated_fail(world->simulated, call, DISK_FAULT_ERROR, false);
-        enum error error = log_directory_open(&world->disk, FOLDER, NAME, &world->directory, &text);
-        buffer_add(&text, "", 1);
-        assert_int_equal(error, ERROR_SYSTEM);
-        assert_string_equal(text.data, expected[call - 1]);
-        buffer_deinit(&text);
-    }
-}
-
-static void what_nobody_names_is_removed_and_nothing_else(void **state)
-{
-    struct world *world = *state;
-    static const char *const kept[] = {NAME ".1.incr.aof", NAME ".9.txt", NAME "incr.aof",
-                                       "b.9.incr.aof",     "temp",        NAME ".",
-                                       NAME ".9.incr.aofx"};
-    static const char *const removed[] = {NAME ".9.incr.aof", NAME ".9.base.rdb",
-                                          NAME ".manifest.tmp", "temp-1", NAME ".8.incr.aof"};
-    char long_name[300] = "temp-";
-    memset(long_name + 5, 'x', sizeof long_name - 6);
-    put(world, long_name, SLICE("x"));
-    put(world, NAME ".manifest",
-        SLICE("file a.1.incr.aof seq 1 type i\nfile a.8.incr.aof seq 8 type h\n"));
-    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
-        put(world, kept[i], SLICE("x"));
-    for (size_t i = 0; i < sizeof removed / sizeof removed[0]; i++)
-        put(world, removed[i], SLICE("x"));
-    open_directory(world);
-    log_directory_clean(world->directory);
-    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
-        assert_true(is_there(world, kept[i]));
-    for (size_t i = 0; i < sizeof removed / sizeof removed[0]; i++)
-        assert_false(is_there(world, removed[i]));
-    assert_true(is_there(world, long_name)); /* longer than any of ours */
-    assert_manifest(world, "file a.1.incr.aof seq 1 type i\n");
-}
-
-static void a_manifest_of_history_alone_stays(void **state)
-{
-    struct world *world = *state;
-    put(world, NAME ".manifest", SLICE("file a.8.incr.aof seq 8 type h\n"));
-    open_directory(world);
-    log_directory_clean(world->directory);
-    assert_manifest(world, "file a.8.incr.aof seq 8 type h\n");
-}
-
-static void a_manifest_without_history_is_not_written_again(void **state)
-{
-    struct world *world = *state;
-    put(world, NAME ".manifest", SLICE("file a.1.incr.aof seq 1 type i\n"));
-    put(world, NAME ".1.incr.aof", SLICE("x"));
-    open_directory(world);
-    disk_simulated_fail(world->simulated, 0, DISK_FAULT_NONE, false);
-    log_directory_clean(world->directory);
-    assert_int_equal(disk_simulated_calls(world->simulated), 1); /* a look at the directory */
 }
 
 /* --- files --- */
@@ -383,6 +279,7 @@ static void what_cannot_be_cut_back_breaks_the_log(void **state)
     world->write_errno = ENOSPC;
     world->truncate_errno = EIO;
     assert_int_equal(log_files_append(world->files, SLICE("group")), ERROR_SYSTEM);
+    assert_int_equal(errno, ENOSPC);
     assert_true(log_files_is_broken(world->files));
 }
 
@@ -490,15 +387,306 @@ static void increments_of_a_new_log_get_their_names_or_it_fails(void **state)
                            "file a.2.incr.aof seq 2 type i\n");
 }
 
-static void a_path_ends_where_its_length_says(void **state)
+/* What the files of a log in `world` have in all, beside the current increment's bytes. */
+static uint64_t size_before(struct world *world)
+{
+    return log_files_all_size(world->files) - log_files_size(world->files);
+}
+
+static void all_that_the_manifest_names_is_measured(void **state)
 {
     struct world *world = *state;
-    struct buffer path = {0};
+    struct log_writer_start start = {some_id, 1000, "a.3.incr.aof", 3, 3};
+    put(world, NAME ".manifest",
+        SLICE("file a.1.base.rdb seq 1 type b\n"
+              "file a.1.incr.aof seq 1 type i\n"
+              "file a.2.incr.aof seq 2 type i\n"
+              "file a.3.incr.aof seq 3 type i\n"));
+    put(world, NAME ".1.base.rdb", SLICE("old base")); /* of 8 bytes */
+    put(world, NAME ".1.incr.aof", SLICE("0123456789"));
+    put(world, NAME ".2.incr.aof", SLICE("01234"));
+    put(world, NAME ".3.incr.aof", SLICE("012"));
     open_directory(world);
-    log_directory_file_path(world->directory, "x", &path);
-    assert_string_equal(path.data, FOLDER "/x");
-    assert_int_equal(path.length, strlen(FOLDER "/x"));
-    buffer_deinit(&path);
+    assert_int_equal(log_files_open(world->directory, &start, true, &world->files), OK);
+    assert_int_equal(size_before(world), 8 + 10 + 5);
+    assert_int_equal(log_files_size(world->files), 3);
+    assert_int_equal(log_files_offset(world->files), 1000);
+    assert_int_equal(log_files_synced_offset(world->files), 1000);
+    assert_int_equal(log_files_append(world->files, SLICE("group")), OK);
+    assert_int_equal(log_files_offset(world->files), 1005);
+    uint64_t size = log_files_size(world->files);
+    assert_int_equal(log_files_begin_increment(world->files, 4), OK);
+    assert_int_equal(size_before(world), 8 + 10 + 5 + size);
+    put(world, "new", SLICE("new"));
+    assert_int_equal(log_files_switch_base(world->files, FOLDER "/new", 2), OK);
+    assert_int_equal(size_before(world), 3 + 5 + size);
+    assert_manifest(world, "file a.2.base.rdb seq 2 type b\nfile a.2.incr.aof seq 2 type i\n"
+                           "file a.3.incr.aof seq 3 type i\nfile a.4.incr.aof seq 4 type i\n");
+    assert_false(is_there(world, NAME ".1.base.rdb"));
+    assert_false(is_there(world, NAME ".1.incr.aof"));
+}
+
+/* A new log, beside an old one that is not whole. */
+static void what_cannot_be_measured_has_no_size(void **state)
+{
+    struct world *world = *state;
+    struct log_writer_start start = {.id = some_id};
+    put(world, NAME ".manifest", SLICE("file a.1.base.rdb seq 1 type b\n"));
+    open_files(world, false);
+    assert_int_equal(size_before(world), 0);
+    put(world, NAME ".1.base.rdb", SLICE("base"));
+    size_t failed = 0;
+    uint64_t call = 0;
+    do {
+        log_files_close(world->files);
+        world->files = NULL;
+        disk_simulated_fail(world->simulated, ++call, DISK_FAULT_ERROR, false);
+        if (log_files_open(world->directory, &start, false, &world->files) != OK)
+            continue;
+        assert_true(size_before(world) == 4 || size_before(world) == 0);
+        failed += size_before(world) == 0;
+    } while (disk_simulated_calls(world->simulated) >= call);
+    assert_int_equal(size_before(world), 4);
+    assert_int_equal(failed, 2); /* to open it, to ask for its size */
+}
+
+static void the_longest_names_are_not_cut(void **state)
+{
+    struct world *world = *state;
+    struct log_writer_start start = {.id = some_id};
+    struct buffer text = {0};
+    char name[LOG_FILE_NAME_MAX + 1], path[LOG_FILE_NAME_MAX + 20];
+    memset(name, 'n', sizeof name);
+    name[LOG_FILE_NAME_MAX - strlen(".1.incr.aof")] = '\0';
+    assert_int_equal(log_directory_open(&world->disk, FOLDER, name, &world->directory, &text), OK);
+    assert_int_equal(log_files_open(world->directory, &start, false, &world->files), OK);
+    snprintf(path, sizeof path, "temp-%s.1.incr.aof", name);
+    assert_true(is_there(world, path));
+    put(world, "new", SLICE("new"));
+    assert_int_equal(log_files_switch_base(world->files, FOLDER "/new", 1), OK);
+    assert_false(is_there(world, path));
+    assert_true(is_there(world, path + strlen("temp-")));
+    snprintf(path, sizeof path, "%s.1.base.rdb", name);
+    assert_true(is_there(world, path));
+    buffer_deinit(&text);
+}
+
+/* --- in which order the disk is told --- */
+
+static struct buffer told; /* "rename FROM TO, sync FOLDER, write OFFSET LENGTH, ..." */
+
+static int noting_rename(void *context, const char *from, const char *to)
+{
+    buffer_add_format(&told, "rename %s %s, ", from, to);
+    return disk_simulated_disk(current->simulated)->operations->rename(context, from, to);
+}
+
+static int noting_sync_directory(void *context, const char *path)
+{
+    buffer_add_format(&told, "sync %s, ", path);
+    return disk_simulated_disk(current->simulated)->operations->sync_directory(context, path);
+}
+
+static ssize_t noting_write(void *context, int file, const struct iovec *vectors, int count,
+                            uint64_t offset)
+{
+    ssize_t written = disk_simulated_disk(current->simulated)
+                          ->operations->write(context, file, vectors, count, offset);
+    buffer_add_format(&told, "write %llu %zd, ", (unsigned long long)offset, written);
+    return written;
+}
+
+static void assert_told(const char *expected)
+{
+    buffer_add(&told, "", 1);
+    assert_string_equal(told.data, expected);
+    buffer_deinit(&told);
+}
+
+/* The names that the manifest is to say are durable before it says them. */
+static void a_new_base_is_durable_before_it_is_named(void **state)
+{
+    struct world *world = *state;
+    open_files(world, false);
+    put(world, "new", SLICE("new base"));
+    world->operations.rename = noting_rename;
+    world->operations.sync_directory = noting_sync_directory;
+    assert_int_equal(log_files_switch_base(world->files, FOLDER "/new", 1), OK);
+    assert_told("rename log/new log/a.1.base.rdb, "
+                "rename log/temp-a.1.incr.aof log/a.1.incr.aof, sync log, "
+                "rename log/a.manifest.tmp log/a.manifest, sync log, ");
+}
+
+/* All that may be in memory only, in pieces, and nothing else. */
+static void what_was_not_proven_is_written_again(void **state)
+{
+    struct world *world = *state;
+    static const struct {
+        uint64_t from, to;
+        const char *told;
+    } parts[] = {
+        {0, 1, "write 0 1, "},
+        {5, 5, ""},
+        {300000, 300007, "write 300000 7, "},
+        {100, 600000, "write 100 262144, write 262244 262144, write 524388 75612, "},
+        {100, 524388, "write 100 262144, write 262244 262144, "},
+    };
+    char *bytes = memory_allocate(600000);
+    for (size_t i = 0; i < 600000; i++)
+        bytes[i] = (char)(i % 251);
+    put(world, NAME ".manifest", SLICE("file a.1.incr.aof seq 1 type i\n"));
+    world->operations.write = noting_write;
+    open_directory(world);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        struct log_writer_start start = {some_id, 0, "a.1.incr.aof", parts[i].to, parts[i].from};
+        put(world, NAME ".1.incr.aof", slice_of(bytes, 600000));
+        assert_int_equal(log_files_open(world->directory, &start, true, &world->files), OK);
+        assert_told(parts[i].told);
+        struct slice content = log_folder_content(world->simulated, NAME ".1.incr.aof");
+        assert_true(slice_equals(content, slice_of(bytes, parts[i].to)));
+        log_files_close(world->files);
+        world->files = NULL;
+    }
+    memory_free(bytes);
+}
+
+/* --- a disk that takes a part of what is written --- */
+
+static size_t torn_length; /* bytes that are taken at each try */
+static int torn_tries;     /* that end so; then all is taken */
+static bool is_torn;       /* the next call says why */
+
+static ssize_t tearing_write(void *context, int file, const struct iovec *vectors, int count,
+                             uint64_t offset)
+{
+    struct iovec part[3];
+    size_t left = torn_length;
+    int parts = 0;
+    if (torn_tries > 0 && (is_torn || left == 0)) {
+        is_torn = false;
+        torn_tries--;
+        errno = ENOSPC;
+        return -1;
+    }
+    for (; torn_tries > 0 && parts < count && left > 0; parts++) {
+        part[parts] = vectors[parts];
+        if (part[parts].iov_len > left)
+            part[parts].iov_len = left;
+        left -= part[parts].iov_len;
+    }
+    is_torn = torn_tries > 0;
+    return disk_simulated_disk(current->simulated)
+        ->operations->write(context, file, is_torn ? part : vectors, is_torn ? parts : count,
+                            offset);
+}
+
+static void assert_increment(struct world *world, const char *expected)
+{
+    struct slice content = log_folder_content(world->simulated, NAME ".1.incr.aof");
+    struct log_file_header file;
+    struct log_group_header group;
+    size_t length;
+    uint64_t offset = 0;
+    struct buffer commands = {0};
+    assert_int_equal(log_group_read_line(content, &file, &group, &length), LOG_LINE_FILE);
+    for (;;) {
+        content = slice_of(content.data + length, content.length - length);
+        if (content.length == 0 || (content.length > 1 && content.data[1] == LOG_FILLER))
+            break;
+        assert_int_equal(log_group_read_line(content, &file, &group, &length), LOG_LINE_GROUP);
+        struct slice bytes = slice_of(content.data + length, group.length);
+        assert_int_equal(group.offset, offset);
+        assert_int_equal(log_group_crc(&some_id, &group, bytes), group.crc);
+        buffer_add(&commands, bytes.data, bytes.length);
+        buffer_add(&commands, ",", 1);
+        offset += group.length;
+        length += group.length;
+    }
+    for (size_t i = 0; i < content.length; i++)
+        assert_int_equal(content.data[i], i + 1 < content.length ? LOG_FILLER : LOG_FILLER_END);
+    assert_int_equal(log_files_size(world->files) + content.length, size_on_disk(world));
+    buffer_add(&commands, "", 1);
+    assert_string_equal(commands.data, expected);
+    buffer_deinit(&commands);
+}
+
+/* Wherever the disk was full, and whether there was room without filler. */
+static void a_full_disk_leaves_whole_groups_only(void **state)
+{
+    struct world *world = *state;
+    const size_t whole = strlen("#HF 0 12 0 01234567\r\na torn group");
+    for (int tries = 1; tries <= 2; tries++)
+        for (size_t length = 0; length < whole; length++) {
+            char *used = memory_allocate(FILLER_AHEAD); /* memory that has been used before */
+            memset(used, 'u', FILLER_AHEAD);
+            memory_free(used);
+            disk_simulated_destroy(world->simulated);
+            world->simulated = disk_simulated_create(1);
+            world->disk.context = disk_simulated_disk(world->simulated)->context;
+            open_files(world, true);
+            world->operations.write = tearing_write;
+            torn_length = length;
+            torn_tries = tries;
+            assert_int_equal(log_files_append(world->files, SLICE("a torn group")),
+                             tries == 1 ? OK : ERROR_SYSTEM);
+            assert_increment(world, tries == 1 ? "a torn group," : "");
+            assert_int_equal(size_on_disk(world), log_files_size(world->files));
+            assert_int_equal(log_files_append(world->files, SLICE("2nd")), OK);
+            assert_increment(world, tries == 1 ? "a torn group,2nd," : "2nd,");
+            assert_int_equal(log_files_offset(world->files), tries == 1 ? 15 : 3);
+            log_files_close(world->files);
+            log_directory_close(world->directory);
+            world->files = NULL;
+            world->directory = NULL;
+        }
+}
+
+/* A byte more than leaves just enough filler: numbers of any length stand before the group. */
+static void filler_is_written_where_a_byte_is_missing(void **state)
+{
+    struct world *world = *state;
+    const size_t room = FILLER_AHEAD - LOG_FILLER_LEFT_MIN;
+    char line[LOG_ANNOTATION_MAX], *commands = memory_allocate_zeroed(room);
+    open_files(world, true);
+    for (uint64_t more = 0; more < 2; more++) {
+        struct log_group_header header = {log_files_offset(world->files) + 1, room, 0, 0};
+        assert_int_equal(log_files_append(world->files, SLICE("x")), OK);
+        uint64_t filled = size_on_disk(world);
+        size_t length = room - log_group_write_header(line, &header) + more;
+        assert_int_equal(log_files_append(world->files, slice_of(commands, length)), OK);
+        assert_int_equal(log_files_size(world->files), filled - LOG_FILLER_LEFT_MIN + more);
+        assert_int_equal(size_on_disk(world),
+                         more == 0 ? filled : log_files_size(world->files) + FILLER_AHEAD);
+    }
+    memory_free(commands);
+}
+
+/* Where somebody else synced it. */
+static void a_group_says_what_was_durable_before_it(void **state)
+{
+    struct world *world = *state;
+    open_files(world, true);
+    assert_int_equal(log_files_append(world->files, SLICE("1st")), OK);
+    assert_int_equal(log_files_append(world->files, SLICE("2nd")), OK);
+    log_files_synced_to(world->files, 3);
+    assert_int_equal(log_files_synced_offset(world->files), 3);
+    assert_int_equal(log_files_append(world->files, SLICE("3rd")), OK);
+    struct slice content = log_folder_content(world->simulated, NAME ".1.incr.aof");
+    assert_non_null(memmem(content.data, content.length, "2nd#HF 6 3 3 ", 13));
+}
+
+/* Nobody knows what of it is on the disk (P4). */
+static void a_broken_log_is_left_as_it_is(void **state)
+{
+    struct world *world = *state;
+    open_files(world, true);
+    assert_int_equal(log_files_append(world->files, SLICE("group")), OK);
+    uint64_t size = size_on_disk(world);
+    disk_simulated_fail(world->simulated, 1, DISK_FAULT_ERROR, false);
+    assert_int_equal(log_files_sync(world->files), ERROR_SYSTEM);
+    log_files_close(world->files);
+    world->files = NULL;
+    assert_int_equal(size_on_disk(world), size);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
@@ -506,11 +694,6 @@ static void a_path_ends_where_its_length_says(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_manifest_that_cannot_be_used_is_said),
-        TEST(opening_says_what_failed),
-        TEST(what_nobody_names_is_removed_and_nothing_else),
-        TEST(a_manifest_of_history_alone_stays),
-        TEST(a_manifest_without_history_is_not_written_again),
         TEST(starting_fails_with_any_call_that_matters),
         TEST(an_increment_that_became_shorter_is_refused),
         TEST(history_that_cannot_be_removed_is_not_synced),
@@ -524,7 +707,15 @@ int main(void)
         TEST(what_is_synced_is_not_synced_again),
         TEST(a_new_base_never_takes_the_name_of_history),
         TEST(increments_of_a_new_log_get_their_names_or_it_fails),
-        TEST(a_path_ends_where_its_length_says),
+        TEST(all_that_the_manifest_names_is_measured),
+        TEST(what_cannot_be_measured_has_no_size),
+        TEST(the_longest_names_are_not_cut),
+        TEST(a_new_base_is_durable_before_it_is_named),
+        TEST(what_was_not_proven_is_written_again),
+        TEST(a_full_disk_leaves_whole_groups_only),
+        TEST(filler_is_written_where_a_byte_is_missing),
+        TEST(a_group_says_what_was_durable_before_it),
+        TEST(a_broken_log_is_left_as_it_is),
         cmocka_unit_test(all_memory_was_given_back),
     };
     return cmocka_run_group_tests_name("persist/log_files", tests, memory_balance_begin, NULL);

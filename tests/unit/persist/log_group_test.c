@@ -219,6 +219,32 @@ static void a_line_that_lacks_a_field_is_bad(void **state)
     }
 }
 
+static void a_group_may_reach_up_to_the_last_offset(void **state)
+{
+    (void)state;
+    struct log_group_header group;
+    assert_int_equal(read_line("#HF 1 9223372036854775806 0 00000000\r\n", &group), LOG_LINE_GROUP);
+    assert_int_equal(group.length, INT64_MAX - 1);
+}
+
+static void a_line_of_others_may_be_of_any_length(void **state)
+{
+    (void)state;
+    char text[4 * LOG_ANNOTATION_MAX];
+    struct log_group_header group;
+    struct log_file_header file;
+    for (size_t filler = LOG_ANNOTATION_MAX - 2; filler < sizeof text; filler++) {
+        memset(text, LOG_FILLER, filler);
+        size_t length = 0;
+        assert_int_equal(log_group_read_line(slice_of(text, filler), &file, &group, &length),
+                         LOG_LINE_INCOMPLETE);
+        text[filler] = LOG_FILLER_END;
+        assert_int_equal(log_group_read_line(slice_of(text, filler + 1), &file, &group, &length),
+                         LOG_LINE_ANNOTATION);
+        assert_int_equal(length, filler + 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -230,6 +256,8 @@ int main(void)
         cmocka_unit_test(golden_bytes_are_written_and_read),
         cmocka_unit_test(a_file_of_another_version_is_bad),
         cmocka_unit_test(a_line_that_lacks_a_field_is_bad),
+        cmocka_unit_test(a_group_may_reach_up_to_the_last_offset),
+        cmocka_unit_test(a_line_of_others_may_be_of_any_length),
     };
     return cmocka_run_group_tests_name("persist/log_group", tests, NULL, NULL);
 }

@@ -52,6 +52,10 @@ static void comments_and_unknown_words_are_skipped(void **state)
     assert_int_equal(log_manifest_parse(text, &manifest, &line, &why), OK);
     assert_int_equal(manifest.count, 1);
     log_manifest_deinit(&manifest);
+    text = SLICE("a b c d e f g h i j type i seq 2 file b\n"); /* as many as are looked at */
+    assert_int_equal(log_manifest_parse(text, &manifest, &line, &why), OK);
+    assert_string_equal(manifest.files[0].name, "b");
+    log_manifest_deinit(&manifest);
 }
 
 /* A pair beyond the last would be one of the longer line before. */
@@ -91,6 +95,18 @@ static void disorder_is_refused_with_its_line(void **state)
     assert_string_equal(why_not("file a seq 1 type i", &line), "the line does not end");
     assert_string_equal(why_not("\n", &line), "the line is empty");
     assert_string_equal(why_not("", &line), "it names no file");
+    struct log_manifest manifest = {NULL, 0};
+    const char *why;
+    /* What lies around the text is not looked at. */
+    struct slice around = SLICE("\r\nfile a seq 1 type i\nfile b seq 2 type i\n");
+    assert_int_equal(log_manifest_parse(slice_of(around.data + 1, 1), &manifest, &line, &why),
+                     ERROR_SYNTAX);
+    assert_string_equal(why, "the line is empty");
+    assert_int_equal(
+        log_manifest_parse(slice_of(around.data + 2, around.length - 3), &manifest, &line, &why),
+        ERROR_SYNTAX);
+    assert_string_equal(why, "the line does not end");
+    assert_int_equal(line, 2);
 }
 
 static void a_line_has_what_it_must_have(void **state)
@@ -139,7 +155,9 @@ static void the_last_sequence_is_the_highest(void **state)
     assert_int_equal(log_manifest_last_sequence(&manifest, LOG_FILE_BASE), 0);
     assert_string_equal(manifest.files[0].name, "i9"); /* history stands at the end */
     log_manifest_add(&manifest, "b1", 1, LOG_FILE_BASE);
-    assert_string_equal(manifest.files[0].name, "b1"); /* and the base at the beginning */
+    static const char *const order[] = {"b1", "i9", "h7", "h3"}; /* and the base at the beginning */
+    for (size_t i = 0; i < sizeof order / sizeof order[0]; i++)
+        assert_string_equal(manifest.files[i].name, order[i]);
     log_manifest_deinit(&manifest);
 }
 

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,6 +96,17 @@ static void every_sync_is_counted_by_the_time_it_took(void **state)
     assert_int_equal(sum, statistics->syncs);
 }
 
+static void a_job_without_a_write_or_a_sync_took_no_time(void **state)
+{
+    struct log_fixture *fixture = *state;
+    log_fixture_open_new(fixture, LOG_SYNC_NO);
+    log_writer_switch_base(fixture->log, "/nowhere/base", 1, log_fixture_on_switched, fixture);
+    log_fixture_wait_for_switch(fixture);
+    assert_int_equal(fixture->switch_error, ENOENT);
+    assert_int_equal(fixture->wrote_calls, 0);
+    assert_int_equal(log_writer_statistics(fixture->log)->syncs, 0);
+}
+
 static void write_group(struct log_fixture *fixture)
 {
     log_fixture_append(fixture, 0, "SET a 1");
@@ -163,6 +175,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(statistics_say_what_was_written),
         TEST(every_sync_is_counted_by_the_time_it_took),
+        TEST(a_job_without_a_write_or_a_sync_took_no_time),
         TEST(memory_of_groups_is_given_back),
         TEST(closing_gives_all_memory_back),
     };

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "persist/log_writer.h"
 #include "support/log_fixture.h"
@@ -345,6 +346,128 @@ static void a_full_log_begins_no_file_beside_a_sync(void **state)
     }
 }
 
+/* They were sealed while a sync went on beside; the first begins a file that cannot be made yet. */
+static void groups_behind_one_that_waits_for_its_file_wait_too(void **state)
+{
+    struct log_fixture *fixture = *state;
+    int64_t sequence;
+    char name[64], text[256];
+    begin_stuck_sync(fixture);
+    log_writer_rotate(fixture->log, &sequence);
+    log_fixture_append(fixture, 0, "SET b 1");
+    log_writer_end_turn(fixture->log);
+    log_fixture_append(fixture, 0, "SET c 1");
+    uint64_t group = log_writer_group(fixture->log);
+    log_writer_end_turn(fixture->log);
+    log_fixture_faults.of_first_lines = true;
+    log_fixture_faults.write_errno = ENOSPC;
+    log_fixture_faults.sync_waits = false;
+    for (int i = 0; i < 1000 && !log_writer_is_full(fixture->log); i++)
+        event_loop_run_turn(fixture->loop, 10);
+    assert_true(log_writer_is_full(fixture->log));
+    log_fixture_faults.write_errno = 0;
+    log_fixture_wait_for(fixture, group);
+    snprintf(name, sizeof name, "appendonly.aof.%d.incr.aof", (int)sequence - 1);
+    log_fixture_read_back(fixture, name, text, sizeof text);
+    assert_string_equal(text, "[SELECT 0 SET a 1 ]");
+    snprintf(name, sizeof name, "appendonly.aof.%d.incr.aof", (int)sequence);
+    log_fixture_read_back(fixture, name, text, sizeof text);
+    assert_string_equal(text, "[SELECT 0 SET b 1 ][SELECT 0 SET c 1 ]");
+}
+
+/* The same where only the first of them meets a full disk. */
+static void groups_behind_one_that_waits_for_room_wait_too(void **state)
+{
+    struct log_fixture *fixture = *state;
+    struct log_writer_settings settings = {LOG_SYNC_ALWAYS, LOG_SEGMENT_SIZE_DEFAULT, 1};
+    char name[64], text[256];
+    begin_stuck_sync(fixture);
+    log_writer_set_settings(fixture->log, &settings);
+    log_fixture_append(fixture, 0, "SET b 1");
+    log_writer_end_turn(fixture->log);
+    log_fixture_append(fixture, 0, "SET c 1");
+    uint64_t group = log_writer_group(fixture->log);
+    log_writer_end_turn(fixture->log);
+    log_fixture_faults.writes_failing = 1; /* there is filler: it is not tried without */
+    log_fixture_faults.write_errno = ENOSPC;
+    log_fixture_faults.sync_waits = false;
+    log_fixture_wait_for(fixture, group);
+    assert_int_equal(fixture->full_calls, 2);
+    snprintf(name, sizeof name, "appendonly.aof.%d.incr.aof",
+             (int)log_manifest_last_sequence(log_directory_manifest(fixture->directory),
+                                             LOG_FILE_INCREMENT));
+    log_fixture_read_back(fixture, name, text, sizeof text);
+    assert_string_equal(text, "[SELECT 0 SET a 1 ][SELECT 0 SET b 1 ][SELECT 0 SET c 1 ]");
+}
+
+static void the_time_that_a_sync_took_is_counted(void **state)
+{
+    struct log_fixture *fixture = *state;
+    uint64_t first = begin_stuck_sync(fixture);
+    const struct log_writer_statistics *statistics = log_writer_statistics(fixture->log);
+    log_fixture_end_turns(fixture, 20);
+    assert_int_equal(statistics->sync_us_total, 0);
+    int calls = fixture->durable_calls, wrote_calls = fixture->wrote_calls;
+    log_fixture_faults.sync_waits = false;
+    wait_for_durable_offset(fixture, first);
+    assert_int_equal(fixture->durable_calls, calls + 1);
+    assert_int_equal(fixture->wrote_calls, wrote_calls + 1);
+    assert_int_equal(statistics->syncs, 1);
+    assert_true(statistics->sync_us_total >= 10000);
+    assert_int_equal(statistics->sync_us_max, statistics->sync_us_total);
+    struct log_writer_settings settings = {LOG_SYNC_ALWAYS, LOG_SEGMENT_SIZE_DEFAULT, 1};
+    log_writer_set_settings(fixture->log, &settings); /* what it covered stays durable */
+    assert_int_equal(log_writer_durable_group(fixture->log), log_writer_group(fixture->log) - 1);
+}
+
+/* Whether it was over when the group was written, or ended beside another one. */
+static void the_next_group_says_what_a_sync_covered(void **state)
+{
+    struct log_fixture *fixture = *state;
+    for (int beside = 0; beside < 2; beside++) {
+        struct worker_hold hold;
+        uint64_t first = begin_stuck_sync(fixture), group = log_writer_group(fixture->log);
+        char path[128], expected[64];
+        struct buffer content = {0};
+        if (beside) {
+            worker_hold_begin(&hold, fixture->worker);
+            log_fixture_append(fixture, 0, "SET b 1");
+            log_writer_end_turn(fixture->log);
+        }
+        log_fixture_faults.sync_waits = false;
+        wait_for_durable_offset(fixture, first);
+        if (beside) {
+            worker_hold_end(&hold);
+            log_fixture_wait_for(fixture, group++);
+        }
+        uint64_t last = log_writer_offset(fixture->log);
+        log_fixture_append(fixture, 0, "SET c 1");
+        log_fixture_wait_for(fixture, group);
+        snprintf(path, sizeof path, "%s/appendonly.aof.%d.incr.aof", fixture->path,
+                 (int)log_manifest_last_sequence(log_directory_manifest(fixture->directory),
+                                                 LOG_FILE_INCREMENT));
+        assert_int_equal(disk_read_all(disk_real(), path, 1 << 20, &content), OK);
+        snprintf(expected, sizeof expected, "#HF %llu %llu %llu ", (unsigned long long)last,
+                 (unsigned long long)(log_writer_offset(fixture->log) - last),
+                 (unsigned long long)first);
+        assert_non_null(memmem(content.data, content.length, expected, strlen(expected)));
+        buffer_deinit(&content);
+    }
+}
+
+/* With appendfsync no. */
+static void nobody_syncs_who_was_not_asked_to(void **state)
+{
+    struct log_fixture *fixture = *state;
+    log_fixture_open_new(fixture, LOG_SYNC_NO);
+    log_fixture_append(fixture, 0, "SET a 1");
+    log_fixture_wait_for(fixture, log_writer_group(fixture->log));
+    log_fixture_end_turns(fixture, 1100);
+    assert_false(log_writer_is_syncing(fixture->log));
+    assert_int_equal(log_writer_statistics(fixture->log)->syncs, 0);
+    assert_int_equal(log_writer_durable_offset(fixture->log), 0);
+}
+
 #define TEST(function)                                                                             \
     cmocka_unit_test_setup_teardown(function, log_fixture_set_up, log_fixture_tear_down)
 
@@ -363,6 +486,11 @@ int main(void)
         TEST(a_full_log_whose_sync_fails_stays_full),
         TEST(a_full_log_whose_sync_fails_is_tried_no_more),
         TEST(a_full_log_begins_no_file_beside_a_sync),
+        TEST(groups_behind_one_that_waits_for_its_file_wait_too),
+        TEST(groups_behind_one_that_waits_for_room_wait_too),
+        TEST(the_time_that_a_sync_took_is_counted),
+        TEST(nobody_syncs_who_was_not_asked_to),
+        TEST(the_next_group_says_what_a_sync_covered),
     };
     return cmocka_run_group_tests_name("persist/log_writer_sync", tests, NULL, NULL);
 }

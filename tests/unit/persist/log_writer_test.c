@@ -71,13 +71,6 @@ static void a_gate_on_an_empty_group_opens(void **state)
     assert_int_equal(log_writer_offset(fixture->log), 0);
 }
 
-static void on_switched(void *context, int error_number)
-{
-    struct log_fixture *fixture = context;
-    fixture->switched++;
-    fixture->switch_error = error_number;
-}
-
 static void a_new_base_leaves_only_what_came_after_it(void **state)
 {
     struct log_fixture *fixture = *state;
@@ -92,7 +85,7 @@ static void a_new_base_leaves_only_what_came_after_it(void **state)
     FILE *file = fopen(base, "w");
     assert_non_null(file);
     fclose(file);
-    log_writer_switch_base(fixture->log, base, sequence, on_switched, fixture);
+    log_writer_switch_base(fixture->log, base, sequence, log_fixture_on_switched, fixture);
     log_fixture_wait_for_switch(fixture);
     assert_int_equal(fixture->switch_error, 0);
     assert_int_equal(log_writer_statistics(fixture->log)->base_size,
@@ -128,7 +121,7 @@ static void a_new_log_counts_only_with_its_base(void **state)
     FILE *file = fopen(base, "w");
     assert_non_null(file);
     fclose(file);
-    log_writer_switch_base(fixture->log, base, sequence, on_switched, fixture);
+    log_writer_switch_base(fixture->log, base, sequence, log_fixture_on_switched, fixture);
     log_fixture_wait_for_switch(fixture);
     assert_int_equal(fixture->switch_error, 0);
     assert_true(log_writer_is_in_force(fixture->log));
@@ -418,7 +411,8 @@ static void a_base_that_is_not_there_is_said(void **state)
     struct log_fixture *fixture = *state;
     int64_t sequence;
     log_writer_rotate(fixture->log, &sequence);
-    log_writer_switch_base(fixture->log, "/nowhere/base", sequence, on_switched, fixture);
+    log_writer_switch_base(fixture->log, "/nowhere/base", sequence, log_fixture_on_switched,
+                           fixture);
     log_fixture_wait_for_switch(fixture);
     assert_int_equal(fixture->switched, 1);
     assert_int_equal(fixture->switch_error, ENOENT);
@@ -429,7 +423,8 @@ static void a_base_that_is_not_there_is_said(void **state)
     fixture->switched = 0;
     log_fixture_faults.sync_errno = EIO; /* what ends the log ends the switch, too */
     log_fixture_append(fixture, 0, "SET b 1");
-    log_writer_switch_base(fixture->log, "/nowhere/base", sequence, on_switched, fixture);
+    log_writer_switch_base(fixture->log, "/nowhere/base", sequence, log_fixture_on_switched,
+                           fixture);
     log_writer_end_turn(fixture->log);
     worker_wait(fixture->worker);
     assert_int_equal(fixture->switched, 1);

@@ -9,19 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/memory.h"
-#include "keyspace/keyspace.h"
-#include "persist/log_directory.h"
-#include "persist/recovery.h"
-#include "support/failing_memory.h"
 #include "support/log_bytes.h"
 #include "support/memory_balance.h"
-#include "support/open_files.h"
-#include "system/clock.h"
-#include "system/disk_simulated.h"
+#include "support/reload.h"
 
-#define FOLDER "log"
-#define NAME "a"
 #define RDB_END "\377\000\000\000\000\000\000\000\000"
 #define EMPTY_RDB "REDIS0010" RDB_END
 #define KEY_RDB "REDIS0010\000\001k\001v\377\000\000\000\000\000\000\000\000"
@@ -30,223 +21,23 @@
 
 static const struct log_id other_id = {{4, 5, 6}};
 
-struct world {
-    struct disk_simulated *simulated;
-    struct disk_operations operations; /* the simulated disk's, but watched */
-    struct disk disk;
-    int64_t size_added; /* how much longer files are said to be: they are cut while we read */
-    bool load_truncated;
-
-    /* what came of it */
-    enum recovery_status status;
-    struct buffer commands; /* "DATABASE WORD WORD\n" for each; NUL-terminated at the end */
-    char why[600];
-    uint64_t cut_bytes, keys;
-    bool has_id, ran_out;
-    char increment[40];
-    struct recovery_result goes_on; /* without what it pointed to */
-};
-
-static struct world *current; /* operations are given the simulated disk's context */
-
-static int64_t longer_size(void *context, int file)
-{
-    int64_t size = disk_simulated_disk(current->simulated)->operations->size(context, file);
-    return size < 0 ? size : size + current->size_added;
-}
-
-static int set_up(void **state)
-{
-    struct world *world = memory_allocate_zeroed(sizeof *world);
-    world->simulated = disk_simulated_create(1);
-    world->operations = *disk_simulated_disk(world->simulated)->operations;
-    open_files_count_from(&world->operations, disk_simulated_disk(world->simulated));
-    world->operations.size = longer_size;
-    world->disk = (struct disk){&world->operations, disk_simulated_disk(world->simulated)->context};
-    world->load_truncated = true;
-    *state = current = world;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct world *world = *state;
-    disk_simulated_destroy(world->simulated);
-    buffer_deinit(&world->commands);
-    memory_free(world);
-    return 0;
-}
-
-static void put(struct world *world, const char *name, struct slice content)
-{
-    char path[64];
-    snprintf(path, sizeof path, FOLDER "/%s", name);
-    disk_simulated_write(world->simulated, path, content);
-}
-
-static struct slice content_of(const struct world *world, const char *name)
-{
-    char path[64];
-    struct slice content;
-    snprintf(path, sizeof path, FOLDER "/%s", name);
-    assert_true(disk_simulated_read(world->simulated, path, &content));
-    return content;
-}
-
-/* The manifest names increments "1" to "3", as far as `files` goes; with a base, that too. */
-static void name_files(struct world *world, bool base, int files)
-{
-    struct buffer text = {0};
-    if (base)
-        buffer_add_string(&text, "file base seq 1 type b\n");
-    for (int i = 1; i <= files; i++)
-        buffer_add_format(&text, "file %d seq %d type i\n", i, i);
-    put(world, NAME ".manifest", buffer_slice(&text));
-    buffer_deinit(&text);
-}
-
-static bool apply(void *context, int database, const struct resp_command *commands, size_t count,
-                  char *why)
-{
-    struct world *world = context;
-    for (size_t i = 0; i < count; i++) {
-        if (slice_is_word(commands[i].arguments[0], "BAD")) {
-            snprintf(why, 256, "it is bad");
-            return false;
-        }
-        buffer_add_format(&world->commands, "%d", database);
-        for (size_t j = 0; j < commands[i].count && j < 3; j++)
-            buffer_add_format(&world->commands, " %.*s",
-                              (int)(commands[i].arguments[j].length % 100),
-                              commands[i].arguments[j].data);
-        buffer_add(&world->commands, "\n", 1);
-    }
-    return true;
-}
-
-/* Call number `disk_call` to the disk and allocation number `allocation`, of large ones, fail (with
- * `for_good` those after it, too); 0: none does. */
-static void recover_with(struct world *world, uint64_t disk_call, unsigned allocation,
-                         bool for_good)
-{
-    static const struct hash_seed seed = {1, 2};
-    static const struct keyspace_hooks no_hooks;
-    struct log_directory *directory;
-    struct buffer error_text = {0};
-    struct clock *clock = clock_create();
-    struct keyspace *keyspace = keyspace_create(2, &seed, &no_hooks);
-    struct recovery_settings settings = {world->load_truncated, true};
-    struct recovery_handlers handlers = {world, apply};
-    int64_t size_added = world->size_added;
-    world->size_added = 0;
-    assert_int_equal(log_directory_open(&world->disk, FOLDER, NAME, &directory, &error_text), OK);
-    world->size_added = size_added;
-    buffer_clear(&world->commands);
-    buffer_add(&world->commands, "", 1);
-    assert_int_equal(buffer_reserve(&world->commands, 1 << 20), OK);
-    buffer_clear(&world->commands);
-    disk_simulated_fail(world->simulated, disk_call,
-                        disk_call > 0 ? DISK_FAULT_ERROR : DISK_FAULT_NONE, false);
-    struct recovery *recovery = recovery_create(clock, directory, keyspace, &settings, &handlers);
-    assert_string_equal(recovery_error(recovery), "");
-    failing_memory_begin(allocation, 1024, for_good);
-    while ((world->status = recovery_step(recovery, 0)) == RECOVERY_MORE) {
-        struct recovery_progress progress;
-        recovery_read_progress(recovery, &progress);
-        world->keys = progress.keys;
-        assert_true(disk_call > 0 || progress.loaded_bytes <= progress.total_bytes);
-    }
-    world->ran_out = failing_memory_end();
-    const struct recovery_result *result = recovery_result(recovery);
-    snprintf(world->why, sizeof world->why, "%s", recovery_error(recovery));
-    snprintf(world->increment, sizeof world->increment, "%s",
-             result->increment_name != NULL ? result->increment_name : "");
-    world->cut_bytes = result->cut_bytes;
-    world->has_id = result->has_id;
-    world->goes_on = *result;
-    buffer_add(&world->commands, "", 1);
-    recovery_destroy(recovery);
-    keyspace_destroy(keyspace);
-    clock_destroy(clock);
-    log_directory_close(directory);
-    assert_int_equal(open_files_count(), 0);
-}
-
-static void recover(struct world *world, uint64_t disk_call)
-{
-    recover_with(world, disk_call, 0, false);
-}
-
-static void assert_loads(struct world *world, const char *commands)
-{
-    recover(world, 0);
-    assert_string_equal(world->why, "");
-    assert_int_equal(world->status, RECOVERY_DONE);
-    assert_string_equal(world->commands.data, commands);
-}
-
-static void assert_refuses(struct world *world, const char *why)
-{
-    recover(world, 0);
-    assert_int_equal(world->status, RECOVERY_REFUSED);
-    if (strstr(world->why, why) == NULL)
-        fail_msg("\"%s\" instead of \"%s\"", world->why, why);
-}
-
-/* --- bytes of files --- */
-
-static void add_bytes(struct buffer *out, char byte, size_t count)
-{
-    assert_int_equal(buffer_reserve(out, count), OK);
-    memset(out->data + out->length, byte, count);
-    out->length += count;
-}
-
-/* The only increment is of groups: one for each text, then `tail`. */
-static void put_groups(struct world *world, const char *const *commands, struct slice tail)
-{
-    struct buffer bytes = {0};
-    uint64_t offset = 0;
-    log_bytes_add_file_header(&bytes, &log_bytes_id, 0);
-    for (; *commands != NULL; commands++)
-        log_bytes_add_group_of(&bytes, &offset, *commands);
-    buffer_add(&bytes, tail.data, tail.length);
-    name_files(world, false, 1);
-    put(world, "1", buffer_slice(&bytes));
-    buffer_deinit(&bytes);
-}
-
-#define PUT_GROUPS(world, tail, ...)                                                               \
-    put_groups(world, (const char *const[]){__VA_ARGS__, NULL}, tail)
-
-static void put_plain(struct world *world, const char *commands, struct slice tail)
-{
-    struct buffer bytes = {0};
-    log_bytes_add_commands(&bytes, commands);
-    buffer_add(&bytes, tail.data, tail.length);
-    name_files(world, false, 1);
-    put(world, "1", buffer_slice(&bytes));
-    buffer_deinit(&bytes);
-}
-
-/* --- tests --- */
-
 static void plain_commands_of_redis_are_applied(void **state)
 {
-    struct world *world = *state;
-    put_plain(world, "SELECT 1,SET a 1,MULTI,SET b 2,SELECT 0,SET c 3,EXEC", SLICE("#TS:12\r\n"));
-    assert_loads(world, "1 SET a 1\n1 SET b 2\n0 SET c 3\n");
+    struct reload *world = *state;
+    reload_put_plain(world, "SELECT 1,SET a 1,MULTI,SET b 2,SELECT 0,SET c 3,EXEC",
+                     SLICE("#TS:12\r\n"));
+    reload_assert_loads(world, "1 SET a 1\n1 SET b 2\n0 SET c 3\n");
     assert_false(world->has_id);
     assert_string_equal(world->increment, "");
-    put_plain(world, "", SLICE("#TS:1\r\n#TS:2\r\n*0\r\n*1\r\n$4\r\nPING\r\n"));
-    assert_loads(world, "0 PING\n");
-    put_plain(world, "", SLICE(""));
-    assert_loads(world, "");
+    reload_put_plain(world, "", SLICE("#TS:1\r\n#TS:2\r\n*0\r\n*1\r\n$4\r\nPING\r\n"));
+    reload_assert_loads(world, "0 PING\n");
+    reload_put_plain(world, "", SLICE(""));
+    reload_assert_loads(world, "");
 }
 
 static void more_than_a_batch_is_applied_in_order(void **state)
 {
-    struct world *world = *state;
+    struct reload *world = *state;
     struct buffer plain = {0}, groups = {0}, expected = {0};
     uint64_t offset = 0;
     for (int i = 0; i < 3 * RECOVERY_BATCH_MAX + 1; i++) {
@@ -256,13 +47,13 @@ static void more_than_a_batch_is_applied_in_order(void **state)
         buffer_add_format(&expected, "0 %s\n", text);
     }
     buffer_add(&expected, "", 1);
-    name_files(world, false, 1);
-    put(world, "1", buffer_slice(&plain));
-    assert_loads(world, expected.data);
+    reload_name_files(world, false, 1);
+    reload_put(world, "1", buffer_slice(&plain));
+    reload_assert_loads(world, expected.data);
     log_bytes_add_file_header(&groups, &log_bytes_id, 0);
     log_bytes_add_group(&groups, &offset, 0, buffer_slice(&plain));
-    put(world, "1", buffer_slice(&groups));
-    assert_loads(world, expected.data);
+    reload_put(world, "1", buffer_slice(&groups));
+    reload_assert_loads(world, expected.data);
     assert_true(world->has_id);
     assert_string_equal(world->increment, "1");
     buffer_deinit(&plain);
@@ -272,145 +63,185 @@ static void more_than_a_batch_is_applied_in_order(void **state)
 
 static void a_base_may_be_followed_by_commands(void **state)
 {
-    struct world *world = *state;
-    name_files(world, true, 1);
-    put(world, "base", SLICE(KEY_RDB "*1\r\n$4\r\nPING\r\n"));
-    put(world, "1", SLICE(""));
-    assert_loads(world, "0 PING\n");
-    assert_int_equal(world->keys, 1);
-    put(world, "base", SLICE("VALKEY080\377\000\000\000\000\000\000\000\000"));
-    assert_loads(world, "");
-    put(world, "base", SLICE("REDIS0010\377\001\000\000\000\000\000\000\000"));
-    assert_refuses(world, "its checksum does not match. The base of the log is damaged and is not "
+    struct reload *world = *state;
+    reload_name_files(world, true, 1);
+    reload_put(world, "base", SLICE(KEY_RDB "*1\r\n$4\r\nPING\r\n"));
+    reload_put(world, "1", SLICE(""));
+    reload_assert_loads(world, "0 PING\n");
+    assert_int_equal(world->progress.keys, 1);
+    reload_put(world, "base", SLICE("VALKEY080\377\000\000\000\000\000\000\000\000"));
+    reload_assert_loads(world, "");
+    reload_put(world, "base", SLICE("REDIS0010\377\001\000\000\000\000\000\000\000"));
+    reload_assert_refuses(world,
+                          "its checksum does not match. The base of the log is damaged and is not "
                           "loaded");
-    put(world, "base", SLICE("REDIS"));
-    assert_refuses(world, "bytes that are no command");
-    put(world, "base", SLICE(EMPTY_RDB));
-    put(world, "1", SLICE(EMPTY_RDB)); /* an increment is none */
-    assert_refuses(world, "log/1 at byte 0: bytes that are no command. The file is damaged and is "
+    reload_put(world, "base", SLICE(KEY_RDB "x"));
+    reload_assert_refuses(world, "bytes that are no command");
+    reload_put(world, "base", SLICE("REDIS0010"));
+    reload_assert_refuses(world, "The base of the log is damaged and is not loaded");
+    reload_put(world, "base", SLICE("REDIS"));
+    reload_assert_refuses(world, "bytes that are no command");
+    reload_put(world, "base", SLICE(EMPTY_RDB));
+    reload_put(world, "1", SLICE(EMPTY_RDB)); /* an increment is none */
+    reload_assert_refuses(world,
+                          "log/1 at byte 0: bytes that are no command. The file is damaged and is "
                           "not loaded: holdfast-log repair log");
 }
 
 static void a_file_that_is_missing_is_said(void **state)
 {
-    struct world *world = *state;
-    name_files(world, false, 1);
-    assert_refuses(world, "log/1 at byte 0: the manifest names this file, but it is missing. The "
+    struct reload *world = *state;
+    reload_name_files(world, false, 1);
+    reload_assert_refuses(world,
+                          "log/1 at byte 0: the manifest names this file, but it is missing. The "
                           "log is damaged and is not loaded");
 }
 
 static void commands_that_cannot_be_run_are_refused(void **state)
 {
-    struct world *world = *state;
+    struct reload *world = *state;
     const char *why = "a command of the log cannot be run: it is bad";
     static const char *const bad[] = {"SET a 1,BAD", "BAD,SELECT 1", "MULTI,BAD,SELECT 1,EXEC"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        put_plain(world, bad[i], SLICE(""));
-        assert_refuses(world, why);
-        PUT_GROUPS(world, SLICE(""), "SET a 1", bad[i]);
-        assert_refuses(world, why);
+        reload_put_plain(world, bad[i], SLICE(""));
+        reload_assert_refuses(world, why);
+        RELOAD_PUT_GROUPS(world, SLICE(""), "SET a 1", bad[i]);
+        reload_assert_refuses(world, why);
     }
     static const char *const selects[] = {"SELECT", "SELECT x", "SELECT -1", "SELECT 2147483648",
                                           "SELECT 1 2"};
     for (size_t i = 0; i < sizeof selects / sizeof selects[0]; i++) {
-        put_plain(world, selects[i], SLICE(""));
-        assert_refuses(world, "a SELECT that is not in order");
+        reload_put_plain(world, selects[i], SLICE(""));
+        reload_assert_refuses(world, "a SELECT that is not in order");
     }
 }
 
 static void bytes_that_are_no_commands_are_refused(void **state)
 {
-    struct world *world = *state;
+    struct reload *world = *state;
     const struct slice bad[] = {SLICE("PING\r\n"), SLICE("*x\r\n"), SLICE("*1\r\n+x\r\n"),
                                 SLICE("#HF 1 2 3 4\r\n*1\r\n$4\r\nPING\r\n")};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        put_plain(world, "SET a 1", bad[i]);
-        assert_refuses(world, "log/1 at byte 27: bytes that are no command");
+        reload_put_plain(world, "SET a 1", bad[i]);
+        reload_assert_refuses(world, "log/1 at byte 27: bytes that are no command");
     }
     struct buffer bytes = {0};
     uint64_t offset = 0;
     log_bytes_add_file_header(&bytes, &log_bytes_id, 0);
     log_bytes_add_group(&bytes, &offset, 0, SLICE("*1\r\n$4\r\nPI"));
-    put(world, "1", buffer_slice(&bytes));
-    assert_refuses(world, "a group whose checksum is right does not consist of whole commands");
+    reload_put(world, "1", buffer_slice(&bytes));
+    reload_assert_refuses(world,
+                          "a group whose checksum is right does not consist of whole commands");
     buffer_deinit(&bytes);
 }
 
 static void a_short_file_is_cut_where_that_is_allowed(void **state)
 {
-    struct world *world = *state;
+    struct reload *world = *state;
     const struct slice tails[] = {SLICE("*1\r\n$4\r\nPI"), SLICE("#TS:1"), SLICE("*2\r\n"),
                                   SLICE("*1\r\n$5\r\nMULTI\r\n*1\r\n$4\r\nPING\r\n"),
                                   SLICE("*1\r\n$70000\r\nPI")};
     for (size_t i = 0; i < sizeof tails / sizeof tails[0]; i++) {
-        put_plain(world, "SET a 1", tails[i]);
+        reload_put_plain(world, "SET a 1", tails[i]);
         world->load_truncated = false;
-        assert_refuses(world, "the file ends within a command or a transaction and "
+        reload_assert_refuses(world,
+                              "the file ends within a command or a transaction and "
                               "aof-load-truncated is off. It is not loaded: holdfast-log repair");
-        assert_int_equal(content_of(world, "1").length, 27 + tails[i].length);
-        name_files(world, false, 2);
-        put(world, "2", SLICE(""));
+        assert_int_equal(reload_content(world, "1").length, 27 + tails[i].length);
+        reload_name_files(world, false, 2);
+        reload_put(world, "2", SLICE(""));
         world->load_truncated = true;
-        assert_refuses(world, "the file ends within a command or a transaction. It is not loaded");
-        name_files(world, false, 1);
-        assert_loads(world, "0 SET a 1\n");
+        reload_assert_refuses(world,
+                              "the file ends within a command or a transaction. It is not loaded");
+        reload_name_files(world, false, 1);
+        reload_assert_loads(world, "0 SET a 1\n");
         assert_int_equal(world->cut_bytes, tails[i].length);
-        assert_int_equal(content_of(world, "1").length, 27);
+        assert_int_equal(reload_content(world, "1").length, 27);
     }
 }
 
 static void files_of_a_log_follow_each_other(void **state)
 {
-    struct world *world = *state;
+    struct reload *world = *state;
     struct buffer second = {0};
     uint64_t offset = 27;
-    PUT_GROUPS(world, SLICE("####\n"), "SET a 1");
-    name_files(world, false, 2);
+    RELOAD_PUT_GROUPS(world, SLICE("####\n"), "SET a 1");
+    reload_name_files(world, false, 2);
     log_bytes_add_file_header(&second, &log_bytes_id, 27);
     log_bytes_add_group_of(&second, &offset, "SET b 2");
-    put(world, "2", buffer_slice(&second));
-    assert_refuses(world, "bytes that are no group of this log. The log is damaged and is not "
+    reload_put(world, "2", buffer_slice(&second));
+    reload_assert_refuses(world,
+                          "bytes that are no group of this log. The log is damaged and is not "
                           "loaded. A repair would drop the 5 bytes of this file from here on, and "
                           "all files after it: holdfast-log repair log");
-    PUT_GROUPS(world, SLICE(""), "SET a 1");
-    name_files(world, false, 2);
-    assert_loads(world, "0 SET a 1\n0 SET b 2\n");
+    RELOAD_PUT_GROUPS(world, SLICE(""), "SET a 1");
+    reload_name_files(world, false, 2);
+    reload_assert_loads(world, "0 SET a 1\n0 SET b 2\n");
     assert_string_equal(world->increment, "2");
     assert_memory_equal(&world->goes_on.id, &log_bytes_id, sizeof log_bytes_id);
     assert_int_equal(world->goes_on.offset, offset);
     assert_int_equal(world->goes_on.increment_size, second.length);
     log_bytes_add_group(&second, &offset, 27, SLICE("")); /* it does not prove the one before */
-    put(world, "2", buffer_slice(&second));
+    reload_put(world, "2", buffer_slice(&second));
     uint64_t proven = world->goes_on.increment_proven;
-    assert_loads(world, "0 SET a 1\n0 SET b 2\n");
+    reload_assert_loads(world, "0 SET a 1\n0 SET b 2\n");
     assert_int_equal(world->goes_on.increment_size, second.length);
     assert_int_equal(world->goes_on.increment_proven, proven);
     buffer_clear(&second);
     log_bytes_add_file_header(&second, &other_id, 27);
-    put(world, "2", buffer_slice(&second));
-    assert_refuses(world, "log/2 at byte 0: this file belongs to another log than those before");
+    reload_put(world, "2", buffer_slice(&second));
+    reload_assert_refuses(world,
+                          "log/2 at byte 0: this file belongs to another log than those before");
     buffer_clear(&second);
     log_bytes_add_file_header(&second, &log_bytes_id, 26);
-    put(world, "2", buffer_slice(&second));
-    assert_refuses(world, "the log's offset does not continue in this file");
-    assert_refuses(world, " bytes of this file from here on: holdfast-log repair log");
-    put(world, "2", SLICE("#HF-"));
-    name_files(world, false, 3);
-    put(world, "3", SLICE(""));
-    assert_refuses(world, "the first annotation is not whole");
-    put(world, "2", SLICE("#HF 0 0 0 00000000\r\n"));
-    assert_refuses(world, "the first annotation is not in order");
+    reload_put(world, "2", buffer_slice(&second));
+    reload_assert_refuses(world, "the log's offset does not continue in this file");
+    reload_assert_refuses(world, " bytes of this file from here on: holdfast-log repair log");
+    reload_put(world, "2", SLICE("#HF-"));
+    reload_name_files(world, false, 3);
+    reload_put(world, "3", SLICE(""));
+    reload_assert_refuses(world, "the first annotation is not whole");
+    reload_put(world, "2", SLICE("#HF 0 0 0 00000000\r\n"));
+    reload_assert_refuses(world, "the first annotation is not in order");
     buffer_deinit(&second);
+}
+
+/* Whatever its log was, an increment that is not ours ends it. */
+static void a_log_goes_on_only_where_its_last_file_is_ours(void **state)
+{
+    struct reload *world = *state;
+    static const struct {
+        const char *second, *loads;
+        size_t cut, left; /* bytes of it; filler is not counted */
+    } files[] = {
+        {"#", "0 SET a 1\n", 0, 0},         {"#HF-LOG 1 ", "0 SET a 1\n", 10, 0},
+        {"", "0 SET a 1\n", 0, 0},          {"*1\r\n$4\r\nPING\r\n", "0 SET a 1\n0 PING\n", 0, 14},
+        {"#TS:1\r\n", "0 SET a 1\n", 0, 7},
+    };
+    world->load_truncated = false; /* counts for the files of others only */
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        RELOAD_PUT_GROUPS(world, SLICE(""), "SET a 1");
+        reload_name_files(world, false, 2);
+        reload_put(world, "2", slice_of_string(files[i].second));
+        reload_assert_loads(world, files[i].loads);
+        assert_false(world->has_id);
+        assert_string_equal(world->increment, "");
+        assert_int_equal(world->cut_bytes, files[i].cut);
+        assert_int_equal(reload_content(world, "2").length, files[i].left);
+    }
+    reload_put(world, "1", SLICE("")); /* an empty one may stand before others */
+    reload_put(world, "2", SLICE("*1\r\n$4\r\nPING\r\n"));
+    reload_assert_loads(world, "0 PING\n");
 }
 
 static void another_server_may_have_gone_on(void **state)
 {
-    struct world *world = *state;
+    struct reload *world = *state;
     struct buffer tail = {0};
-    add_bytes(&tail, '#', LOG_FILLER_LEFT_MIN - 1);
+    reload_add_bytes(&tail, '#', LOG_FILLER_LEFT_MIN - 1);
     buffer_add_string(&tail, "\n*1\r\n$4\r\nPING\r\n");
-    PUT_GROUPS(world, buffer_slice(&tail), "SET a 1");
-    assert_loads(world, "0 SET a 1\n0 PING\n");
+    RELOAD_PUT_GROUPS(world, buffer_slice(&tail), "SET a 1");
+    reload_assert_loads(world, "0 SET a 1\n0 PING\n");
     assert_false(world->has_id);
     buffer_deinit(&tail);
     const struct slice torn[] = {
@@ -427,8 +258,8 @@ static void another_server_may_have_gone_on(void **state)
         SLICE("*123456"),
         SLICE("\n#")};
     for (size_t i = 0; i < sizeof torn / sizeof torn[0]; i++) {
-        PUT_GROUPS(world, torn[i], "SET a 1");
-        assert_loads(world, "0 SET a 1\n");
+        RELOAD_PUT_GROUPS(world, torn[i], "SET a 1");
+        reload_assert_loads(world, "0 SET a 1\n");
         assert_true(world->has_id);
     }
 }
@@ -436,7 +267,7 @@ static void another_server_may_have_gone_on(void **state)
 /* "*1" is all there is; what stands behind it in memory is of the file before. */
 static void a_file_ends_where_it_ends(void **state)
 {
-    struct world *world = *state;
+    struct reload *world = *state;
     struct buffer first = {0}, second = {0}, commands = {0};
     uint64_t offset = 0;
     size_t tried = 0;
@@ -455,10 +286,10 @@ static void a_file_ends_where_it_ends(void **state)
         if (memcmp(first.data + second.length, "\r\n$", 3) != 0)
             continue;
         tried++;
-        name_files(world, false, 2);
-        put(world, "1", buffer_slice(&first));
-        put(world, "2", buffer_slice(&second));
-        recover(world, 0);
+        reload_name_files(world, false, 2);
+        reload_put(world, "1", buffer_slice(&first));
+        reload_put(world, "2", buffer_slice(&second));
+        reload_run(world, 0);
         assert_string_equal(world->why, "");
         assert_int_equal(world->cut_bytes, 2);
         assert_true(world->has_id);
@@ -472,55 +303,57 @@ static void a_file_ends_where_it_ends(void **state)
 /* More filler than is read at once, then nothing, and then somebody's command. */
 static void filler_may_be_longer_than_what_is_read_at_once(void **state)
 {
-    struct world *world = *state;
+    struct reload *world = *state;
     struct buffer tail = {0};
-    add_bytes(&tail, '#', 5 * RECOVERY_READ_SIZE / 2);
-    PUT_GROUPS(world, buffer_slice(&tail), "SET a 1");
-    assert_loads(world, "0 SET a 1\n");
+    reload_add_bytes(&tail, '#', 5 * RECOVERY_READ_SIZE / 2);
+    RELOAD_PUT_GROUPS(world, buffer_slice(&tail), "SET a 1");
+    reload_assert_loads(world, "0 SET a 1\n");
     assert_int_equal(world->cut_bytes, 0);
     buffer_add_string(&tail, "\n*1\r\n$4\r\nPING\r\n");
-    PUT_GROUPS(world, buffer_slice(&tail), "SET a 1");
-    assert_loads(world, "0 SET a 1\n0 PING\n");
+    RELOAD_PUT_GROUPS(world, buffer_slice(&tail), "SET a 1");
+    reload_assert_loads(world, "0 SET a 1\n0 PING\n");
     buffer_deinit(&tail);
 }
 
 /* Behind bad bytes and much garbage stands a group that says what was durable. */
-static void put_proof(struct world *world, size_t garbage, size_t length, uint64_t durable)
+static void put_proof(struct reload *world, size_t garbage, size_t length, uint64_t durable)
 {
     struct buffer tail = {0}, big = {0};
     uint64_t offset = 100;
-    for (size_t i = 0; i < garbage; i++)
-        buffer_add(&tail, i % 512 == 0 ? "#HF \r\n" : "x", i % 512 == 0 ? 6 : 1);
-    add_bytes(&big, 'y', length);
+    for (size_t i = 0; i < garbage; i += 512) {
+        buffer_add_string(&tail, "#HF \r\n");
+        reload_add_bytes(&tail, 'x', (garbage - i < 512 ? garbage - i : 512) - 1);
+    }
+    reload_add_bytes(&big, 'y', length);
     log_bytes_add_group(&tail, &offset, durable, buffer_slice(&big));
-    PUT_GROUPS(world, buffer_slice(&tail), "SET a 1");
+    RELOAD_PUT_GROUPS(world, buffer_slice(&tail), "SET a 1");
     buffer_deinit(&tail);
     buffer_deinit(&big);
 }
 
 static void a_proof_may_stand_far_behind(void **state)
 {
-    struct world *world = *state;
+    struct reload *world = *state;
     const char *why = "bytes that are no group of this log, before groups that are";
     put_proof(world, 100, BIG, 50);
-    assert_refuses(world, why);
+    reload_assert_refuses(world, why);
     put_proof(world, 100, 9, 50); /* near the end */
-    assert_refuses(world, why);
+    reload_assert_refuses(world, why);
     /* across the border of what is looked at together, at every place */
     for (size_t garbage = RECOVERY_READ_SIZE - 10300; garbage < RECOVERY_READ_SIZE - 10100;
          garbage += 7) {
         put_proof(world, garbage, BIG, 50);
-        assert_refuses(world, why);
+        reload_assert_refuses(world, why);
     }
     put_proof(world, 3 * RECOVERY_READ_SIZE, BIG, 50);
-    assert_refuses(world, why);
+    reload_assert_refuses(world, why);
     put_proof(world, 3 * RECOVERY_READ_SIZE, BIG, 27);
-    assert_loads(world, "0 SET a 1\n");
+    reload_assert_loads(world, "0 SET a 1\n");
     assert_true(world->cut_bytes > 4 * RECOVERY_READ_SIZE);
 }
 
 /* `count` bytes and some: a command with an argument of so many, or a base with such a value. */
-static void put_long(struct world *world, size_t count, bool base)
+static void put_long(struct reload *world, size_t count, bool base)
 {
     struct buffer bytes = {0};
     if (base)
@@ -533,38 +366,39 @@ static void put_long(struct world *world, size_t count, bool base)
             buffer_add(&bytes, head, sizeof head);
         else
             buffer_add_format(&bytes, "*1\r\n$%zu\r\n", count);
-        add_bytes(&bytes, 'x', count);
+        reload_add_bytes(&bytes, 'x', count);
         if (!base)
             buffer_add(&bytes, "\r\n", 2);
     }
     if (base)
         buffer_add(&bytes, RDB_END, 9);
-    name_files(world, base, 1);
-    put(world, base ? "base" : "1", buffer_slice(&bytes));
+    reload_name_files(world, base, 1);
+    reload_put(world, base ? "base" : "1", buffer_slice(&bytes));
     if (base)
-        put(world, "1", SLICE("#HF-")); /* a first annotation that is torn */
+        reload_put(world, "1", SLICE("#HF-")); /* a first annotation that is torn */
     buffer_deinit(&bytes);
 }
 
 /* Groups across the border of what is read at once. */
-static void put_long_groups(struct world *world)
+static void put_long_groups(struct reload *world)
 {
     struct buffer bytes = {0}, commands = {0};
+    const struct slice command = SLICE("*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n");
     uint64_t offset = 0;
     log_bytes_add_file_header(&bytes, &log_bytes_id, 0);
     for (size_t i = 0; i < RECOVERY_READ_SIZE / 64; i++)
-        log_bytes_add_commands(&commands, "SET a 1");
+        buffer_add(&commands, command.data, command.length);
     for (int i = 0; i < 6; i++)
         log_bytes_add_group(&bytes, &offset, offset, buffer_slice(&commands));
-    add_bytes(&bytes, '#', RECOVERY_READ_SIZE / 2);
-    name_files(world, false, 1);
-    put(world, "1", buffer_slice(&bytes));
+    reload_add_bytes(&bytes, '#', RECOVERY_READ_SIZE / 2);
+    reload_name_files(world, false, 1);
+    reload_put(world, "1", buffer_slice(&bytes));
     buffer_deinit(&bytes);
     buffer_deinit(&commands);
 }
 
 /* One group that ends `short_of` bytes before the end of the first read, then `tail`. */
-static void put_border(struct world *world, size_t short_of, struct slice tail)
+static void put_border(struct reload *world, size_t short_of, struct slice tail)
 {
     struct buffer bytes = {0}, commands = {0};
     uint64_t offset = 0;
@@ -572,29 +406,29 @@ static void put_border(struct world *world, size_t short_of, struct slice tail)
     size_t argument = RECOVERY_READ_SIZE - short_of - bytes.length -
                       strlen("#HF 0 1000000 0 01234567\r\n*1\r\n$1000000\r\n\r\n");
     buffer_add_format(&commands, "*1\r\n$%07zu\r\n", argument);
-    add_bytes(&commands, 'y', argument);
+    reload_add_bytes(&commands, 'y', argument);
     buffer_add(&commands, "\r\n", 2);
     log_bytes_add_group(&bytes, &offset, 0, buffer_slice(&commands));
     assert_int_equal(bytes.length, RECOVERY_READ_SIZE - short_of);
     buffer_add(&bytes, tail.data, tail.length);
-    name_files(world, false, 1);
-    put(world, "1", buffer_slice(&bytes));
+    reload_name_files(world, false, 1);
+    reload_put(world, "1", buffer_slice(&bytes));
     buffer_deinit(&bytes);
     buffer_deinit(&commands);
 }
 
 /* Whole filler that ends with the first read, nearly, and somebody's command behind it. */
-static void put_filler_over_the_border(struct world *world)
+static void put_filler_over_the_border(struct reload *world)
 {
     struct buffer tail = {0};
-    add_bytes(&tail, '#', LOG_FILLER_LEFT_MIN);
+    reload_add_bytes(&tail, '#', LOG_FILLER_LEFT_MIN);
     buffer_add_string(&tail, "\n*1\r\n$4\r\nPING\r\n");
     put_border(world, LOG_FILLER_LEFT_MIN + 10, buffer_slice(&tail));
     buffer_deinit(&tail);
 }
 
 /* A base that is as long as the first read, then a command. */
-static void put_base_to_the_border(struct world *world)
+static void put_base_to_the_border(struct reload *world)
 {
     struct buffer bytes = {0};
     size_t length = RECOVERY_READ_SIZE - 26;
@@ -602,38 +436,38 @@ static void put_base_to_the_border(struct world *world)
                    (char)length};
     buffer_add(&bytes, KEY_RDB, 9);
     buffer_add(&bytes, head, sizeof head);
-    add_bytes(&bytes, 'x', RECOVERY_READ_SIZE - 9 - bytes.length);
+    reload_add_bytes(&bytes, 'x', RECOVERY_READ_SIZE - 9 - bytes.length);
     buffer_add(&bytes, RDB_END, 9);
     buffer_add_string(&bytes, "*1\r\n$4\r\nPING\r\n");
-    name_files(world, true, 1);
-    put(world, "base", buffer_slice(&bytes));
-    put(world, "1", SLICE(""));
+    reload_name_files(world, true, 1);
+    reload_put(world, "base", buffer_slice(&bytes));
+    reload_put(world, "1", SLICE(""));
     buffer_deinit(&bytes);
 }
 
 /* Of all that is told apart above, one of each kind. */
-static void put_scenario(struct world *world, int scenario)
+static void put_scenario(struct reload *world, int scenario)
 {
     switch (scenario) {
     case 0:
-        put_plain(world, "SET a 1", SLICE("*1\r\n$4\r\nPI"));
+        reload_put_plain(world, "SET a 1", SLICE("*1\r\n$4\r\nPI"));
         break;
     case 1:
-        PUT_GROUPS(world, SLICE("garbage"), "SET a 1", "SET b 2");
+        RELOAD_PUT_GROUPS(world, SLICE("garbage"), "SET a 1", "SET b 2");
         break;
     case 2:
         put_proof(world, RECOVERY_READ_SIZE, BIG, 50);
         break;
     case 3:
-        PUT_GROUPS(world, SLICE("####\n*1\r\n$4\r\nPING\r\n"), "SET a 1");
+        RELOAD_PUT_GROUPS(world, SLICE("####\n*1\r\n$4\r\nPING\r\n"), "SET a 1");
         break;
     case 4:
-        put_plain(world, "SET a 1", SLICE("*1\r\n$70000\r\nPI"));
+        reload_put_plain(world, "SET a 1", SLICE("*1\r\n$70000\r\nPI"));
         break;
     case 5:
-        PUT_GROUPS(world, SLICE("#HF 27 3 27 00000000\r\nabc"), "SET a 1");
-        name_files(world, true, 1);
-        put(world, "base", SLICE(KEY_RDB));
+        RELOAD_PUT_GROUPS(world, SLICE("#HF 27 3 27 00000000\r\nabc"), "SET a 1");
+        reload_name_files(world, true, 1);
+        reload_put(world, "base", SLICE(KEY_RDB));
         break;
     case 6:
         put_long(world, 700000, false);
@@ -663,36 +497,36 @@ static void put_scenario(struct world *world, int scenario)
 
 static void files_may_be_longer_than_what_is_read_at_once(void **state)
 {
-    struct world *world = *state;
+    struct reload *world = *state;
     for (int scenario = 6; scenario < SCENARIOS; scenario++) {
         put_scenario(world, scenario);
-        recover(world, 0);
+        reload_run(world, 0);
         assert_string_equal(world->why, "");
         assert_int_equal(world->status, RECOVERY_DONE);
     }
     put_filler_over_the_border(world);
-    recover(world, 0);
+    reload_run(world, 0);
     assert_non_null(strstr(world->commands.data, "0 PING\n"));
     put_long(world, 700000, true);
-    recover(world, 0);
-    assert_int_equal(world->keys, 3);
-    assert_int_equal(content_of(world, "1").length, 0);
+    reload_run(world, 0);
+    assert_int_equal(world->progress.keys, 3);
+    assert_int_equal(reload_content(world, "1").length, 0);
     assert_false(world->has_id);
 }
 
 static void every_call_to_the_disk_may_fail(void **state)
 {
-    struct world *world = *state;
+    struct reload *world = *state;
     for (int scenario = 0; scenario < SCENARIOS; scenario++) {
         put_scenario(world, scenario);
-        recover(world, 0);
+        reload_run(world, 0);
         enum recovery_status status = world->status;
         uint64_t calls = disk_simulated_calls(world->simulated);
         assert_in_range(calls, 4, CALLS_MAX);
         size_t failures = 0;
         for (uint64_t call = 1; call <= calls; call++) {
             put_scenario(world, scenario);
-            recover(world, call);
+            reload_run(world, call);
             bool said = strstr(world->why, "Input/output error") != NULL;
             assert_true(said ? world->status == RECOVERY_REFUSED : world->status == status);
             failures += said;
@@ -703,17 +537,17 @@ static void every_call_to_the_disk_may_fail(void **state)
 
 static void every_allocation_may_fail(void **state)
 {
-    struct world *world = *state;
+    struct reload *world = *state;
     for (int scenario = 0; scenario < 2 * SCENARIOS; scenario++) {
         size_t refused = 0;
         put_scenario(world, scenario / 2);
-        recover(world, 0);
+        reload_run(world, 0);
         enum recovery_status status = world->status;
         unsigned call = 0;
         do {
             put_scenario(world, scenario / 2);
             call += 1 + call / 4; /* each of the first, then fewer */
-            recover_with(world, 0, call, scenario % 2 == 1);
+            reload_with(world, 0, call, scenario % 2 == 1);
             bool said = strstr(world->why, "out of memory") != NULL;
             assert_true(said ? world->status == RECOVERY_REFUSED : world->status == status);
             assert_true(!said || world->ran_out);
@@ -725,30 +559,30 @@ static void every_allocation_may_fail(void **state)
 
 static void a_file_that_is_cut_while_it_is_read_ends_there(void **state)
 {
-    struct world *world = *state;
-    PUT_GROUPS(world, SLICE(""), "SET a 1");
+    struct reload *world = *state;
+    RELOAD_PUT_GROUPS(world, SLICE(""), "SET a 1");
     world->size_added = 40;
-    recover(world, 0);
+    reload_run(world, 0);
     assert_int_equal(world->status, RECOVERY_DONE);
     struct buffer tail = {0};
     buffer_add_string(&tail, "garbage");
-    add_bytes(&tail, 'z', RECOVERY_READ_SIZE);
-    PUT_GROUPS(world, buffer_slice(&tail), "SET a 1");
+    reload_add_bytes(&tail, 'z', RECOVERY_READ_SIZE);
+    RELOAD_PUT_GROUPS(world, buffer_slice(&tail), "SET a 1");
     world->size_added = 3 * RECOVERY_READ_SIZE;
-    recover(world, 0);
+    reload_run(world, 0);
     assert_int_equal(world->status, RECOVERY_DONE);
     assert_string_equal(world->commands.data, "0 SET a 1\n");
     buffer_clear(&tail); /* what might be a proof is not all there */
     buffer_add_string(&tail, "garbage#HF 100 3000000 50 01234567\r\nabc");
-    add_bytes(&tail, 'z', RECOVERY_READ_SIZE);
-    PUT_GROUPS(world, buffer_slice(&tail), "SET a 1");
-    recover(world, 0);
+    reload_add_bytes(&tail, 'z', RECOVERY_READ_SIZE);
+    RELOAD_PUT_GROUPS(world, buffer_slice(&tail), "SET a 1");
+    reload_run(world, 0);
     assert_int_equal(world->status, RECOVERY_DONE);
     buffer_clear(&tail); /* nor the next group */
     buffer_add_string(&tail, "#HF 27 3000000 27 01234567\r\n");
-    add_bytes(&tail, 'z', 3 * RECOVERY_READ_SIZE / 2);
-    PUT_GROUPS(world, buffer_slice(&tail), "SET a 1");
-    recover(world, 0);
+    reload_add_bytes(&tail, 'z', 3 * RECOVERY_READ_SIZE / 2);
+    RELOAD_PUT_GROUPS(world, buffer_slice(&tail), "SET a 1");
+    reload_run(world, 0);
     assert_int_equal(world->status, RECOVERY_DONE);
     assert_string_equal(world->commands.data, "0 SET a 1\n");
     buffer_deinit(&tail);
@@ -757,21 +591,21 @@ static void a_file_that_is_cut_while_it_is_read_ends_there(void **state)
 /* A group that says to be longer than what is left of the file. */
 static void a_group_that_is_cut_is_a_torn_tail(void **state)
 {
-    struct world *world = *state;
-    PUT_GROUPS(world, SLICE("#HF 27 90 27 01234567\r\n*1\r\n$4\r\nPING\r\n"), "SET a 1");
-    assert_loads(world, "0 SET a 1\n");
-    PUT_GROUPS(world, SLICE("#HF 27 90 27 01234567\r\n*1\r\n$4\r\nPING\r\n"), "SET a 1");
+    struct reload *world = *state;
+    RELOAD_PUT_GROUPS(world, SLICE("#HF 27 90 27 01234567\r\n*1\r\n$4\r\nPING\r\n"), "SET a 1");
+    reload_assert_loads(world, "0 SET a 1\n");
+    RELOAD_PUT_GROUPS(world, SLICE("#HF 27 90 27 01234567\r\n*1\r\n$4\r\nPING\r\n"), "SET a 1");
     world->size_added = 90; /* or that is cut while it is read */
-    recover(world, 0);
+    reload_run(world, 0);
     assert_int_equal(world->status, RECOVERY_DONE);
     assert_string_equal(world->commands.data, "0 SET a 1\n");
-    PUT_GROUPS(world, SLICE("#HF 27 99999999999999 27 01234567\r\nx"), "SET a 1");
+    RELOAD_PUT_GROUPS(world, SLICE("#HF 27 99999999999999 27 01234567\r\nx"), "SET a 1");
     world->size_added = INT64_C(1) << 50; /* longer than is believed */
-    recover(world, 0);
+    reload_run(world, 0);
     assert_int_equal(world->status, RECOVERY_DONE);
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, reload_set_up, reload_tear_down)
 
 int main(void)
 {
@@ -784,15 +618,16 @@ int main(void)
         TEST(bytes_that_are_no_commands_are_refused),
         TEST(a_short_file_is_cut_where_that_is_allowed),
         TEST(files_of_a_log_follow_each_other),
+        TEST(a_log_goes_on_only_where_its_last_file_is_ours),
         TEST(another_server_may_have_gone_on),
         TEST(a_file_ends_where_it_ends),
         TEST(filler_may_be_longer_than_what_is_read_at_once),
         TEST(a_proof_may_stand_far_behind),
         TEST(files_may_be_longer_than_what_is_read_at_once),
-        TEST(every_call_to_the_disk_may_fail),
-        TEST(every_allocation_may_fail),
         TEST(a_file_that_is_cut_while_it_is_read_ends_there),
         TEST(a_group_that_is_cut_is_a_torn_tail),
+        TEST(every_call_to_the_disk_may_fail),
+        TEST(every_allocation_may_fail),
         cmocka_unit_test(all_memory_was_given_back),
     };
     return cmocka_run_group_tests_name("persist/recovery", tests, memory_balance_begin, NULL);

@@ -28,9 +28,12 @@ struct log_fixture_faults log_fixture_faults = {.sync_takes_us = -1};
 static ssize_t failing_write(void *context, int file, const struct iovec *vectors, int count,
                              uint64_t offset)
 {
-    if (log_fixture_faults.write_errno == 0 || (log_fixture_faults.of_groups && count == 1))
+    if (log_fixture_faults.write_errno == 0 || (log_fixture_faults.of_groups && count == 1) ||
+        (log_fixture_faults.of_first_lines && count > 1))
         return disk_real()->operations->write(context, file, vectors, count, offset);
     errno = log_fixture_faults.write_errno;
+    if (log_fixture_faults.writes_failing > 0 && --log_fixture_faults.writes_failing == 0)
+        log_fixture_faults.write_errno = 0;
     return -1;
 }
 
@@ -74,6 +77,8 @@ static void on_wrote(void *context, int64_t write_us, int64_t sync_us)
 {
     struct log_fixture *fixture = context;
     assert_true(write_us >= 0 || sync_us >= 0);
+    assert_in_range(write_us + 1, 0, WAIT_MAX_US); /* -1: there was none */
+    assert_in_range(sync_us + 1, 0, WAIT_MAX_US);
     fixture->wrote_calls++;
 }
 
@@ -85,8 +90,8 @@ static void on_failed(void *context, const char *what, int error_number)
     fixture->failed = what;
 }
 
-void log_fixture_open(struct log_fixture *fixture, const struct log_writer_start *start,
-                      bool manifested, enum log_sync sync)
+enum error log_fixture_try_open(struct log_fixture *fixture, const struct log_writer_start *start,
+                                bool manifested, enum log_sync sync)
 {
     struct buffer error_text = {0};
     assert_int_equal(log_directory_open(&fixture->disk, fixture->path, "appendonly.aof",
@@ -94,10 +99,21 @@ void log_fixture_open(struct log_fixture *fixture, const struct log_writer_start
                      OK);
     struct log_writer_settings settings = {sync, LOG_SEGMENT_SIZE_DEFAULT, 1};
     struct log_writer_hooks hooks = {fixture, on_durable, on_full, on_failed, on_wrote};
-    assert_int_equal(log_writer_create(fixture->loop, fixture->clock, fixture->directory,
-                                       fixture->worker, &settings, start, manifested, &hooks,
-                                       &fixture->log),
-                     OK);
+    enum error error =
+        log_writer_create(fixture->loop, fixture->clock, fixture->directory, fixture->worker,
+                          &settings, start, manifested, &hooks, &fixture->log);
+    if (error != OK) {
+        log_directory_close(fixture->directory);
+        fixture->log = NULL;
+        fixture->directory = NULL;
+    }
+    return error;
+}
+
+void log_fixture_open(struct log_fixture *fixture, const struct log_writer_start *start,
+                      bool manifested, enum log_sync sync)
+{
+    assert_int_equal(log_fixture_try_open(fixture, start, manifested, sync), OK);
 }
 
 static void close_as(struct log_fixture *fixture, enum error expected)
@@ -158,7 +174,9 @@ int log_fixture_tear_down(void **state)
     log_fixture_faults.write_errno = log_fixture_faults.sync_errno =
         log_fixture_faults.truncate_errno = 0;
     log_fixture_faults.sync_takes_us = -1;
-    log_fixture_faults.of_groups = log_fixture_faults.sync_waits = false;
+    log_fixture_faults.of_groups = log_fixture_faults.of_first_lines = false;
+    log_fixture_faults.sync_waits = false;
+    log_fixture_faults.writes_failing = 0;
     if (fixture->log != NULL)
         log_fixture_close(fixture);
     worker_destroy(fixture->worker);
@@ -189,6 +207,13 @@ void log_fixture_wait_for(struct log_fixture *fixture, uint64_t group)
         log_writer_end_turn(fixture->log);
         event_loop_run_turn(fixture->loop, 1000);
     }
+}
+
+void log_fixture_on_switched(void *context, int error_number)
+{
+    struct log_fixture *fixture = context;
+    fixture->switched++;
+    fixture->switch_error = error_number;
 }
 
 void log_fixture_wait_for_switch(struct log_fixture *fixture)

@@ -16,8 +16,9 @@ extern const struct log_id log_fixture_id;
 
 /* What calls to the disk end with. */
 struct log_fixture_faults {
-    atomic_bool of_groups; /* writes of groups alone fail, not those of first lines */
+    atomic_bool of_groups, of_first_lines;              /* writes of these alone fail */
     atomic_int write_errno, sync_errno, truncate_errno; /* 0: they are the real ones */
+    atomic_int writes_failing;                          /* so many writes, then none does; 0: all */
     atomic_int sync_takes_us; /* instead of the real one; -1: it is done */
     atomic_bool sync_waits;   /* a sync does not return before this is false */
     atomic_int sync_calls;
@@ -44,6 +45,9 @@ int log_fixture_tear_down(void **state);
 
 void log_fixture_open(struct log_fixture *fixture, const struct log_writer_start *start,
                       bool manifested, enum log_sync sync);
+/* The same, if that is possible: errno. */
+enum error log_fixture_try_open(struct log_fixture *fixture, const struct log_writer_start *start,
+                                bool manifested, enum log_sync sync);
 /* A new log; the one that is open is closed before. */
 void log_fixture_open_new(struct log_fixture *fixture, enum log_sync sync);
 void log_fixture_close(struct log_fixture *fixture);
@@ -51,6 +55,8 @@ void log_fixture_close_failed(struct log_fixture *fixture); /* it has failed: EI
 
 /* A command: words with blanks between them. */
 void log_fixture_append(struct log_fixture *fixture, int database, const char *text);
+/* What log_writer_switch_base is to call, with the fixture: counts, and keeps the error. */
+void log_fixture_on_switched(void *context, int error_number);
 /* Turns until the group is durable, a switch of the base is over, the time has gone by. The first
  * two fail when that does not come. */
 void log_fixture_wait_for(struct log_fixture *fixture, uint64_t group);
