@@ -241,9 +241,9 @@ static void a_large_stream_is_saved_with_its_groups(void **state)
 static void a_snapshot_without_memory_for_a_large_stream_is_given_up(void **state)
 {
     struct snapshot_fixture *fixture = *state;
-    enum { LONG = 2000 };
+    enum { LONG = 2000, LONGER = 2 * SNAPSHOT_CHUNK_SIZE }; /* than there is room for */
     char *bytes = malloc(SNAPSHOT_FIXTURE_LARGE);
-    struct slice group = slice_of(snapshot_fixture_large(bytes, 12345).data, LONG);
+    struct slice group = slice_of(snapshot_fixture_large(bytes, 12345).data, LONGER);
     char name[LONG + 1];
     memset(name, 'n', LONG);
     name[LONG] = '\0';
