@@ -55,9 +55,28 @@ static void an_entry_that_was_delivered_the_most_times_says_no_more(void **state
     }
 }
 
+/* Was a fault: the reply said that two streams follow, and one did. */
+static void a_stream_named_twice_answers_as_often_as_it_has_what_is_new(void **state)
+{
+#define ENTRY(id) "*2\r\n$3\r\n" id "\r\n*2\r\n$1\r\nf\r\n$1\r\nv\r\n"
+    struct command_fixture *fixture = *state;
+    command_fixture_run(fixture, "XADD s 1-0 f v");
+    command_fixture_run(fixture, "XADD s 2-0 f v");
+    command_fixture_run(fixture, "XGROUP CREATE s g 0");
+    command_fixture_expect(fixture, "XREADGROUP GROUP g c COUNT 1 STREAMS s s > >",
+                           "*2\r\n*2\r\n$1\r\ns\r\n*1\r\n" ENTRY("1-0")
+                           "*2\r\n$1\r\ns\r\n*1\r\n" ENTRY("2-0"));
+    command_fixture_run(fixture, "XGROUP SETID s g 0");
+    command_fixture_expect(fixture, "XREADGROUP GROUP g c STREAMS s s > >",
+                           "*1\r\n*2\r\n$1\r\ns\r\n*2\r\n" ENTRY("1-0") ENTRY("2-0"));
+#undef ENTRY
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_stream_named_twice_answers_as_often_as_it_has_what_is_new,
+                                        command_fixture_setup, command_fixture_teardown),
         cmocka_unit_test_setup_teardown(a_group_that_has_read_the_most_says_no_more,
                                         command_fixture_setup, command_fixture_teardown),
         cmocka_unit_test_setup_teardown(an_entry_that_was_delivered_the_most_times_says_no_more,
