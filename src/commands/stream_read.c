@@ -376,8 +376,8 @@ static void choose_streams(const struct command_context *context, struct reading
     reading->end = reading->begin + 1;
 }
 
-/* How many streams answer is known afterwards only: one that is named twice may have nothing new for
- * its group the second time. */
+/* How many streams answer is known afterwards only: one that is named twice may have nothing new
+ * for its group the second time. */
 static void reply_streams(struct command_context *context, const struct reading *reading)
 {
     struct chain elements;

@@ -63,9 +63,9 @@ static void a_stream_named_twice_answers_as_often_as_it_has_what_is_new(void **s
     command_fixture_run(fixture, "XADD s 1-0 f v");
     command_fixture_run(fixture, "XADD s 2-0 f v");
     command_fixture_run(fixture, "XGROUP CREATE s g 0");
-    command_fixture_expect(fixture, "XREADGROUP GROUP g c COUNT 1 STREAMS s s > >",
-                           "*2\r\n*2\r\n$1\r\ns\r\n*1\r\n" ENTRY("1-0")
-                           "*2\r\n$1\r\ns\r\n*1\r\n" ENTRY("2-0"));
+    command_fixture_expect(
+        fixture, "XREADGROUP GROUP g c COUNT 1 STREAMS s s > >",
+        "*2\r\n*2\r\n$1\r\ns\r\n*1\r\n" ENTRY("1-0") "*2\r\n$1\r\ns\r\n*1\r\n" ENTRY("2-0"));
     command_fixture_run(fixture, "XGROUP SETID s g 0");
     command_fixture_expect(fixture, "XREADGROUP GROUP g c STREAMS s s > >",
                            "*1\r\n*2\r\n$1\r\ns\r\n*2\r\n" ENTRY("1-0") ENTRY("2-0"));
