@@ -523,7 +523,8 @@ def run_episode(seed):
 
 MADE = [("SET", "s", "1"), ("RPUSH", "l", "a", "b"), ("SADD", "m", "a", "b"),
         ("ZADD", "z", "0.1", "a"), ("HSET", "h", "f", "v", "g", "w"),
-        ("XADD", "x", "5-0", "f", "v"), ("XADD", "x", "6-0", "f", "v"), ("XGROUP", "CREATE", "x", "g", "0"),
+        ("XADD", "x", "5-0", "f", "v"), ("XADD", "x", "6-0", "f", "v"),
+        ("XGROUP", "CREATE", "x", "g", "0"),
         ("XREADGROUP", "GROUP", "g", "c", "COUNT", "1", "STREAMS", "x", ">")]
 CHANGES = [("APPEND", "s", "0"), ("LSET", "l", "1", "c"), ("SREM", "m", "a"), ("DEL", "h"),
            ("ZADD", "z", "0.10000000000000002", "a"), ("HSET", "h", "g", "x"),
