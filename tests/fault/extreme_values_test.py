@@ -136,7 +136,11 @@ class ExtremeArguments(Arguments):
         return extreme() if self.rng.random() < share else usual()
 
     def whole(self):
-        return b"%d" % self.rng.choice(INTEGERS)
+        return self.most() if self.rng.random() < 0.3 else b"%d" % self.rng.choice(INTEGERS)
+
+    def most(self):
+        """Of what a counter can say."""
+        return b"%d" % (2 ** 63 - self.rng.randint(1, 3))
 
     def value(self):
         return self.mostly(super().value, 0.5, self.extreme)
@@ -445,7 +449,7 @@ class Episode:
 
     def restart(self, server, about):
         """With other limits than before: what is packed here was not, and the other way."""
-        words = [word for _ in range(3) for word in random_limit(self.rng)]
+        words = [word for _ in range(8) for word in random_limit(self.rng)]
         words = [f"--{word}" if i % 2 == 0 else word for i, word in enumerate(words)]
         server.config = server.config[:4] + words + ["--proto-max-bulk-len", f"{BULK_MAX}"]
         try:
