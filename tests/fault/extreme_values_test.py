@@ -517,9 +517,9 @@ def run_episode(seed):
         try:
             episode.run()
         except Fault as fault:
-            return f"{fault}\nthe server's log ends:\n{server.log()[-3000:]}"
+            return f"{fault}\nthe server's log ends:\n{server.log()[-9000:]}"
         except OSError as error:
-            return f"{error!r}\nthe server's log ends:\n{server.log()[-3000:]}"
+            return f"{error!r}\nthe server's log ends:\n{server.log()[-9000:]}"
     return None
 
 

@@ -4,6 +4,7 @@
 /* cmocka wants setjmp, stdarg, stddef. */
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "support/command_fixture.h"
@@ -55,6 +56,22 @@ static void an_entry_that_was_delivered_the_most_times_says_no_more(void **state
     }
 }
 
+/* Was a fault: what is idle for less than no time overflowed. */
+static void an_entry_is_claimed_as_idle_for_any_time(void **state)
+{
+    struct command_fixture *fixture = *state;
+    static const char *const idle[] = {"-9223372036854775808", "-1", "9223372036854775807"};
+    command_fixture_run(fixture, "XADD s 1-0 f v");
+    command_fixture_run(fixture, "XGROUP CREATE s g 0");
+    for (size_t i = 0; i < sizeof idle / sizeof idle[0]; i++) {
+        char line[100];
+        snprintf(line, sizeof line, "XCLAIM s g c 0 1-0 FORCE JUSTID IDLE %s", idle[i]);
+        command_fixture_forget(fixture);
+        command_fixture_run(fixture, line);
+        assert_non_null(strstr(command_fixture_effects(fixture), "TIME 1000000"));
+    }
+}
+
 /* Was a fault: the reply said that two streams follow, and one did. */
 static void a_stream_named_twice_answers_as_often_as_it_has_what_is_new(void **state)
 {
@@ -75,6 +92,8 @@ static void a_stream_named_twice_answers_as_often_as_it_has_what_is_new(void **s
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(an_entry_is_claimed_as_idle_for_any_time,
+                                        command_fixture_setup, command_fixture_teardown),
         cmocka_unit_test_setup_teardown(a_stream_named_twice_answers_as_often_as_it_has_what_is_new,
                                         command_fixture_setup, command_fixture_teardown),
         cmocka_unit_test_setup_teardown(a_group_that_has_read_the_most_says_no_more,
