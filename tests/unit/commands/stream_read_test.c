@@ -72,6 +72,17 @@ static void an_entry_is_claimed_as_idle_for_any_time(void **state)
     }
 }
 
+/* Was a fault: time stands at the least while the log is read, and overflowed. */
+static void a_consumer_that_the_log_made_is_not_idle(void **state)
+{
+    struct command_fixture *fixture = *state;
+    command_fixture_set_time(fixture, INT64_MIN);
+    command_fixture_run(fixture, "XGROUP CREATE s g 0 MKSTREAM");
+    command_fixture_run(fixture, "XGROUP CREATECONSUMER s g c");
+    command_fixture_set_time(fixture, COMMAND_FIXTURE_NOW_MS);
+    assert_non_null(strstr(command_fixture_run(fixture, "XINFO CONSUMERS s g"), "idle\r\n:0\r\n"));
+}
+
 /* Was a fault: the reply said that two streams follow, and one did. */
 static void a_stream_named_twice_answers_as_often_as_it_has_what_is_new(void **state)
 {
@@ -92,6 +103,8 @@ static void a_stream_named_twice_answers_as_often_as_it_has_what_is_new(void **s
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_consumer_that_the_log_made_is_not_idle,
+                                        command_fixture_setup, command_fixture_teardown),
         cmocka_unit_test_setup_teardown(an_entry_is_claimed_as_idle_for_any_time,
                                         command_fixture_setup, command_fixture_teardown),
         cmocka_unit_test_setup_teardown(a_stream_named_twice_answers_as_often_as_it_has_what_is_new,
