@@ -166,6 +166,10 @@ static void run_operations(struct command_context *context,
     }
     if (changes > 0)
         command_changed(context, context->database, context->arguments[1], EVENT_STRING, "setbit");
+    else if (grown) { /* by what did not fit, then: no event, but the log must know */
+        context->changes++;
+        command_touched(context, context->database, context->arguments[1]);
+    }
 }
 
 /* Parses all operations into `list`. *end: bytes that writing needs, 0 if nothing is written. */

@@ -105,7 +105,7 @@ static bool parse_claim_options(struct command_context *context, size_t at, stru
                 resp_writer_error(context->reply, "ERR Invalid IDLE option argument for XCLAIM");
                 return false;
             }
-            claim->delivered_ms = now_ms - number;
+            claim->delivered_ms = number < 0 ? now_ms : now_ms - number;
         } else if (more && slice_is_word(word, "TIME")) {
             if (!number_parse_int64(context->arguments[++at], &claim->delivered_ms)) {
                 resp_writer_error(context->reply, "ERR Invalid TIME option argument for XCLAIM");

@@ -224,7 +224,8 @@ static void info_consumers(struct command_context *context)
     resp_writer_array(context->reply, group->consumer_count);
     for (size_t i = 0; i < group->consumer_count; i++) {
         const struct stream_consumer *consumer = group->consumers[i];
-        int64_t idle_ms = now_ms - consumer->seen_ms;
+        /* One that the log made was seen at no time. */
+        int64_t idle_ms = consumer->seen_ms < 0 ? 0 : now_ms - consumer->seen_ms;
         resp_writer_map(context->reply, 4);
         resp_writer_bulk_string(context->reply, "name");
         resp_writer_bulk(context->reply, consumer->name);

@@ -376,6 +376,32 @@ static void choose_streams(const struct command_context *context, struct reading
     reading->end = reading->begin + 1;
 }
 
+/* How many streams answer is known afterwards only: one that is named twice may have nothing new
+ * for its group the second time. */
+static void reply_streams(struct command_context *context, const struct reading *reading)
+{
+    struct chain elements;
+    struct resp_writer writer = *context->reply;
+    size_t answered = 0;
+    chain_init(&elements, context->reply->out->pool);
+    writer.out = &elements;
+    for (size_t i = reading->begin; i < reading->end; i++) {
+        struct source source;
+        (void)open_source(context, reading, i, false, &source);
+        if (!has_entries(&source))
+            continue;
+        answered++;
+        if (writer.version < 3)
+            resp_writer_array(&writer, 2);
+        reply_source(context, reading, &source, &writer);
+    }
+    if (writer.version < 3)
+        resp_writer_array_of(context->reply, answered, &elements);
+    else
+        resp_writer_map_of(context->reply, answered, &elements);
+    chain_deinit(&elements);
+}
+
 static void read_streams(struct command_context *context, bool of_group)
 {
     struct reading reading = {.of_group = of_group, .block_ms = BLOCK_ABSENT};
@@ -397,19 +423,7 @@ static void read_streams(struct command_context *context, bool of_group)
             resp_writer_null_array(context->reply);
         return;
     }
-    if (context->reply->version >= 3)
-        resp_writer_map(context->reply, answering);
-    else
-        resp_writer_array(context->reply, answering);
-    for (size_t i = reading.begin; i < reading.end; i++) {
-        struct source source;
-        (void)open_source(context, &reading, i, false, &source);
-        if (!has_entries(&source))
-            continue;
-        if (context->reply->version < 3)
-            resp_writer_array(context->reply, 2);
-        reply_source(context, &reading, &source, context->reply);
-    }
+    reply_streams(context, &reading);
 }
 
 static void xread(struct command_context *context)

@@ -6,6 +6,7 @@
 #include "commands/string_options.h"
 #include "commands/string_set.h"
 #include "commands/tables.h"
+#include "protocol/resp_parser.h"
 
 static void mget(struct command_context *context)
 {
@@ -45,6 +46,32 @@ static inline void tell_pair(struct command_context *context, const struct strin
         string_options_effect(context, options, name, context->arguments[index + 1]);
 }
 
+/* Does the key of argument `index` stand before `end` once more? */
+static bool comes_again(const struct command_context *context, size_t index, size_t end)
+{
+    struct key key = command_key(context, index);
+    for (size_t i = index + 2; i < end; i += 2) {
+        struct key other = command_key(context, i);
+        if (other.hash == key.hash && slice_equals(other.name, key.name))
+            return true;
+    }
+    return false;
+}
+
+/* The value stays an argument until the pairs are told: it is copied where a later pair frees it.
+ */
+static struct entry *set_pair(struct command_context *context, size_t index, size_t end,
+                              const struct key *key, struct entry *entry,
+                              const struct string_options *options)
+{
+    enum deadline_rule rule = string_options_rule(options);
+    struct slice value = context->arguments[index + 1];
+    if (UNLIKELY(value.length >= RESP_BIG_ARGUMENT_MIN) && comes_again(context, index, end))
+        return database_replace_string(context->database, key, entry, value, rule,
+                                       options->deadline_ms);
+    return string_set_value(context, key, entry, index + 1, rule, options->deadline_ms);
+}
+
 /* None of the keys was there: all pairs or none. False: memory is out, which has been answered. */
 static bool set_new_pairs(struct command_context *context, size_t first, size_t end,
                           const struct string_options *options)
@@ -57,7 +84,7 @@ static bool set_new_pairs(struct command_context *context, size_t first, size_t 
         struct key key = command_key(context, i);
         struct entry *entry = database_find(database, &key);
         created[(i - first) / 2] = entry == NULL;
-        if (string_set_value(context, &key, entry, i + 1, rule, options->deadline_ms) == NULL)
+        if (set_pair(context, i, end, &key, entry, options) == NULL)
             break;
     }
     bool whole = i == end;
@@ -88,7 +115,7 @@ static bool set_pairs(struct command_context *context, size_t first, size_t end,
         struct key key = command_key(context, i);
         struct entry *entry = database_find(database, &key);
         bool created = entry == NULL;
-        if (string_set_value(context, &key, entry, i + 1, rule, options->deadline_ms) == NULL)
+        if (set_pair(context, i, end, &key, entry, options) == NULL)
             break;
         tell_pair(context, options, i, created);
     }

@@ -6,8 +6,8 @@
  * entries and one byte of each entry's hash. An entry's home bucket is its position in hash order;
  * a full bucket passes entries on to the next.
  *
- *   - One segment grows at a time (by a quarter or less, so that it is 76 to 95 % full), or splits in
- * two when it has 32 buckets: the longest insert rebuilds one segment of about 300 entries, and
+ *   - One segment grows at a time (by a quarter or less, so that it is 76 to 95 % full), or splits
+ * in two when it has 32 buckets: the longest insert rebuilds one segment of about 300 entries, and
  * there never is a second table.
  *   - Hashes are bent so that the end of the table is twice as dense as its beginning (Martin,
  * "Spiral storage", 1979). So segments split one after the other as a table doubles, not all at

@@ -227,14 +227,24 @@ void resp_writer_attribute(struct resp_writer *writer, size_t pairs)
     write_header(writer, '|', (int64_t)pairs);
 }
 
+static void take(struct resp_writer *writer, struct chain *elements)
+{
+    if (writer->muted)
+        chain_deinit(elements);
+    else
+        chain_splice(writer->out, elements);
+}
+
 void resp_writer_array_of(struct resp_writer *writer, size_t count, struct chain *elements)
 {
-    if (writer->muted) {
-        chain_deinit(elements);
-        return;
-    }
     resp_writer_array(writer, count);
-    chain_splice(writer->out, elements);
+    take(writer, elements);
+}
+
+void resp_writer_map_of(struct resp_writer *writer, size_t pairs, struct chain *elements)
+{
+    resp_writer_map(writer, pairs);
+    take(writer, elements);
 }
 
 void resp_writer_raw(struct resp_writer *writer, struct slice resp)

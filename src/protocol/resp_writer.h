@@ -54,6 +54,7 @@ void resp_writer_attribute(struct resp_writer *writer,
 /* For headers whose count is known only afterwards: write the elements to a chain of its own (same
  * pool), then call with the count; `elements` is empty after. */
 void resp_writer_array_of(struct resp_writer *writer, size_t count, struct chain *elements);
+void resp_writer_map_of(struct resp_writer *writer, size_t pairs, struct chain *elements);
 
 /* Bytes that are RESP already. */
 void resp_writer_raw(struct resp_writer *writer, struct slice resp);

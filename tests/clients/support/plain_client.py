@@ -40,7 +40,7 @@ class Connection:
         if kind == b"*":
             return [self.read_reply() for _ in range(int(rest))]
         if kind == b"-":
-            return AssertionError(line.decode())
+            return AssertionError(line.decode(errors="replace"))
         return int(rest) if kind == b":" else rest
 
     def ask(self, *words):

@@ -241,9 +241,9 @@ class Arguments:
 class Grammar:
     """The syntaxes of some files, each as a tree of (operator, parts)."""
 
-    def __init__(self, paths, without=()):
-        """`without`: commands that are left out."""
-        self.weights, self.syntaxes = [], []
+    def __init__(self, paths, without=(), arguments=Arguments):
+        """`without`: commands that are left out. `arguments`: the class that knows their kinds."""
+        self.weights, self.syntaxes, self.arguments = [], [], arguments
         for path in paths:
             with open(path) as file:
                 for line in file:
@@ -255,8 +255,7 @@ class Grammar:
             self.weights.append(float(weight))
             self.syntaxes.append(self.parse(syntax))
 
-    @staticmethod
-    def parse(syntax):
+    def parse(self, syntax):
         tokens = re.findall(r"[\[\]{}|*+]|[^\s\[\]{}|*+]+", syntax)
         tokens.reverse()
 
@@ -278,7 +277,7 @@ class Grammar:
                     choices.append(sequence())
                 tokens.pop()
                 return ("maybe" if token == "[" else "one", choices)
-            if token[0].islower() and hasattr(Arguments, token):
+            if token[0].islower() and hasattr(self.arguments, token):
                 return ("argument", token)
             return ("word", [token.encode(), token.lower().encode(), token.capitalize().encode()])
 
@@ -290,7 +289,7 @@ class Generator:
 
     def __init__(self, grammar, seed):
         self.rng = random.Random(seed)
-        self.arguments = Arguments(self.rng)
+        self.arguments = grammar.arguments(self.rng)
         self.grammar = grammar
         self.upcoming = []
 

@@ -4,6 +4,9 @@
 /* cmocka wants setjmp, stdarg, stddef. */
 #include <cmocka.h>
 
+#include <stdio.h>
+
+#include "protocol/resp_parser.h"
 #include "support/command_fixture.h"
 
 static void mget_answers_null_for_what_is_not_there(void **state)
@@ -98,12 +101,33 @@ static void msetex_refuses_what_does_not_fit(void **state)
 #define TEST(name)                                                                                 \
     cmocka_unit_test_setup_teardown(name, command_fixture_setup, command_fixture_teardown)
 
+/* Was a fault: the block that the first pair took was freed by the second, then read for the log.
+ */
+static void a_value_that_is_replaced_at_once_keeps_its_block(void **state)
+{
+    static char line[2 * RESP_BIG_ARGUMENT_MIN];
+    struct command_fixture *fixture = *state;
+    for (int i = 0; i < 2; i++) {
+        const char *name = i == 0 ? "MSET" : "MSETNX";
+        fixture->blocks = true;
+        fixture->blocks_taken = 0;
+        snprintf(line, sizeof line, "%s a%d %0*d b%d 2 a%d 3", name, i, RESP_BIG_ARGUMENT_MIN, 0, i,
+                 i);
+        command_fixture_run(fixture, line);
+        assert_int_equal(fixture->blocks_taken, 0);
+        snprintf(line, sizeof line, "%s c%d 1 c%d %0*d", name, i, i, RESP_BIG_ARGUMENT_MIN, 0);
+        command_fixture_run(fixture, line);
+        assert_int_equal(fixture->blocks_taken, 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(mget_answers_null_for_what_is_not_there),
         TEST(mset_sets_all_and_the_last_of_a_name_wins),
         TEST(a_key_without_a_value_is_refused),
+        TEST(a_value_that_is_replaced_at_once_keeps_its_block),
         TEST(msetnx_sets_all_or_nothing),
         TEST(msetex_sets_all_with_one_deadline),
         TEST(msetex_asks_its_condition_of_every_key),
