@@ -496,7 +496,7 @@ static void a_database_that_is_filled_grows_in_larger_steps(void **state)
         database_fill(fixture->database, fills != 0);
         if (fills != 0) /* FLUSHALL while loading */
             set(fixture, "x", "1"), database_clear(fixture->database);
-        for (int i = 0; i < 650; i++) {
+        for (int i = 0; i < 5000; i++) {
             char name[32];
             snprintf(name, sizeof name, "key:%d", i);
             set(fixture, name, "value");
