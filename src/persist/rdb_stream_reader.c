@@ -44,8 +44,8 @@ static bool read_time(struct rdb_cursor *cursor, int64_t *time_ms)
     uint64_t bits;
     if (!rdb_cursor_little(cursor, 8, &bits))
         return false;
-    *time_ms =
-        (int64_t)bits < -1 ? -1 : (int64_t)bits; /* so that how long ago it was is a number */
+    int64_t said_ms = (int64_t)bits;
+    *time_ms = said_ms < -1 ? -1 : said_ms; /* so that how long ago it was is a number */
     return true;
 }
 

@@ -176,13 +176,19 @@ void stream_destroy(struct stream *stream)
 
 /* --- entries --- */
 
-/* Bytes that an entry takes in a block at most, its fields in the master entry included. */
-static size_t size_in_block(const struct slice *pairs, size_t count)
+static size_t pairs_length(const struct slice *pairs, size_t count)
 {
-    size_t bytes = (2 * count + BLOCK_NUMBERS_MAX) * LISTPACK_OVERHEAD_MAX;
+    size_t bytes = 0;
     for (size_t i = 0; i < 2 * count; i++)
         bytes += pairs[i].length;
     return bytes;
+}
+
+/* Bytes that an entry of `bytes` takes in a block at most, its fields in the master entry included.
+ */
+static size_t size_in_block(size_t bytes, size_t count)
+{
+    return bytes + (2 * count + BLOCK_NUMBERS_MAX) * LISTPACK_OVERHEAD_MAX;
 }
 
 bool stream_entry_fits(const struct slice *pairs, size_t count)
@@ -190,7 +196,7 @@ bool stream_entry_fits(const struct slice *pairs, size_t count)
     for (size_t i = 0; i < 2 * count; i++)
         if (pairs[i].length > LISTPACK_ELEMENT_MAX)
             return false;
-    return size_in_block(pairs, count) <= LISTPACK_SIZE_MAX;
+    return size_in_block(pairs_length(pairs, count), count) <= LISTPACK_SIZE_MAX;
 }
 
 static bool is_full(const struct value_limits *limits, const struct block *block, size_t bytes)
@@ -215,12 +221,10 @@ bool stream_append(struct stream *stream, const struct value_limits *limits, str
                    const struct slice *pairs, size_t count)
 {
     ASSERT(stream_entry_fits(pairs, count));
-    size_t bytes = 0;
-    for (size_t i = 0; i < 2 * count; i++)
-        bytes += pairs[i].length;
+    size_t bytes = pairs_length(pairs, count);
     struct block *last = block_count(stream) > 0 ? block_at(stream, block_count(stream) - 1) : NULL;
     if (last == NULL || is_full(limits, last, bytes) || ends_above(last, id) ||
-        listpack_size(&last->pack) + size_in_block(pairs, count) > LISTPACK_SIZE_MAX) {
+        listpack_size(&last->pack) + size_in_block(bytes, count) > LISTPACK_SIZE_MAX) {
         struct listpack pack = stream_block_create(pairs, count);
         if (pack.bytes == NULL)
             return false;
