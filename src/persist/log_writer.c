@@ -12,6 +12,7 @@
 
 #define SPARE_CAPACITY_MAX ((size_t)1 << 20) /* bytes of a block kept for the next group */
 #define SYNC_EVERY_MS 1000
+#define GATHER_US_MAX 400
 
 /* --- groups: sealed, given to the worker, taken back --- */
 
@@ -81,7 +82,43 @@ static void submit(struct log_writer *writer)
     writer->sealed_end = &writer->sealed;
     writer->sync_asked = writer->sync_asked && !job->sync; /* a sync beside may run still */
     writer->busy = true;
+    writer->submitted_us = clock_monotonic_us(writer->clock);
     worker_submit(writer->worker, &job->worker_job);
+}
+
+/* Those whom the last group let be answered send their next commands now, one after the other: to
+ * submit the first of them alone would make the others wait for two syncs. */
+static bool should_gather(const struct log_writer *writer)
+{
+    return writer->collecting.length > 0 && writer->sealed == NULL &&
+           clock_monotonic_us(writer->clock) < writer->gather_until_us;
+}
+
+/* The worker is free: more is waited for up to twice as long as it took, while more comes. */
+static void gather_from_now(struct log_writer *writer)
+{
+    int64_t now_us = clock_monotonic_us(writer->clock);
+    int64_t for_us = 2 * (now_us - writer->submitted_us);
+    writer->gather_until_us = now_us + (for_us < GATHER_US_MAX ? for_us : GATHER_US_MAX);
+}
+
+/* What was collected goes to the worker, or waits for a sync beside it. */
+static void hand_over(struct log_writer *writer)
+{
+    if (must_seal(writer))
+        seal(writer);
+    if (writer->sync.runs && must_be_alone(writer))
+        return; /* its end goes on from here */
+    bool always = writer->settings.sync == LOG_SYNC_ALWAYS;
+    if (writer->sealed != NULL || (writer->sync_asked && always) || writer->switch_asked)
+        submit(writer);
+}
+
+static void no_more_comes(void *context)
+{
+    struct log_writer *writer = context;
+    if (!writer->busy && !writer->failed && !writer->closing && !writer->full)
+        hand_over(writer);
 }
 
 void log_writer_end_turn(struct log_writer *writer)
@@ -97,12 +134,12 @@ void log_writer_end_turn(struct log_writer *writer)
     }
     if (writer->full)
         return;
-    if (must_seal(writer))
-        seal(writer);
-    if (writer->sync.runs && must_be_alone(writer))
-        return; /* its end goes on from here */
-    if (writer->sealed != NULL || (writer->sync_asked && always) || writer->switch_asked)
-        submit(writer);
+    if (should_gather(writer)) {
+        event_idle_start(&writer->no_more);
+        return;
+    }
+    event_idle_stop(&writer->no_more);
+    hand_over(writer);
 }
 
 static void recycle(struct log_writer *writer, struct log_group *group)
@@ -228,6 +265,7 @@ static void job_done(struct worker_job *worker_job)
     struct log_job *job = (struct log_job *)(void *)worker_job; /* its first member */
     struct log_writer *writer = job->writer;
     writer->busy = false;
+    gather_from_now(writer);
     record(writer, job);
     take_back(writer, job);
     log_writer_sync_note(writer);
@@ -235,14 +273,10 @@ static void job_done(struct worker_job *worker_job)
         writer->manifested = true;
     if (!writer->failed)
         conclude(writer, job);
-    bool switched = job->switch_path != NULL;
-    int switch_error = job->switch_error;
-    if (!writer->failed) {           /* `job` is the next one from here on */
-        log_writer_end_turn(writer); /* the disk does not wait for the end of this turn... */
+    if (!writer->failed)
         writer->hooks.durable(writer->hooks.context);
-    }
-    if (switched)
-        log_writer_switch_done(writer, switch_error);
+    if (job->switch_path != NULL)
+        log_writer_switch_done(writer, job->switch_error);
 }
 
 /* --- timers --- */
@@ -300,6 +334,7 @@ enum error log_writer_create(struct event_loop *loop, struct clock *clock,
     writer->job.worker_job.run = log_writer_job_run;
     writer->job.worker_job.done = job_done;
     log_writer_sync_init(writer);
+    event_idle_init(&writer->no_more, loop, no_more_comes, writer);
     event_timer_init(&writer->retry, loop, retry, writer);
     event_timer_init(&writer->second, loop, every_second, writer);
     event_timer_start(&writer->second, SYNC_EVERY_MS, SYNC_EVERY_MS);
@@ -340,6 +375,7 @@ enum error log_writer_end(struct log_writer *writer)
         return writer->failed ? ERROR_SYSTEM : OK;
     }
     writer->closing = true;
+    event_idle_stop(&writer->no_more);
     worker_wait(writer->worker); /* calls job_done */
     worker_wait(writer->sync_worker);
     event_timer_stop(&writer->retry);

@@ -60,6 +60,8 @@ struct log_writer {
     struct log_writer_settings settings;
     struct log_writer_hooks hooks;
     struct event_timer retry, second;
+    struct event_idle no_more;             /* comes at once: what was collected goes */
+    int64_t submitted_us, gather_until_us; /* of the monotonic clock */
 
     /* collecting */
     struct buffer collecting, spare;

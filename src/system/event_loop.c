@@ -227,6 +227,38 @@ bool event_timer_is_active(const struct event_timer *timer)
     return timer->loop != NULL && ev_is_active(OWNED_WATCHER(ev_timer, timer));
 }
 
+/* --- a turn with nothing else --- */
+
+static void event_idle_called(struct ev_loop *ev, struct ev_idle *watcher, int events)
+{
+    struct event_idle *idle = watcher->data;
+    (void)events;
+    ev_idle_stop(ev, watcher);
+    idle->idle(idle->context);
+}
+
+void event_idle_init(struct event_idle *idle, struct event_loop *loop,
+                     void (*called)(void *context), void *context)
+{
+    idle->loop = loop;
+    idle->idle = called;
+    idle->context = context;
+    struct ev_idle *watcher = WATCHER(ev_idle, idle);
+    ev_idle_init(watcher, event_idle_called);
+    watcher->data = idle;
+}
+
+void event_idle_start(struct event_idle *idle)
+{
+    ev_idle_start(idle->loop->ev, WATCHER(ev_idle, idle));
+}
+
+void event_idle_stop(struct event_idle *idle)
+{
+    if (idle->loop != NULL)
+        ev_idle_stop(idle->loop->ev, WATCHER(ev_idle, idle));
+}
+
 /* --- signals --- */
 
 static void event_signal_received(struct ev_loop *ev, struct ev_signal *watcher, int events)

@@ -83,6 +83,21 @@ void event_timer_start(struct event_timer *timer, int64_t delay_ms, int64_t repe
 void event_timer_stop(struct event_timer *timer);
 bool event_timer_is_active(const struct event_timer *timer);
 
+/* --- a turn with nothing else --- */
+
+struct event_idle {
+    struct event_loop *loop;
+    void (*idle)(void *context);
+    void *context;
+    _Alignas(8) unsigned char storage[EVENT_STORAGE_SIZE]; /* private */
+};
+
+void event_idle_init(struct event_idle *idle, struct event_loop *loop,
+                     void (*called)(void *context), void *context);
+/* Turns do not sleep until one of them has nothing else to call: that one calls it, once. */
+void event_idle_start(struct event_idle *idle);
+void event_idle_stop(struct event_idle *idle);
+
 /* --- signals --- */
 
 struct event_signal {

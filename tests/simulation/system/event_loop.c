@@ -18,7 +18,8 @@ struct event_loop {
     struct event_timer *timers[WATCHERS_MAX];
     struct event_wake *wakes[WATCHERS_MAX];
     struct event_signal *signals[WATCHERS_MAX];
-    size_t io_count, timer_count, wake_count, signal_count;
+    struct event_idle *idles[WATCHERS_MAX];
+    size_t io_count, timer_count, wake_count, signal_count, idle_count;
     void (*before_wait)(void *context);
     void (*after_wait)(void *context);
     void *context;
@@ -206,6 +207,15 @@ static void call_signals(struct event_loop *loop)
     }
 }
 
+static void call_idles(struct event_loop *loop)
+{
+    while (loop->idle_count > 0) {
+        struct event_idle *idle = loop->idles[0];
+        event_idle_stop(idle);
+        idle->idle(idle->context);
+    }
+}
+
 static void end_turn(struct event_loop *loop)
 {
     if (loop->before_wait != NULL)
@@ -216,7 +226,7 @@ static void end_turn(struct event_loop *loop)
 static void turn(struct event_loop *loop, bool waits)
 {
     end_turn(loop);
-    bool sleeps = waits && !loop->again && !loop->stopping;
+    bool sleeps = waits && !loop->again && !loop->stopping && loop->idle_count == 0;
     loop->again = false;
     let_world_go_on(loop, sleeps);
     loop->turns++;
@@ -226,6 +236,10 @@ static void turn(struct event_loop *loop, bool waits)
         return;
     if (loop->after_wait != NULL)
         loop->after_wait(loop->context);
+    if (!something_is_ready(loop)) {
+        call_idles(loop);
+        return;
+    }
     call_wakes(loop);
     bool timers_first = world_chance(2);
     if (timers_first)
@@ -251,7 +265,7 @@ struct event_loop *event_loop_create(void)
 void event_loop_destroy(struct event_loop *loop)
 {
     ASSERT(loop->io_count == 0 && loop->timer_count == 0 && loop->wake_count == 0 &&
-           loop->signal_count == 0);
+           loop->signal_count == 0 && loop->idle_count == 0);
     running = NULL;
     memory_free(loop);
 }
@@ -359,6 +373,26 @@ void event_timer_stop(struct event_timer *timer)
 bool event_timer_is_active(const struct event_timer *timer)
 {
     return timer->loop != NULL && CONST_PRIVATE(timer, timer)->active;
+}
+
+void event_idle_init(struct event_idle *idle, struct event_loop *loop,
+                     void (*called)(void *context), void *context)
+{
+    *idle = (struct event_idle){.loop = loop, .idle = called, .context = context};
+}
+
+void event_idle_start(struct event_idle *idle)
+{
+    struct event_loop *loop = idle->loop;
+    event_idle_stop(idle);
+    ASSERT(loop->idle_count < WATCHERS_MAX);
+    loop->idles[loop->idle_count++] = idle;
+}
+
+void event_idle_stop(struct event_idle *idle)
+{
+    if (idle->loop != NULL)
+        REMOVE(idle->loop->idles, idle->loop->idle_count, idle);
 }
 
 void event_signal_start(struct event_signal *watcher, struct event_loop *loop, int signal_number,

@@ -108,7 +108,7 @@ static void a_log_that_could_not_end_stays_so(void **state)
     struct log_fixture *fixture = *state;
     log_fixture_append(fixture, 0, "SET a 1");
     log_fixture_faults.write_errno = ENOSPC;
-    log_writer_end_turn(fixture->log);
+    log_fixture_end_turn(fixture);
     worker_wait(fixture->worker);
     assert_true(log_writer_is_full(fixture->log)); /* it would be tried again in a millisecond */
     assert_int_equal(log_writer_end(fixture->log), ERROR_SYSTEM);
@@ -135,7 +135,7 @@ static void the_end_waits_for_a_sync_beside(void **state)
     settings.sync = LOG_SYNC_EVERY_SECOND;
     log_writer_set_settings(fixture->log, &settings);
     log_fixture_faults.sync_takes_us = 50 * 1000;
-    log_writer_end_turn(fixture->log);
+    log_fixture_end_turn(fixture);
     assert_true(log_writer_is_syncing(fixture->log));
     assert_int_equal(log_writer_end(fixture->log), OK);
     assert_false(log_writer_is_syncing(fixture->log));

@@ -133,7 +133,7 @@ static void memory_of_groups_is_given_back(void **state)
     struct worker_hold hold;
     worker_hold_begin(&hold, fixture->worker);
     log_fixture_append(fixture, 0, "SET a 1");
-    log_writer_end_turn(fixture->log);
+    log_fixture_end_turn(fixture);
     for (int i = 0; i < 3; i++) { /* these are written at once */
         int64_t sequence;
         log_fixture_append(fixture, 0, "SET a 1");
@@ -161,7 +161,7 @@ static void closing_gives_all_memory_back(void **state)
         log_fixture_open(fixture, &start, false, LOG_SYNC_EVERY_SECOND);
         for (int i = 0; i < 3; i++) {
             log_fixture_append(fixture, 0, "SET a 1");
-            log_writer_end_turn(fixture->log);
+            log_fixture_end_turn(fixture);
             worker_wait(fixture->worker);
         }
     }

@@ -38,8 +38,10 @@ static void each_second_syncs_what_is_written(void **state)
 
 static void wait_for_durable_offset(struct log_fixture *fixture, uint64_t offset)
 {
-    for (int i = 0; i < 1000 && log_writer_durable_offset(fixture->log) < offset; i++)
+    for (int i = 0; i < 1000 && log_writer_durable_offset(fixture->log) < offset; i++) {
+        log_fixture_end_turn(fixture);
         event_loop_run_turn(fixture->loop, 10);
+    }
     assert_int_equal(log_writer_durable_offset(fixture->log), offset);
 }
 
@@ -69,7 +71,7 @@ static void ask_for_sync(struct log_fixture *fixture)
         settings.sync = syncs[i];
         log_writer_set_settings(fixture->log, &settings);
     }
-    log_writer_end_turn(fixture->log);
+    log_fixture_end_turn(fixture);
 }
 
 static void begin_sync(struct log_fixture *fixture)
@@ -201,7 +203,7 @@ static void assert_ended(struct log_fixture *fixture, struct told before, const 
 static void give_a_group(struct log_fixture *fixture)
 {
     log_fixture_append(fixture, 0, "SET a 2");
-    log_writer_end_turn(fixture->log);
+    log_fixture_end_turn(fixture);
 }
 
 /* The sync that was stuck ends. 0: well. */
@@ -355,10 +357,10 @@ static void groups_behind_one_that_waits_for_its_file_wait_too(void **state)
     begin_stuck_sync(fixture);
     log_writer_rotate(fixture->log, &sequence);
     log_fixture_append(fixture, 0, "SET b 1");
-    log_writer_end_turn(fixture->log);
+    log_fixture_end_turn(fixture);
     log_fixture_append(fixture, 0, "SET c 1");
     uint64_t group = log_writer_group(fixture->log);
-    log_writer_end_turn(fixture->log);
+    log_fixture_end_turn(fixture);
     log_fixture_faults.of_first_lines = true;
     log_fixture_faults.write_errno = ENOSPC;
     log_fixture_faults.sync_waits = false;
@@ -384,10 +386,10 @@ static void groups_behind_one_that_waits_for_room_wait_too(void **state)
     begin_stuck_sync(fixture);
     log_writer_set_settings(fixture->log, &settings);
     log_fixture_append(fixture, 0, "SET b 1");
-    log_writer_end_turn(fixture->log);
+    log_fixture_end_turn(fixture);
     log_fixture_append(fixture, 0, "SET c 1");
     uint64_t group = log_writer_group(fixture->log);
-    log_writer_end_turn(fixture->log);
+    log_fixture_end_turn(fixture);
     log_fixture_faults.writes_failing = 1; /* there is filler: it is not tried without */
     log_fixture_faults.write_errno = ENOSPC;
     log_fixture_faults.sync_waits = false;
@@ -432,7 +434,7 @@ static void the_next_group_says_what_a_sync_covered(void **state)
         if (beside) {
             worker_hold_begin(&hold, fixture->worker);
             log_fixture_append(fixture, 0, "SET b 1");
-            log_writer_end_turn(fixture->log);
+            log_fixture_end_turn(fixture);
         }
         log_fixture_faults.sync_waits = false;
         wait_for_durable_offset(fixture, first);

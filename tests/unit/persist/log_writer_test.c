@@ -167,7 +167,7 @@ static void closing_writes_what_waits(void **state)
     struct worker_hold hold;
     worker_hold_begin(&hold, fixture->worker);
     log_fixture_append(fixture, 0, "SET a 1");
-    log_writer_end_turn(fixture->log);
+    log_fixture_end_turn(fixture);
     for (int i = 0; i < 3; i++) {
         int64_t sequence;
         log_fixture_append(fixture, 0, "SET b 1");
@@ -222,7 +222,7 @@ static void a_full_disk_is_waited_out(void **state)
         fixture->full_calls = 0;
         log_fixture_faults.write_errno = reasons[i];
         log_fixture_append(fixture, 0, "SET a 1");
-        log_writer_end_turn(fixture->log);
+        log_fixture_end_turn(fixture);
         worker_wait(fixture->worker);
         log_fixture_end_turns(fixture, 50); /* it is tried again */
         assert_true(log_writer_is_full(fixture->log));
@@ -251,7 +251,7 @@ static void an_increment_whose_first_group_waits_is_begun_once(void **state)
     uint64_t group = log_writer_group(fixture->log);
     log_fixture_faults.of_groups = true;
     log_fixture_faults.write_errno = ENOSPC;
-    log_writer_end_turn(fixture->log);
+    log_fixture_end_turn(fixture);
     worker_wait(fixture->worker);
     assert_true(log_writer_is_full(fixture->log));
     log_fixture_faults.write_errno = 0;
@@ -269,7 +269,7 @@ static void a_full_disk_is_left_alone_for_a_while(void **state)
     log_fixture_faults.write_errno = ENOSPC;
     log_fixture_append(fixture, 0, "SET a 1");
     int64_t begin_us = clock_monotonic_us(fixture->clock);
-    log_writer_end_turn(fixture->log);
+    log_fixture_end_turn(fixture);
     worker_wait(fixture->worker);
     assert_int_equal(log_writer_statistics(fixture->log)->full_errors, 1);
     assert_int_equal(log_writer_statistics(fixture->log)->last_error, ENOSPC);
@@ -285,7 +285,7 @@ static void a_full_disk_that_cannot_be_cut_back_ends_the_log(void **state)
     log_fixture_faults.write_errno = ENOSPC;
     log_fixture_faults.truncate_errno = EIO;
     log_fixture_append(fixture, 0, "SET a 1");
-    log_writer_end_turn(fixture->log);
+    log_fixture_end_turn(fixture);
     worker_wait(fixture->worker);
     assert_true(log_writer_has_failed(fixture->log));
     assert_int_equal(fixture->failures, 1);
@@ -306,7 +306,7 @@ static void a_full_disk_that_does_not_sync_ends_the_log(void **state)
     log_fixture_append(fixture, 0, "SET b 1");
     log_fixture_faults.write_errno = ENOSPC;
     log_fixture_faults.sync_errno = EIO;
-    log_writer_end_turn(fixture->log);
+    log_fixture_end_turn(fixture);
     worker_wait(fixture->worker);
     assert_true(log_writer_has_failed(fixture->log));
     assert_false(log_writer_is_full(fixture->log));
@@ -354,7 +354,7 @@ static void groups_keep_their_order_when_some_wait(void **state)
         uint64_t syncs = log_writer_statistics(fixture->log)->syncs;
         log_fixture_faults.write_errno = full ? ENOSPC : 0;
         log_fixture_append(fixture, 0, "SET a 1");
-        log_writer_end_turn(fixture->log); /* to the worker; the others wait for it */
+        log_fixture_end_turn(fixture); /* to the worker; the others wait for it */
         if (late)
             worker_wait(fixture->worker);
         log_fixture_append(fixture, 0, "SET b 1");
@@ -362,6 +362,7 @@ static void groups_keep_their_order_when_some_wait(void **state)
         assert_int_equal(log_writer_backlog(fixture->log), log_writer_offset(fixture->log) - begin);
         worker_wait(fixture->worker);
         assert_int_equal(log_writer_is_full(fixture->log), full);
+        log_fixture_end_turn(fixture); /* the second goes, if it may */
         log_fixture_append(fixture, 0, "SET c 1");
         log_fixture_faults.write_errno = 0;
         log_fixture_wait_for(fixture, log_writer_group(fixture->log));
@@ -391,17 +392,17 @@ static void going_to_always_syncs_what_is_written(void **state)
     assert_false(log_writer_hides_the_undurable(fixture->log));
     settings.sync = LOG_SYNC_EVERY_SECOND;
     log_writer_set_settings(fixture->log, &settings);
-    log_writer_end_turn(fixture->log);
+    log_fixture_end_turn(fixture);
     worker_wait(fixture->worker);
     assert_int_equal(log_writer_durable_offset(fixture->log), 0);
     settings.sync = LOG_SYNC_ALWAYS;
     log_writer_set_settings(fixture->log, &settings);
     assert_true(log_writer_hides_the_undurable(fixture->log));
-    log_writer_end_turn(fixture->log);
+    log_fixture_end_turn(fixture);
     worker_wait(fixture->worker);
     assert_int_equal(log_writer_durable_offset(fixture->log), log_writer_offset(fixture->log));
     log_writer_set_settings(fixture->log, &settings); /* it is so already */
-    log_writer_end_turn(fixture->log);
+    log_fixture_end_turn(fixture);
     worker_wait(fixture->worker);
     assert_int_equal(log_writer_statistics(fixture->log)->syncs, 1);
 }
@@ -425,7 +426,7 @@ static void a_base_that_is_not_there_is_said(void **state)
     log_fixture_append(fixture, 0, "SET b 1");
     log_writer_switch_base(fixture->log, "/nowhere/base", sequence, log_fixture_on_switched,
                            fixture);
-    log_writer_end_turn(fixture->log);
+    log_fixture_end_turn(fixture);
     worker_wait(fixture->worker);
     assert_int_equal(fixture->switched, 1);
     assert_int_equal(fixture->switch_error, EIO);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "persist/log_writer_private.h"
 #include "system/clock.h"
 #include "system/event_loop.h"
 #include "system/worker.h"
@@ -199,12 +200,18 @@ void log_fixture_append(struct log_fixture *fixture, int database, const char *t
     log_writer_append(fixture->log, database, words, count);
 }
 
+void log_fixture_end_turn(struct log_fixture *fixture)
+{
+    fixture->log->gather_until_us = 0;
+    log_writer_end_turn(fixture->log);
+}
+
 void log_fixture_wait_for(struct log_fixture *fixture, uint64_t group)
 {
     int64_t until_us = clock_monotonic_us(fixture->clock) + WAIT_MAX_US;
     while (log_writer_durable_group(fixture->log) < group) {
         assert_true(clock_monotonic_us(fixture->clock) < until_us);
-        log_writer_end_turn(fixture->log);
+        log_fixture_end_turn(fixture);
         event_loop_run_turn(fixture->loop, 1000);
     }
 }
@@ -221,7 +228,7 @@ void log_fixture_wait_for_switch(struct log_fixture *fixture)
     int64_t until_us = clock_monotonic_us(fixture->clock) + WAIT_MAX_US;
     while (fixture->switched == 0) {
         assert_true(clock_monotonic_us(fixture->clock) < until_us);
-        log_writer_end_turn(fixture->log);
+        log_fixture_end_turn(fixture);
         event_loop_run_turn(fixture->loop, 1000);
     }
 }
@@ -274,7 +281,7 @@ void log_fixture_end_turns(struct log_fixture *fixture, int64_t for_ms)
 {
     int64_t until_us = clock_monotonic_us(fixture->clock) + for_ms * 1000;
     while (clock_monotonic_us(fixture->clock) < until_us) {
-        log_writer_end_turn(fixture->log);
+        log_fixture_end_turn(fixture);
         event_loop_run_turn(fixture->loop, 10);
     }
 }

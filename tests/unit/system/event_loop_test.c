@@ -123,6 +123,32 @@ static void a_turn_that_asks_for_another_does_not_sleep(void **state)
     assert_true(clock_monotonic_us(story->clock) - start_us >= 28000);
 }
 
+static void idle_comes_once_and_when_nothing_else_does(void **state)
+{
+    struct story *story = *state;
+    struct event_io io;
+    struct event_idle idle;
+    event_io_init(&io, story->loop, story->sockets[0], readable, story);
+    event_io_set(&io, EVENT_READABLE);
+    event_idle_init(&idle, story->loop, expired, story);
+    event_idle_start(&idle);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(socket_send(story->sockets[1], "x", 1), 1);
+        event_loop_run_turn(story->loop, 1000);
+    }
+    assert_string_equal(story->text, "rrr");
+    event_idle_start(&idle); /* it is already */
+    event_loop_run_turn(story->loop, -1);
+    assert_string_equal(story->text, "rrrt");
+    event_loop_run_turn(story->loop, 0);
+    assert_string_equal(story->text, "rrrt");
+    event_idle_start(&idle);
+    event_idle_stop(&idle);
+    event_loop_run_turn(story->loop, 0);
+    assert_string_equal(story->text, "rrrt");
+    event_io_stop(&io);
+}
+
 static void timers_come_once_or_again_and_again(void **state)
 {
     struct story *story = *state;
@@ -206,6 +232,8 @@ static void a_watcher_that_was_never_active_may_be_stopped(void **state)
     struct event_timer timer = {0};
     struct event_signal watcher = {0};
     struct event_wake wake = {0};
+    struct event_idle idle = {0};
+    event_idle_stop(&idle);
     event_io_stop(&io);
     event_timer_stop(&timer);
     event_signal_stop(&watcher);
@@ -222,6 +250,7 @@ int main(void)
         LOOP_TEST(a_turn_has_its_hooks_around_the_wait),
         LOOP_TEST(the_turn_that_stops_ends_with_its_hook),
         LOOP_TEST(a_turn_that_asks_for_another_does_not_sleep),
+        LOOP_TEST(idle_comes_once_and_when_nothing_else_does),
         LOOP_TEST(timers_come_once_or_again_and_again),
         LOOP_TEST(interest_can_change_and_end),
         LOOP_TEST(a_signal_is_a_callback_of_the_loop),
