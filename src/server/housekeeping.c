@@ -17,7 +17,7 @@
 #define EXPIRY_STEP_KEYS 64    /* keys between two looks at the clock */
 #define EXPIRY_SLICE_USEC 1000 /* of one turn */
 #define EXPIRY_LATE_MS 20      /* behind by so much, a turn's slice is longer */
-#define EXPIRY_SLICE_LATE_USEC 3000
+#define EXPIRY_SLICE_LATE_USEC 2000
 #define SAMPLE_COUNT 16 /* samples the figures per second are averaged over */
 #define SAMPLE_MS 100   /* between samples */
 #define HZ_MIN 1

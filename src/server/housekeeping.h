@@ -1,7 +1,7 @@
 /* What the server does without being asked: active expiry, pauses and timeouts that end, statistics
  * of the second, freeing what FLUSHALL threw away.
  *
- * Every piece of work is bounded: expiry takes a slice of a millisecond a turn of the loop (three
+ * Every piece of work is bounded: expiry takes a slice of a millisecond a turn of the loop (two
  * when it is behind); while more is due, the loop is asked for another turn, so clients are served
  * in between. */
 #ifndef HOLDFAST_SERVER_HOUSEKEEPING_H
