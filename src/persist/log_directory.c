@@ -17,6 +17,8 @@ struct log_directory {
     struct disk_file lock;
     struct log_manifest manifest;
     bool has_manifest;
+    struct disk_file *removed; /* open still */
+    size_t removed_count;
 };
 
 /* --- opening --- */
@@ -111,6 +113,11 @@ void log_directory_close(struct log_directory *directory)
     if (directory == NULL)
         return;
     disk_close(&directory->lock);
+    while (directory->removed_count > 0) {
+        struct disk_file file = log_directory_take_removed(directory);
+        disk_close(&file);
+    }
+    memory_free(directory->removed);
     log_manifest_deinit(&directory->manifest);
     memory_free(directory->path);
     memory_free(directory->name);
@@ -231,6 +238,28 @@ static void forget_history(struct log_directory *directory)
     log_manifest_deinit(&kept);
 }
 
+static enum error remove_file(struct log_directory *directory, const char *path)
+{
+    struct disk_file file;
+    bool is_open = disk_open(directory->disk, path, DISK_READ, &file) == OK;
+    enum error error = disk_remove(directory->disk, path);
+    if (!is_open)
+        return error;
+    int reason = errno;
+    size_t size = (directory->removed_count + 1) * sizeof *directory->removed;
+    directory->removed = memory_resize(directory->removed, size);
+    directory->removed[directory->removed_count++] = file;
+    errno = reason;
+    return error;
+}
+
+struct disk_file log_directory_take_removed(struct log_directory *directory)
+{
+    if (directory->removed_count == 0)
+        return DISK_FILE_NONE;
+    return directory->removed[--directory->removed_count];
+}
+
 void log_directory_clean(struct log_directory *directory)
 {
     if (!directory->has_manifest)
@@ -243,7 +272,7 @@ void log_directory_clean(struct log_directory *directory)
     bool removed_all = true;
     for (size_t i = 0; i < cleaning.unnamed.count; i++) {
         log_directory_file_path(directory, cleaning.unnamed.files[i].name, &path);
-        if (disk_remove(directory->disk, path.data) != OK) {
+        if (remove_file(directory, path.data) != OK) {
             log_line(LOG_WARNING, "Cannot remove the old file %s: %s", path.data, strerror(errno));
             removed_all = false;
         }

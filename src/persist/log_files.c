@@ -443,6 +443,11 @@ enum error log_files_switch_base(struct log_files *files, const char *temporary_
 
 /* --- looking --- */
 
+struct disk_file log_files_take_removed(struct log_files *files)
+{
+    return log_directory_take_removed(files->directory);
+}
+
 uint64_t log_files_offset(const struct log_files *files)
 {
     return files->offset;

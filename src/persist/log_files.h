@@ -50,6 +50,9 @@ WARN_UNUSED enum error log_files_begin_increment(struct log_files *files, int64_
 WARN_UNUSED enum error log_files_switch_base(struct log_files *files, const char *temporary_path,
                                              int64_t sequence);
 
+/* A file that was removed and is open still (log_directory_take_removed). */
+struct disk_file log_files_take_removed(struct log_files *files);
+
 uint64_t log_files_offset(const struct log_files *files); /* of the next group */
 uint64_t log_files_synced_offset(const struct log_files *files);
 int64_t log_files_sequence(const struct log_files *files);  /* of the current increment */

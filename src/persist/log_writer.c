@@ -236,6 +236,16 @@ static void take_back(struct log_writer *writer, struct log_job *job)
     job->groups = NULL;
 }
 
+static void give_away_removed(struct log_writer *writer)
+{
+    for (;;) {
+        struct disk_file file = log_files_take_removed(writer->files);
+        if (file.file < 0)
+            return;
+        writer->hooks.removed(writer->hooks.context, file);
+    }
+}
+
 /* What is durable now, and how the log goes on. Not for a log that has failed, however well the job
  * went: nothing may become durable any more, and nobody be invited to write (P4). */
 static void conclude(struct log_writer *writer, const struct log_job *job)
@@ -269,6 +279,7 @@ static void job_done(struct worker_job *worker_job)
     record(writer, job);
     take_back(writer, job);
     log_writer_sync_note(writer);
+    give_away_removed(writer);
     if (job->manifested)
         writer->manifested = true;
     if (!writer->failed)

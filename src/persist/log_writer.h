@@ -36,6 +36,7 @@
 #include "base/error.h"
 #include "base/slice.h"
 #include "persist/log_files.h"
+#include "system/disk.h"
 
 struct clock;
 struct event_loop;
@@ -61,6 +62,8 @@ struct log_writer_hooks {
     void (*failed)(void *context, const char *what, int error_number);
     /* A write and sync took this long: LATENCY, microseconds; -1: there was none. */
     void (*wrote)(void *context, int64_t write_us, int64_t sync_us);
+    /* A file that has no name any more is to be closed, which may take long. */
+    void (*removed)(void *context, struct disk_file file);
 };
 
 struct log_writer_settings {

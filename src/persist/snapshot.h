@@ -26,7 +26,7 @@ struct keyspace;
 struct snapshot;
 struct worker;
 
-#define SNAPSHOT_TURN_US 300                   /* the walker's share of one turn, microseconds */
+#define SNAPSHOT_TURN_US 100                   /* the walker's share of one turn, microseconds */
 #define SNAPSHOT_BACKLOG_MAX ((size_t)8 << 20) /* bytes not written yet: the walker waits */
 #define SNAPSHOT_BACKLOG_HARD_MAX ((size_t)64 << 20) /* the server holds writers back */
 
@@ -53,7 +53,7 @@ void snapshot_destroy(struct snapshot *snapshot);
 void snapshot_cancel(struct snapshot *snapshot);
 
 /* One slice of the walk; asks the loop for another turn while there is more. */
-void snapshot_end_turn(struct snapshot *snapshot);
+void snapshot_take_slice(struct snapshot *snapshot);
 /* SAVE: the whole walk at once, blocking, `done` is called before it returns. */
 void snapshot_finish(struct snapshot *snapshot);
 

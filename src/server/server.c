@@ -108,6 +108,7 @@ static void end_turn(void *context)
     tracking_send_broadcasts(server->tracking);
     persistence_end_turn(server->persistence);
     network_turn_end(server->network);
+    persistence_save_slice(server->persistence);
 }
 
 /* --- life --- */

@@ -55,6 +55,12 @@ static void on_full(void *context, bool full)
     session->became_full = session->became_full || full;
 }
 
+static void on_removed(void *context, struct disk_file file)
+{
+    (void)context;
+    disk_close(&file);
+}
+
 static void on_failed(void *context, const char *what, int error_number)
 {
     struct session *session = context;
@@ -132,7 +138,7 @@ static bool open_log(struct session *session, const struct log_writer_start *sta
     if (error != OK)
         return false;
     struct log_writer_settings settings = {LOG_SYNC_ALWAYS, LOG_SEGMENT_SIZE_DEFAULT, 1};
-    struct log_writer_hooks hooks = {session, on_durable, on_full, on_failed, NULL};
+    struct log_writer_hooks hooks = {session, on_durable, on_full, on_failed, NULL, on_removed};
     return log_writer_create(session->loop, session->clock, session->directory, session->worker,
                              &settings, start, true, &hooks, &session->log) == OK;
 }

@@ -102,6 +102,30 @@ static enum error open_directory(struct persistence *persistence)
     return error;
 }
 
+/* On the thread that writes snapshots: it has just written one, and yields to everybody. */
+struct closing {
+    struct worker_job job; /* first */
+    struct disk_file file;
+};
+
+static void close_file(struct worker_job *job)
+{
+    disk_close(&((struct closing *)(void *)job)->file);
+}
+
+static void file_closed(struct worker_job *job)
+{
+    memory_free(job);
+}
+
+static void log_removed(void *context, struct disk_file file)
+{
+    struct persistence *persistence = context;
+    struct closing *closing = memory_allocate(sizeof *closing);
+    *closing = (struct closing){{.run = close_file, .done = file_closed}, file};
+    worker_submit(persistence->save_worker, &closing->job);
+}
+
 static void close_directory(struct persistence *persistence)
 {
     log_directory_close(persistence->directory);
@@ -131,7 +155,8 @@ static enum error begin_log(struct persistence *persistence, const struct recove
         random_fill_secret(server->random, start.id.bytes, sizeof start.id.bytes);
     }
     struct log_writer_settings settings = writer_settings(persistence);
-    struct log_writer_hooks hooks = {persistence, log_durable, log_full, log_failed, log_wrote};
+    struct log_writer_hooks hooks = {persistence, log_durable, log_full,
+                                     log_failed,  log_wrote,   log_removed};
     enum error error = log_writer_create(server->loop, server->clock, persistence->directory,
                                          persistence->log_worker, &settings, &start, manifested,
                                          &hooks, &persistence->log);
@@ -297,7 +322,6 @@ void persistence_end_turn(struct persistence *persistence)
         loading_end_turn(persistence);
         return;
     }
-    saving_end_turn(persistence->saving);
     size_t backlog = 0;
     if (persistence->log != NULL) {
         log_writer_end_turn(persistence->log);
@@ -307,6 +331,12 @@ void persistence_end_turn(struct persistence *persistence)
     hold_writers(persistence, backlog > LOG_BACKLOG_MAX ||
                                   saving_backlog(persistence->saving) > SNAPSHOT_BACKLOG_HARD_MAX);
     dispatch_obstacles(persistence->server->dispatch)->refuse_writers = refusal(persistence);
+}
+
+void persistence_save_slice(struct persistence *persistence)
+{
+    if (persistence->started)
+        saving_save_slice(persistence->saving);
 }
 
 /* --- settings --- */

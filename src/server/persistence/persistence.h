@@ -66,6 +66,9 @@ bool persistence_save(struct persistence *persistence);
 void persistence_flushed(struct persistence *persistence);
 /* Once a turn, before the network sends. */
 void persistence_end_turn(struct persistence *persistence);
+/* A slice of the snapshot in progress. Once a turn, after the network has sent: nobody's reply
+ * waits for it. */
+void persistence_save_slice(struct persistence *persistence);
 
 /* After a change of settings. */
 void persistence_apply(struct persistence *persistence);

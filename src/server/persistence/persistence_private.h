@@ -19,7 +19,7 @@ struct persistence {
     struct log_directory *directory; /* open and locked while the log is in use; else NULL */
     struct log_writer *log;          /* NULL: off, or still loading */
     struct worker *log_worker;       /* writes and syncs the log, nothing else */
-    struct worker *save_worker;      /* writes snapshots */
+    struct worker *save_worker;      /* writes snapshots, closes what was removed */
     struct loading *loading;         /* NULL: nothing is being loaded (any more) */
     struct saving *saving;
     struct list durable_waits;        /* durable_waits.c: who waits */

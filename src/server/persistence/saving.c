@@ -216,11 +216,11 @@ static void tick(void *context)
     check_growth(saving);
 }
 
-void saving_end_turn(struct saving *saving)
+void saving_save_slice(struct saving *saving)
 {
     struct server *server = saving->persistence->server;
     if (saving->snapshot != NULL) {
-        snapshot_end_turn(saving->snapshot);
+        snapshot_take_slice(saving->snapshot);
     } else if (snapshot_walk_goes_on(server->keyspace)) {
         for (int i = 0; i < SILENT_STEPS && snapshot_walk_step(server->keyspace); i++)
             ;

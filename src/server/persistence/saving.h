@@ -17,7 +17,7 @@ struct saving *saving_create(struct persistence *persistence);
 void saving_destroy(struct saving *saving);
 
 /* A slice of the snapshot in progress. Once a turn. */
-void saving_end_turn(struct saving *saving);
+void saving_save_slice(struct saving *saving);
 
 /* Bytes that are encoded and wait for the disk. */
 size_t saving_backlog(const struct saving *saving);

@@ -157,6 +157,39 @@ static void what_nobody_names_is_removed_and_nothing_else(void **state)
     log_folder_assert_manifest(world->simulated, "file a.1.incr.aof seq 1 type i\n");
 }
 
+/* They are closed by whoever asks for them, or with the directory. */
+static void removed_files_stay_open_until_somebody_has_time(void **state)
+{
+    struct world *world = *state;
+    static const char *const old[] = {LOG_FOLDER_NAME ".8.incr.aof", "temp-1",
+                                      LOG_FOLDER_NAME ".9.base.rdb"};
+    log_folder_put(world->simulated, LOG_FOLDER_NAME ".manifest",
+                   SLICE("file a.1.incr.aof seq 1 type i\nfile a.8.incr.aof seq 8 type h\n"));
+    for (size_t i = 0; i < 3; i++)
+        log_folder_put(world->simulated, old[i], SLICE("x"));
+    open_directory(world);
+    int before = open_files_count();
+    log_directory_clean(world->directory);
+    for (size_t i = 0; i < 3; i++)
+        assert_false(log_folder_has(world->simulated, old[i]));
+    assert_int_equal(open_files_count(), before + 3);
+    for (int left = 2; left >= 0; left--) {
+        struct disk_file file = log_directory_take_removed(world->directory);
+        uint64_t size;
+        assert_int_equal(disk_size(&file, &size), OK);
+        assert_int_equal(size, 1);
+        disk_close(&file);
+        assert_int_equal(open_files_count(), before + left);
+    }
+    assert_int_equal(log_directory_take_removed(world->directory).file, -1);
+    log_folder_put(world->simulated, "temp-2", SLICE("x"));
+    log_directory_clean(world->directory);
+    assert_int_equal(open_files_count(), before + 1);
+    log_directory_close(world->directory);
+    world->directory = NULL;
+    assert_int_equal(open_files_count(), 0);
+}
+
 static void a_manifest_of_history_alone_stays(void **state)
 {
     struct world *world = *state;
@@ -267,10 +300,12 @@ static void what_cannot_be_cleaned_is_said(void **state)
     assert_cleaning_says(world, 0, "");
     assert_cleaning_says(world, 1,
                          "warning: Cannot look for old files in log: Input/output error\n");
+    assert_cleaning_says(world, 2, ""); /* it cannot be opened: then it goes at once */
+    assert_false(log_folder_has(world->simulated, LOG_FOLDER_NAME ".8.incr.aof"));
     assert_cleaning_says(
-        world, 2, "warning: Cannot remove the old file log/a.8.incr.aof: Input/output error\n");
+        world, 3, "warning: Cannot remove the old file log/a.8.incr.aof: Input/output error\n");
     assert_cleaning_says(
-        world, 3, "warning: The manifest in log still names old files: Input/output error\n");
+        world, 4, "warning: The manifest in log still names old files: Input/output error\n");
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
@@ -282,6 +317,7 @@ int main(void)
         TEST(a_manifest_that_cannot_be_used_is_said),
         TEST(opening_says_what_failed),
         TEST(what_nobody_names_is_removed_and_nothing_else),
+        TEST(removed_files_stay_open_until_somebody_has_time),
         TEST(a_manifest_of_history_alone_stays),
         TEST(a_manifest_without_history_is_not_written_again),
         TEST(a_path_ends_where_its_length_says),

@@ -353,8 +353,8 @@ static void a_new_base_never_takes_the_name_of_history(void **state)
     put(world, NAME ".5.base.rdb", SLICE("old"));
     struct log_writer_start start = {some_id, 0, "a.1.incr.aof", 1, 1};
     open_directory(world);
-    /* the second call removes the old base */
-    disk_simulated_fail(world->simulated, 2, DISK_FAULT_ERROR, false);
+    /* the third call removes the old base */
+    disk_simulated_fail(world->simulated, 3, DISK_FAULT_ERROR, false);
     assert_int_equal(log_files_open(world->directory, &start, true, &world->files), OK);
     assert_true(is_there(world, NAME ".5.base.rdb"));
     put(world, "new", SLICE("new base"));

@@ -101,6 +101,7 @@ static void a_new_base_leaves_only_what_came_after_it(void **state)
     buffer_deinit(&content);
     snprintf(base, sizeof base, "%s/appendonly.aof.1.incr.aof", fixture->path);
     assert_false(disk_exists(disk_real(), base));
+    assert_int_equal(fixture->removed, 1); /* it is to be closed off the log's thread */
 }
 
 static void a_new_log_counts_only_with_its_base(void **state)

@@ -356,7 +356,7 @@ static void snapshots_of_large_collections_are_exact(void **state)
                 change(fixture, names[draw(NAMES)]);
             if (draw(8) == 0)
                 disturb(fixture);
-            snapshot_end_turn(snapshot);
+            snapshot_take_slice(snapshot);
         }
         snapshot_finish(snapshot);
         assert_int_equal(fixture->done, 1);
@@ -426,7 +426,7 @@ static void a_snapshot_that_is_given_up_lets_go_and_the_next_is_exact(void **sta
         for (int turn = 0; turn < 2; turn++) {
             for (int i = 0; i < 20; i++)
                 change(fixture, names[draw(NAMES)]);
-            snapshot_end_turn(snapshot);
+            snapshot_take_slice(snapshot);
         }
         snapshot_destroy(snapshot);
         while (snapshot_walk_step(fixture->keyspace))
@@ -450,11 +450,11 @@ static void flushing_ends_a_snapshot_in_the_midst_of_a_collection(void **state)
     struct snapshot_fixture *fixture = *state;
     fill(fixture);
     struct snapshot *snapshot = begin(fixture);
-    snapshot_end_turn(snapshot);
+    snapshot_take_slice(snapshot);
     struct key key = snapshot_fixture_key(fixture->keyspace, "hash");
     (void)database_delete(first(fixture->keyspace), &key);
     database_clear(first(fixture->keyspace));
-    snapshot_end_turn(snapshot);
+    snapshot_take_slice(snapshot);
     snapshot_finish(snapshot);
     assert_int_equal(fixture->done, 1);
     assert_int_not_equal(fixture->error_number, 0);

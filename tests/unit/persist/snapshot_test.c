@@ -89,7 +89,7 @@ static void a_snapshot_that_is_given_up_lets_go_of_large_strings(void **state)
     snapshot_fixture_set(fixture->keyspace, "noise", snapshot_fixture_large(noise, 0));
     worker_hold_begin(&hold, fixture->worker);
     struct snapshot *snapshot = snapshot_fixture_begin(fixture, true);
-    snapshot_end_turn(snapshot); /* has taken it; the worker is to make it smaller */
+    snapshot_take_slice(snapshot); /* has taken it; the worker is to make it smaller */
     assert_in_range(snapshot_backlog(snapshot), SNAPSHOT_FIXTURE_LARGE,
                     SNAPSHOT_FIXTURE_LARGE + 1000);
     worker_hold_end(&hold);
@@ -134,14 +134,14 @@ static void many_keys_are_saved_while_they_change(void **state)
     }
     struct snapshot *snapshot = snapshot_fixture_begin(fixture, true);
     assert_false(sleeps(fixture, SLEEP_MAX_MS)); /* it wants to begin */
-    snapshot_end_turn(snapshot);
+    snapshot_take_slice(snapshot);
     if (snapshot_walk_goes_on(fixture->keyspace))
         assert_false(sleeps(fixture, SLEEP_MAX_MS)); /* it wants to go on */
     for (int i = 0; i < KEYS; i += 3) {              /* some are seen already, some are not */
         snprintf(name, sizeof name, "key:%d", i);
         snapshot_fixture_set(fixture->keyspace, name, SLICE("after"));
         if (i % 999 == 0)
-            snapshot_end_turn(snapshot);
+            snapshot_take_slice(snapshot);
     }
     snapshot_finish(snapshot);
     assert_int_equal(fixture->error_number, 0);
@@ -169,7 +169,7 @@ static void a_snapshot_that_is_cancelled_says_so_and_leaves_no_file(void **state
             keyspace_swap(fixture->keyspace, 0, 1); /* SWAPDB does it */
         assert_int_equal(fixture->done, 0);
         assert_false(sleeps(fixture, SLEEP_MAX_MS)); /* the turn's end says it */
-        snapshot_end_turn(snapshot);
+        snapshot_take_slice(snapshot);
         assert_int_equal(fixture->done, 1);
         assert_int_equal(fixture->error_number, ECANCELED);
         snapshot_destroy(snapshot);
@@ -260,7 +260,7 @@ static void a_walk_waits_for_the_disk(void **state)
     struct snapshot_progress before, after;
     do {
         snapshot_read_progress(snapshot, &before);
-        snapshot_end_turn(snapshot);
+        snapshot_take_slice(snapshot);
         snapshot_read_progress(snapshot, &after);
     } while (after.keys_done > before.keys_done);
     assert_in_range(snapshot_backlog(snapshot), SNAPSHOT_BACKLOG_MAX,
@@ -270,7 +270,7 @@ static void a_walk_waits_for_the_disk(void **state)
     assert_int_equal(after.keys_total, KEYS);
     worker_hold_end(&hold);
     while (fixture->done == 0) {
-        snapshot_end_turn(snapshot);
+        snapshot_take_slice(snapshot);
         event_loop_run_turn(fixture->loop, 1000);
     }
     assert_int_equal(fixture->error_number, 0);
@@ -300,23 +300,23 @@ static void a_snapshot_that_waits_for_the_disk_lets_the_loop_sleep(void **state)
         fixture->done = 0;
         struct snapshot *snapshot = snapshot_fixture_begin(fixture, false);
         for (int i = 0; i < 1000; i++)
-            snapshot_end_turn(snapshot);
+            snapshot_take_slice(snapshot);
         assert_in_range(snapshot_backlog(snapshot), full * SNAPSHOT_BACKLOG_MAX,
                         full * (SNAPSHOT_BACKLOG_MAX + STEP_KEYS_MAX * value.length) + 1000);
         assert_int_equal(snapshot_walk_goes_on(fixture->keyspace), full);
         event_loop_run_turn(fixture->loop, 0);
-        snapshot_end_turn(snapshot);
+        snapshot_take_slice(snapshot);
         assert_true(sleeps(fixture, 50));
         snapshot_cancel(snapshot);
         event_loop_run_turn(fixture->loop, 0);
-        snapshot_end_turn(snapshot);
+        snapshot_take_slice(snapshot);
         assert_true(sleeps(fixture, 50));
         assert_int_equal(fixture->done, 0); /* the worker has not let go */
         worker_hold_end(&hold);
         worker_wait(fixture->worker);
         event_loop_run_turn(fixture->loop, 0);
         assert_int_equal(fixture->done, 0);
-        snapshot_end_turn(snapshot);
+        snapshot_take_slice(snapshot);
         assert_int_equal(fixture->done, 1);
         assert_int_equal(fixture->error_number, ECANCELED);
         snapshot_destroy(snapshot);
@@ -338,15 +338,15 @@ static void what_ends_a_snapshot_first_is_told(void **state)
             snprintf(fixture->path, sizeof fixture->path, "%s/nowhere/dump.rdb", fixture->folder);
         struct snapshot *snapshot = snapshot_fixture_begin(fixture, false);
         for (int i = 0; i < 1000; i++)
-            snapshot_end_turn(snapshot);
+            snapshot_take_slice(snapshot);
         event_loop_run_turn(fixture->loop, 0);
         worker_wait(fixture->worker);
         snapshot_cancel(snapshot);
         assert_int_equal(fixture->done, 0);
-        snapshot_end_turn(snapshot);
+        snapshot_take_slice(snapshot);
         assert_int_equal(fixture->done, 1);
         assert_int_equal(fixture->error_number, fails ? ENOENT : 0);
-        snapshot_end_turn(snapshot);
+        snapshot_take_slice(snapshot);
         assert_int_equal(fixture->done, 1);
         snapshot_destroy(snapshot);
         memcpy(fixture->path, path, sizeof path);
@@ -372,10 +372,10 @@ static void a_snapshot_that_has_seen_all_leaves_the_next_walk_alone(void **state
     worker_hold_begin(&hold, fixture->worker);
     struct snapshot *snapshot = snapshot_fixture_begin(fixture, false);
     for (int i = 0; i < 1000; i++)
-        snapshot_end_turn(snapshot);
+        snapshot_take_slice(snapshot);
     assert_true(snapshot_walk_begin(fixture->keyspace, &handlers));
     for (int i = 0; i < 1000; i++)
-        snapshot_end_turn(snapshot);
+        snapshot_take_slice(snapshot);
     assert_int_equal(taken, 0);
     snapshot_cancel(snapshot);
     worker_hold_end(&hold);
@@ -402,7 +402,7 @@ static void a_walk_that_finds_nothing_more_ends_the_file(void **state)
     assert_true(database_delete(database, &key));
     for (int i = 0; i < 1000 && fixture->done == 0; i++) {
         worker_wait(fixture->worker);
-        snapshot_end_turn(snapshot);
+        snapshot_take_slice(snapshot);
     }
     assert_int_equal(fixture->done, 1);
     assert_int_equal(fixture->error_number, 0);

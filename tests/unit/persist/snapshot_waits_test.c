@@ -95,7 +95,7 @@ static void a_snapshot_without_memory_for_what_waits_is_given_up(void **state)
         snapshot_fixture_set_fields(fixture, hashes[1], FIELDS, SLICE("after"));
         for (int i = 0; i < 10000 && fixture->done == 0; i++) {
             worker_wait(fixture->worker);
-            snapshot_end_turn(snapshot);
+            snapshot_take_slice(snapshot);
         }
         ran_out = failing_memory_end();
         database_clear(keyspace_database(fixture->keyspace, 0));
@@ -121,7 +121,7 @@ static void a_database_that_is_emptied_takes_its_collections_from_a_snapshot(voi
     snapshot_fixture_add_hashes(fixture);
     struct snapshot *snapshot = snapshot_fixture_begin(fixture, false);
     do {
-        snapshot_end_turn(snapshot);
+        snapshot_take_slice(snapshot);
         snapshot_read_progress(snapshot, &progress);
     } while (progress.keys_done < progress.keys_total);
     while (snapshot_walk_goes_on(fixture->keyspace))
@@ -182,7 +182,7 @@ static void what_waits_for_the_next_collection_keeps_its_database(void **state)
         assert_true(database_delete(keyspace_database(fixture->keyspace, 1), &small));
         assert_in_range(snapshot_backlog(snapshot), 1, SNAPSHOT_BACKLOG_MAX); /* it waits */
         do { /* until the second is being written */
-            snapshot_end_turn(snapshot);
+            snapshot_take_slice(snapshot);
             snapshot_read_progress(snapshot, &progress);
         } while (progress.keys_done < 3);
     }
@@ -272,7 +272,7 @@ static void a_walk_waits_for_the_disk_within_a_collection(void **state)
     worker_hold_begin(&hold, fixture->worker);
     struct snapshot *snapshot = snapshot_fixture_begin(fixture, false);
     for (int i = 0; i < TURNS_MAX && snapshot_backlog(snapshot) < SNAPSHOT_BACKLOG_MAX; i++)
-        snapshot_end_turn(snapshot);
+        snapshot_take_slice(snapshot);
     assert_in_range(snapshot_backlog(snapshot), SNAPSHOT_BACKLOG_MAX,
                     SNAPSHOT_BACKLOG_MAX + 2 * SNAPSHOT_CHUNK_SIZE);
     worker_hold_end(&hold);

@@ -91,6 +91,13 @@ static void on_failed(void *context, const char *what, int error_number)
     fixture->failed = what;
 }
 
+static void on_removed(void *context, struct disk_file file)
+{
+    struct log_fixture *fixture = context;
+    fixture->removed++;
+    disk_close(&file);
+}
+
 enum error log_fixture_try_open(struct log_fixture *fixture, const struct log_writer_start *start,
                                 bool manifested, enum log_sync sync)
 {
@@ -99,7 +106,7 @@ enum error log_fixture_try_open(struct log_fixture *fixture, const struct log_wr
                                         &fixture->directory, &error_text),
                      OK);
     struct log_writer_settings settings = {sync, LOG_SEGMENT_SIZE_DEFAULT, 1};
-    struct log_writer_hooks hooks = {fixture, on_durable, on_full, on_failed, on_wrote};
+    struct log_writer_hooks hooks = {fixture, on_durable, on_full, on_failed, on_wrote, on_removed};
     enum error error =
         log_writer_create(fixture->loop, fixture->clock, fixture->directory, fixture->worker,
                           &settings, start, manifested, &hooks, &fixture->log);

@@ -35,7 +35,7 @@ struct log_fixture {
     struct log_directory *directory;
     struct log_writer *log;
     int durable_calls, failures, switched, switch_error;
-    int full_calls, wrote_calls;
+    int full_calls, wrote_calls, removed;
     const char *failed; /* what, the last time; NULL: nothing has */
 };
 
