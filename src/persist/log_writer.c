@@ -90,7 +90,7 @@ static void submit(struct log_writer *writer)
  * submit the first of them alone would make the others wait for two syncs. */
 static bool should_gather(const struct log_writer *writer)
 {
-    return writer->collecting.length > 0 && writer->sealed == NULL &&
+    return must_seal(writer) && writer->sealed == NULL &&
            clock_monotonic_us(writer->clock) < writer->gather_until_us;
 }
 
@@ -102,23 +102,11 @@ static void gather_from_now(struct log_writer *writer)
     writer->gather_until_us = now_us + (for_us < GATHER_US_MAX ? for_us : GATHER_US_MAX);
 }
 
-/* What was collected goes to the worker, or waits for a sync beside it. */
-static void hand_over(struct log_writer *writer)
-{
-    if (must_seal(writer))
-        seal(writer);
-    if (writer->sync.runs && must_be_alone(writer))
-        return; /* its end goes on from here */
-    bool always = writer->settings.sync == LOG_SYNC_ALWAYS;
-    if (writer->sealed != NULL || (writer->sync_asked && always) || writer->switch_asked)
-        submit(writer);
-}
-
+/* The end of this turn submits what there is. */
 static void no_more_comes(void *context)
 {
     struct log_writer *writer = context;
-    if (!writer->busy && !writer->failed && !writer->closing && !writer->full)
-        hand_over(writer);
+    writer->gather_until_us = 0;
 }
 
 void log_writer_end_turn(struct log_writer *writer)
@@ -138,8 +126,12 @@ void log_writer_end_turn(struct log_writer *writer)
         event_idle_start(&writer->no_more);
         return;
     }
-    event_idle_stop(&writer->no_more);
-    hand_over(writer);
+    if (must_seal(writer))
+        seal(writer);
+    if (writer->sync.runs && must_be_alone(writer))
+        return; /* its end goes on from here */
+    if (writer->sealed != NULL || (writer->sync_asked && always) || writer->switch_asked)
+        submit(writer);
 }
 
 static void recycle(struct log_writer *writer, struct log_group *group)

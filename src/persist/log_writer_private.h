@@ -60,7 +60,7 @@ struct log_writer {
     struct log_writer_settings settings;
     struct log_writer_hooks hooks;
     struct event_timer retry, second;
-    struct event_idle no_more;             /* comes at once: what was collected goes */
+    struct event_idle no_more;
     int64_t submitted_us, gather_until_us; /* of the monotonic clock */
 
     /* collecting */

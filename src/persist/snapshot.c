@@ -395,7 +395,6 @@ static void conclude(struct snapshot *snapshot)
     if (snapshot->busy || done == NULL || (!snapshot->is_over && snapshot->error_number == 0))
         return;
     snapshot->done = NULL;
-    event_loop_turn_again(snapshot->loop); /* for what it asks of the log */
     done(snapshot->context, snapshot->error_number);
 }
 

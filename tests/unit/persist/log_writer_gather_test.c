@@ -10,6 +10,7 @@
 #include "support/log_fixture.h"
 #include "system/clock.h"
 #include "system/socket.h"
+#include "system/worker.h"
 
 #define A_LONG_TIME_US 60000000
 
@@ -49,11 +50,16 @@ static void write_first_group(struct log_fixture *fixture)
     log_fixture_wait_for(fixture, log_writer_group(fixture->log));
 }
 
+static void a_turn(struct log_fixture *fixture)
+{
+    log_writer_end_turn(fixture->log);
+    event_loop_run_turn(fixture->loop, 0);
+}
+
 static void a_turn_with(struct log_fixture *fixture, const char *command)
 {
     log_fixture_append(fixture, 0, command);
-    log_writer_end_turn(fixture->log);
-    event_loop_run_turn(fixture->loop, 0);
+    a_turn(fixture);
 }
 
 static void while_more_comes_a_group_goes_on_growing(void **state)
@@ -70,6 +76,7 @@ static void while_more_comes_a_group_goes_on_growing(void **state)
     assert_false(fixture->log->busy);
     somebody_goes(&somebody);
     event_loop_run_turn(fixture->loop, -1); /* nothing else: it does not sleep */
+    log_writer_end_turn(fixture->log);
     assert_true(fixture->log->busy);
     log_fixture_wait_for(fixture, 2);
     log_fixture_read_back(fixture, "appendonly.aof.1.incr.aof", text, sizeof text);
@@ -93,14 +100,44 @@ static void a_group_does_not_wait_longer_however_much_comes(void **state)
     assert_int_equal(log_writer_statistics(fixture->log)->groups, 2);
 }
 
+/* Whoever waits for a group without commands does not gain by others. */
+static void a_gate_alone_waits_too(void **state)
+{
+    struct log_fixture *fixture = *state;
+    struct somebody somebody;
+    write_first_group(fixture);
+    somebody_comes(&somebody, fixture->loop);
+    fixture->log->gather_until_us = clock_monotonic_us(fixture->clock) + A_LONG_TIME_US;
+    log_writer_expect(fixture->log, log_writer_group(fixture->log));
+    a_turn(fixture);
+    assert_false(fixture->log->busy);
+    somebody_goes(&somebody);
+    log_fixture_wait_for(fixture, log_writer_group(fixture->log));
+}
+
+/* `took_us` of the group that ends now; the time until which the next one is gathered, from then.
+ */
+static int64_t gathers_for(struct log_fixture *fixture, int64_t took_us)
+{
+    log_fixture_append(fixture, 0, "SET a 1");
+    int64_t before_us = clock_monotonic_us(fixture->clock);
+    log_fixture_end_turn(fixture);
+    assert_in_range(fixture->log->submitted_us, before_us, clock_monotonic_us(fixture->clock));
+    fixture->log->submitted_us = before_us - took_us;
+    worker_wait(fixture->worker);
+    int64_t passed_us = clock_monotonic_us(fixture->clock) - before_us;
+    int64_t for_us = fixture->log->gather_until_us - before_us;
+    return for_us < 0 ? for_us : for_us > passed_us ? for_us - passed_us : 0;
+}
+
 static void it_waits_up_to_twice_as_long_as_the_last_one_took(void **state)
 {
     struct log_fixture *fixture = *state;
-    write_first_group(fixture);
-    int64_t took_us = clock_monotonic_us(fixture->clock) - fixture->log->submitted_us;
-    int64_t until_us = fixture->log->gather_until_us - fixture->log->submitted_us;
-    assert_in_range(until_us, 1, 3 * took_us);
-    assert_true(until_us <= took_us + 400);
+    assert_true(gathers_for(fixture, A_LONG_TIME_US) <= 400);
+    /* As if it had ended before it began: nothing else tells the factor whatever the disk takes. */
+    int64_t for_us = gathers_for(fixture, -A_LONG_TIME_US);
+    assert_true(for_us >= -2 * A_LONG_TIME_US);
+    assert_true(for_us < -A_LONG_TIME_US - A_LONG_TIME_US / 2);
 }
 
 /* What the log was closed with while it waited is written then. */
@@ -127,6 +164,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(while_more_comes_a_group_goes_on_growing),
         TEST(a_group_does_not_wait_longer_however_much_comes),
+        TEST(a_gate_alone_waits_too),
         TEST(it_waits_up_to_twice_as_long_as_the_last_one_took),
         TEST(closing_does_not_wait_for_more),
     };
