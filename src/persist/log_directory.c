@@ -241,16 +241,12 @@ static void forget_history(struct log_directory *directory)
 static enum error remove_file(struct log_directory *directory, const char *path)
 {
     struct disk_file file;
-    bool is_open = disk_open(directory->disk, path, DISK_READ, &file) == OK;
-    enum error error = disk_remove(directory->disk, path);
-    if (!is_open)
-        return error;
-    int reason = errno;
-    size_t size = (directory->removed_count + 1) * sizeof *directory->removed;
-    directory->removed = memory_resize(directory->removed, size);
-    directory->removed[directory->removed_count++] = file;
-    errno = reason;
-    return error;
+    if (disk_open(directory->disk, path, DISK_READ, &file) == OK) {
+        size_t size = (directory->removed_count + 1) * sizeof *directory->removed;
+        directory->removed = memory_resize(directory->removed, size);
+        directory->removed[directory->removed_count++] = file;
+    }
+    return disk_remove(directory->disk, path);
 }
 
 struct disk_file log_directory_take_removed(struct log_directory *directory)

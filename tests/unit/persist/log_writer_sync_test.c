@@ -348,6 +348,21 @@ static void a_full_log_begins_no_file_beside_a_sync(void **state)
     }
 }
 
+/* Its end would give the worker what whoever closes writes. */
+static void closing_waits_for_the_sync_and_writes_alone(void **state)
+{
+    struct log_fixture *fixture = *state;
+    char text[256];
+    begin_stuck_sync(fixture);
+    log_fixture_append(fixture, 0, "SET b 1");
+    log_fixture_faults.sync_waits = false;
+    assert_int_equal(log_writer_end(fixture->log), OK);
+    assert_false(log_fixture_is_busy(fixture));
+    log_fixture_close(fixture);
+    log_fixture_read_back(fixture, "appendonly.aof.2.incr.aof", text, sizeof text);
+    assert_string_equal(text, "[SELECT 0 SET a 1 ][SELECT 0 SET b 1 ][]");
+}
+
 /* They were sealed while a sync went on beside; the first begins a file that cannot be made yet. */
 static void groups_behind_one_that_waits_for_its_file_wait_too(void **state)
 {
@@ -488,6 +503,7 @@ int main(void)
         TEST(a_full_log_whose_sync_fails_stays_full),
         TEST(a_full_log_whose_sync_fails_is_tried_no_more),
         TEST(a_full_log_begins_no_file_beside_a_sync),
+        TEST(closing_waits_for_the_sync_and_writes_alone),
         TEST(groups_behind_one_that_waits_for_its_file_wait_too),
         TEST(groups_behind_one_that_waits_for_room_wait_too),
         TEST(the_time_that_a_sync_took_is_counted),

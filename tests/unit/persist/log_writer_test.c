@@ -102,6 +102,8 @@ static void a_new_base_leaves_only_what_came_after_it(void **state)
     snprintf(base, sizeof base, "%s/appendonly.aof.1.incr.aof", fixture->path);
     assert_false(disk_exists(disk_real(), base));
     assert_int_equal(fixture->removed, 1); /* it is to be closed off the log's thread */
+    log_fixture_end_turn(fixture);
+    assert_false(log_fixture_is_busy(fixture)); /* it is not switched again */
 }
 
 static void a_new_log_counts_only_with_its_base(void **state)
@@ -291,6 +293,9 @@ static void a_full_disk_that_cannot_be_cut_back_ends_the_log(void **state)
     assert_true(log_writer_has_failed(fixture->log));
     assert_int_equal(fixture->failures, 1);
     assert_string_equal(fixture->failed, "writing to the log");
+    log_fixture_append(fixture, 0, "SET b 1");
+    log_fixture_end_turn(fixture);
+    assert_false(log_fixture_is_busy(fixture)); /* nothing is written any more */
     log_fixture_close_failed(fixture);
 }
 

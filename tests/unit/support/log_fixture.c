@@ -213,6 +213,11 @@ void log_fixture_end_turn(struct log_fixture *fixture)
     log_writer_end_turn(fixture->log);
 }
 
+bool log_fixture_is_busy(const struct log_fixture *fixture)
+{
+    return fixture->log->busy;
+}
+
 void log_fixture_wait_for(struct log_fixture *fixture, uint64_t group)
 {
     int64_t until_us = clock_monotonic_us(fixture->clock) + WAIT_MAX_US;

@@ -57,6 +57,8 @@ void log_fixture_close_failed(struct log_fixture *fixture); /* it has failed: EI
 void log_fixture_append(struct log_fixture *fixture, int database, const char *text);
 /* log_writer_end_turn, and nobody who was just answered is waited for. */
 void log_fixture_end_turn(struct log_fixture *fixture);
+/* The worker has been given something. */
+bool log_fixture_is_busy(const struct log_fixture *fixture);
 /* What log_writer_switch_base is to call, with the fixture: counts, and keeps the error. */
 void log_fixture_on_switched(void *context, int error_number);
 /* Turns until the group is durable, a switch of the base is over, the time has gone by. The first
