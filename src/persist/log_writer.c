@@ -12,7 +12,7 @@
 
 #define SPARE_CAPACITY_MAX ((size_t)1 << 20) /* bytes of a block kept for the next group */
 #define SYNC_EVERY_MS 1000
-#define GATHER_US_MAX 400
+#define GATHER_US_MAX 400 /* however long the last group took */
 
 /* --- groups: sealed, given to the worker, taken back --- */
 
