@@ -408,15 +408,15 @@ static void read_streams(struct command_context *context, bool of_group)
     if (!parse_reading(context, &reading))
         return;
     choose_streams(context, &reading);
-    size_t answering = 0;
+    bool answers = false;
     for (size_t i = reading.begin; i < reading.end; i++) {
         struct source source;
         if (!open_source(context, &reading, i, true, &source))
             return;
-        answering += has_entries(&source);
+        answers = answers || has_entries(&source);
     }
     context->effect_replaced = true;
-    if (answering == 0) {
+    if (!answers) {
         if (reading.block_ms != BLOCK_ABSENT)
             wait_for_entries(context, &reading);
         else

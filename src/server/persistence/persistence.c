@@ -110,19 +110,16 @@ struct closing {
 
 static void close_file(struct worker_job *job)
 {
-    disk_close(&((struct closing *)(void *)job)->file);
-}
-
-static void file_closed(struct worker_job *job)
-{
-    memory_free(job);
+    struct closing *closing = (struct closing *)(void *)job;
+    disk_close(&closing->file);
+    memory_free(closing);
 }
 
 static void log_removed(void *context, struct disk_file file)
 {
     struct persistence *persistence = context;
     struct closing *closing = memory_allocate(sizeof *closing);
-    *closing = (struct closing){{.run = close_file, .done = file_closed}, file};
+    *closing = (struct closing){{.run = close_file}, file};
     worker_submit(persistence->save_worker, &closing->job);
 }
 

@@ -44,10 +44,12 @@ static void somebody_goes(struct somebody *somebody)
     socket_close(somebody->sockets[1]);
 }
 
-static void write_first_group(struct log_fixture *fixture)
+/* A group has just been written. */
+static void begin_gathering(struct log_fixture *fixture)
 {
     log_fixture_append(fixture, 0, "SET a 1");
     log_fixture_wait_for(fixture, log_writer_group(fixture->log));
+    fixture->log->gather_until_us = clock_monotonic_us(fixture->clock) + A_LONG_TIME_US;
 }
 
 static void a_turn(struct log_fixture *fixture)
@@ -67,17 +69,16 @@ static void while_more_comes_a_group_goes_on_growing(void **state)
     struct log_fixture *fixture = *state;
     struct somebody somebody;
     char text[256];
-    write_first_group(fixture);
+    begin_gathering(fixture);
     somebody_comes(&somebody, fixture->loop);
-    fixture->log->gather_until_us = clock_monotonic_us(fixture->clock) + A_LONG_TIME_US;
     a_turn_with(fixture, "SET b 1");
     a_turn_with(fixture, "SET c 1");
     assert_int_equal(somebody.calls, 2);
-    assert_false(fixture->log->busy);
+    assert_false(log_fixture_is_busy(fixture));
     somebody_goes(&somebody);
     event_loop_run_turn(fixture->loop, -1); /* nothing else: it does not sleep */
     log_writer_end_turn(fixture->log);
-    assert_true(fixture->log->busy);
+    assert_true(log_fixture_is_busy(fixture));
     log_fixture_wait_for(fixture, 2);
     log_fixture_read_back(fixture, "appendonly.aof.1.incr.aof", text, sizeof text);
     assert_string_equal(text, "[SELECT 0 SET a 1 ][SELECT 0 SET b 1 SET c 1 ]");
@@ -87,14 +88,13 @@ static void a_group_does_not_wait_longer_however_much_comes(void **state)
 {
     struct log_fixture *fixture = *state;
     struct somebody somebody;
-    write_first_group(fixture);
+    begin_gathering(fixture);
     somebody_comes(&somebody, fixture->loop);
-    fixture->log->gather_until_us = clock_monotonic_us(fixture->clock) + A_LONG_TIME_US;
     a_turn_with(fixture, "SET b 1");
-    assert_false(fixture->log->busy);
+    assert_false(log_fixture_is_busy(fixture));
     fixture->log->gather_until_us = clock_monotonic_us(fixture->clock);
     log_writer_end_turn(fixture->log);
-    assert_true(fixture->log->busy);
+    assert_true(log_fixture_is_busy(fixture));
     somebody_goes(&somebody);
     log_fixture_wait_for(fixture, 2);
     assert_int_equal(log_writer_statistics(fixture->log)->groups, 2);
@@ -105,12 +105,11 @@ static void a_gate_alone_waits_too(void **state)
 {
     struct log_fixture *fixture = *state;
     struct somebody somebody;
-    write_first_group(fixture);
+    begin_gathering(fixture);
     somebody_comes(&somebody, fixture->loop);
-    fixture->log->gather_until_us = clock_monotonic_us(fixture->clock) + A_LONG_TIME_US;
     log_writer_expect(fixture->log, log_writer_group(fixture->log));
     a_turn(fixture);
-    assert_false(fixture->log->busy);
+    assert_false(log_fixture_is_busy(fixture));
     somebody_goes(&somebody);
     log_fixture_wait_for(fixture, log_writer_group(fixture->log));
 }
@@ -145,8 +144,7 @@ static void closing_does_not_wait_for_more(void **state)
 {
     struct log_fixture *fixture = *state;
     char text[256];
-    write_first_group(fixture);
-    fixture->log->gather_until_us = clock_monotonic_us(fixture->clock) + A_LONG_TIME_US;
+    begin_gathering(fixture);
     log_fixture_append(fixture, 0, "SET b 1");
     log_writer_end_turn(fixture->log);
     assert_int_equal(log_writer_end(fixture->log), OK);
