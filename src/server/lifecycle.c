@@ -95,12 +95,12 @@ struct lifecycle *lifecycle_create(struct server *server, struct lifecycle_setti
     lifecycle->server = server;
     lifecycle->settings = settings;
     lifecycle->watches_signals = watches_signals;
-    if (!watches_signals)
-        return lifecycle;
-    process_ignore_signals();
-    event_signal_start(&lifecycle->terminate, server->loop, SIGTERM, stop_signal, lifecycle);
-    event_signal_start(&lifecycle->interrupt, server->loop, SIGINT, stop_signal, lifecycle);
-    event_signal_start(&lifecycle->hang_up, server->loop, SIGHUP, hang_up_signal, lifecycle);
+    if (watches_signals) {
+        process_ignore_signals();
+        event_signal_start(&lifecycle->terminate, server->loop, SIGTERM, stop_signal, lifecycle);
+        event_signal_start(&lifecycle->interrupt, server->loop, SIGINT, stop_signal, lifecycle);
+        event_signal_start(&lifecycle->hang_up, server->loop, SIGHUP, hang_up_signal, lifecycle);
+    }
     lifecycle_apply(lifecycle);
     return lifecycle;
 }
@@ -122,6 +122,7 @@ void lifecycle_destroy(struct lifecycle *lifecycle)
 
 void lifecycle_apply(struct lifecycle *lifecycle)
 {
+    event_loop_set_busy_poll(lifecycle->server->loop, lifecycle->settings->busy_poll_us);
     if (!lifecycle->watches_signals)
         return;
     log_set_level((enum log_level)lifecycle->settings->log_level);

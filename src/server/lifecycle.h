@@ -8,7 +8,7 @@
 struct lifecycle;
 struct server;
 
-/* Read once, at start, but for log_level and crash_log. */
+/* Read once, at start, but for log_level, crash_log and busy_poll_us. */
 struct lifecycle_settings {
     int databases; /* 16 */
     bool daemonize;
@@ -18,6 +18,7 @@ struct lifecycle_settings {
     char *log_file;             /* "" is standard output */
     int log_level;              /* enum log_level; LOG_NOTICE */
     bool crash_log;             /* crash-log-enabled: true */
+    int64_t busy_poll_us;       /* busy-poll-us: 30; event_loop_set_busy_poll */
     int64_t shutdown_timeout_s; /* accepted: nobody to wait for yet */
     char *executable;           /* absolute path, for INFO */
     char *run_id;               /* SERVER_RUN_ID_LENGTH digits, made by server_create if "" */
@@ -38,7 +39,7 @@ void lifecycle_ready(struct lifecycle *lifecycle);
 void lifecycle_stop(struct lifecycle *lifecycle, const char *why);
 bool lifecycle_is_stopping(const struct lifecycle *lifecycle);
 
-/* After crash-log-enabled or loglevel changed. */
+/* After crash-log-enabled, loglevel or busy-poll-us changed. */
 void lifecycle_apply(struct lifecycle *lifecycle);
 
 #endif

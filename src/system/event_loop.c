@@ -2,9 +2,16 @@
 
 #include <errno.h>
 #include <ev.h>
+#include <sched.h>
+#include <time.h>
 
 #include "base/assertion.h"
 #include "base/memory.h"
+
+/* In busy_poll_us: waits that usually are longer are not polled for; none counts for more. */
+#define BUSY_POLL_REACH 3
+#define BUSY_POLL_WAIT_MAX 6
+#define USUAL_WAIT_WEIGHT 8 /* the last wait counts for an eighth */
 
 struct event_loop {
     struct ev_loop *ev;
@@ -13,7 +20,12 @@ struct event_loop {
     void (*after_wait)(void *context);
     void *context;
     uint64_t turns;
+    int64_t busy_poll_us;  /* 0: sleeps at once */
+    int64_t usual_wait_us; /* how long turns that may sleep waited lately */
+    int64_t wait_began_us; /* monotonic; -1: this turn may not sleep */
     bool stopping, again;
+    bool polls; /* nothing ready is no turn */
+    bool found; /* something was ready */
 };
 
 _Static_assert(sizeof(struct ev_io) <= EVENT_STORAGE_SIZE, "room for ev_io");
@@ -26,10 +38,31 @@ _Static_assert(sizeof(struct ev_async) <= EVENT_STORAGE_SIZE, "room for ev_async
 
 /* --- the loop --- */
 
+static int64_t event_loop_now_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static void event_loop_note_wait(struct event_loop *loop)
+{
+    int64_t wait_us = event_loop_now_us() - loop->wait_began_us;
+    int64_t longest_us = BUSY_POLL_WAIT_MAX * loop->busy_poll_us;
+    if (wait_us > longest_us)
+        wait_us = longest_us;
+    loop->usual_wait_us += (wait_us - loop->usual_wait_us) / USUAL_WAIT_WEIGHT;
+}
+
 static void event_loop_after_poll(struct ev_loop *ev, struct ev_check *check, int events)
 {
     struct event_loop *loop = check->data;
-    (void)ev, (void)events;
+    (void)events;
+    loop->found = ev_pending_count(ev) > 0;
+    if (loop->polls && !loop->found)
+        return;
+    if (loop->wait_began_us >= 0)
+        event_loop_note_wait(loop);
     loop->turns++;
     if (loop->after_wait != NULL)
         loop->after_wait(loop->context);
@@ -69,13 +102,32 @@ void event_loop_set_hooks(struct event_loop *loop, void (*before_wait)(void *con
     loop->context = context;
 }
 
+/* Who sleeps must be woken, which costs the one who sends more than the sending, and us the time
+ * until the core is awake. So what usually comes soon is polled for. */
+static void event_loop_wait(struct event_loop *loop)
+{
+    loop->found = false;
+    loop->polls = loop->usual_wait_us <= BUSY_POLL_REACH * loop->busy_poll_us;
+    while (loop->polls && !loop->found) {
+        ev_run(loop->ev, EVRUN_NOWAIT);
+        loop->polls = event_loop_now_us() - loop->wait_began_us < loop->busy_poll_us;
+    }
+    loop->polls = false;
+    if (!loop->found)
+        ev_run(loop->ev, EVRUN_ONCE);
+}
+
 static void event_loop_turn(struct event_loop *loop, bool wait)
 {
     if (loop->before_wait != NULL)
         loop->before_wait(loop->context);
-    bool sleep = wait && !loop->again && !loop->stopping;
+    bool sleeps = wait && !loop->again && !loop->stopping;
     loop->again = false;
-    ev_run(loop->ev, sleep ? EVRUN_ONCE : EVRUN_NOWAIT);
+    loop->wait_began_us = sleeps && loop->busy_poll_us > 0 ? event_loop_now_us() : -1;
+    if (loop->wait_began_us >= 0)
+        event_loop_wait(loop);
+    else
+        ev_run(loop->ev, sleeps ? EVRUN_ONCE : EVRUN_NOWAIT);
 }
 
 void event_loop_run(struct event_loop *loop)
@@ -117,6 +169,13 @@ void event_loop_turn_again(struct event_loop *loop)
 uint64_t event_loop_turns(const struct event_loop *loop)
 {
     return loop->turns;
+}
+
+void event_loop_set_busy_poll(struct event_loop *loop, int64_t limit_us)
+{
+    cpu_set_t cores;
+    bool alone = sched_getaffinity(0, sizeof cores, &cores) == 0 && CPU_COUNT(&cores) == 1;
+    loop->busy_poll_us = alone ? 0 : limit_us;
 }
 
 const char *event_loop_backend_name(const struct event_loop *loop)

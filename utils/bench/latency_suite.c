@@ -1,5 +1,5 @@
-/* How long clients wait: at half load with the log synced for every write, and beside a crowd of
- * idle connections. */
+/* How long clients wait: at half load with the log synced for every write, a few in a closed loop,
+ * and beside a crowd of idle connections. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,6 +28,8 @@
 #define SETTLE_US 1000000
 #define SPARE_DESCRIPTORS 200
 
+static const int few[] = {1, 5, CONNECTIONS};
+static const char *const volatile_only[] = {"--appendonly", "no", NULL};
 static const char *const always[] = {"--appendonly", "yes", "--appendfsync", "always", NULL};
 
 static struct closed_loop_group group; /* large: not on the stack */
@@ -95,6 +97,51 @@ static void measure_half_load(const struct bench *bench, struct report *report)
     traffic_requests_deinit(&requests);
 }
 
+/* --- few clients --- */
+
+static int goes_on(void *context)
+{
+    (void)context;
+    return 1;
+}
+
+static void measure_closed_loop(const struct bench *bench, struct contender *contender,
+                                struct report_row *wait, struct report_row *cpu)
+{
+    int64_t duration_us = turn_ns(bench) / 4 / 1000;
+    int64_t cpu_ns = contender_all_cpu_ns(contender);
+    closed_loop_run(contender->port, &group, 1, duration_us, goes_on, NULL);
+    cpu_ns = contender_all_cpu_ns(contender) - cpu_ns;
+    report_add_value(wait, contender->side, closed_loop_quantile(&group, 0.5));
+    report_add_value(cpu, contender->side, (double)cpu_ns / (double)group.replies);
+}
+
+static void measure_few(const struct bench *bench, struct report *report)
+{
+    for (size_t i = 0; i < sizeof few / sizeof few[0]; i++) {
+        char label[80];
+        snprintf(label, sizeof label, "GET, closed loop of %d: p50", few[i]);
+        struct report_row *wait = report_add_row(report, label, "us", TARGET_NONE, 0);
+        snprintf(label, sizeof label, "GET, closed loop of %d: CPU a request", few[i]);
+        struct report_row *cpu = report_add_row(report, label, "ns", TARGET_NONE, 0);
+        for (int turn = 0; turn < bench_turns(bench, TURNS); turn++) {
+            for (int side = 0; side < SIDES_OF_REDIS; side++) {
+                char folder[SCRATCH_PATH_SIZE];
+                struct contender contender;
+                if (!contender_is_there(bench, (enum side)side))
+                    continue;
+                bench_progress("%s: closed loop of %d", contender_name((enum side)side), few[i]);
+                scratch_make(folder);
+                contender_start_in(&contender, bench, (enum side)side, folder, volatile_only);
+                group = (struct closed_loop_group){few[i], 0, 0, KEYS, 0, {0}, 0};
+                measure_closed_loop(bench, &contender, wait, cpu);
+                contender_stop(&contender);
+                scratch_remove(folder);
+            }
+        }
+    }
+}
+
 /* --- a crowd --- */
 
 static bool raise_limit(size_t descriptors)
@@ -158,6 +205,7 @@ static void measure_crowd(const struct bench *bench, struct report *report)
 static void run(const struct bench *bench, struct report *report)
 {
     measure_half_load(bench, report);
+    measure_few(bench, report);
     measure_crowd(bench, report);
 }
 

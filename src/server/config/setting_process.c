@@ -12,6 +12,7 @@
 
 #define HZ_MIN 1
 #define HZ_MAX 500
+#define BUSY_POLL_US_MAX 1000
 
 /* hz: what is out of reach becomes the nearest that is not, as in Redis. */
 static bool set_hz(struct settings *settings, const struct slice *words, size_t count,
@@ -108,6 +109,11 @@ const struct setting setting_process_table[] = {
     {.name = "crash-log-enabled",
      .type = SETTING_BOOL,
      AT(lifecycle.crash_log),
+     .module = MODULE_LIFECYCLE},
+    {.name = "busy-poll-us",
+     .type = SETTING_INT64,
+     AT(lifecycle.busy_poll_us),
+     .max = BUSY_POLL_US_MAX,
      .module = MODULE_LIFECYCLE},
     {.name = "shutdown-timeout",
      .type = SETTING_INT64,

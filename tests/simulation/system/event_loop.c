@@ -302,6 +302,11 @@ void event_loop_turn_again(struct event_loop *loop)
     loop->again = true;
 }
 
+void event_loop_set_busy_poll(struct event_loop *loop, int64_t limit_us)
+{
+    (void)loop, (void)limit_us;
+}
+
 uint64_t event_loop_turns(const struct event_loop *loop)
 {
     return loop->turns;

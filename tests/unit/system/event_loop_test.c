@@ -6,12 +6,15 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "system/clock.h"
 #include "system/event_loop.h"
+#include "system/process.h"
 #include "system/socket.h"
 
 /* What happened, in order, a letter an event. */
@@ -157,6 +160,93 @@ static int count_of(const struct story *story, char letter)
     return count;
 }
 
+/* --- busy poll --- */
+
+static void wait_for_timer(struct story *story, int64_t delay_ms)
+{
+    struct event_timer timer;
+    event_timer_init(&timer, story->loop, expired, story);
+    event_loop_turn_again(story->loop);
+    event_loop_run_turn(story->loop, 0); /* a delay counts from the start of a turn */
+    event_timer_start(&timer, delay_ms, 0);
+    event_loop_run_turn(story->loop, -1);
+    assert_false(event_timer_is_active(&timer));
+}
+
+/* Whoever sleeps gives up the core. */
+static bool slept(struct story *story, int64_t delay_ms)
+{
+    struct rusage before, after;
+    getrusage(RUSAGE_THREAD, &before);
+    wait_for_timer(story, delay_ms);
+    getrusage(RUSAGE_THREAD, &after);
+    return after.ru_nvcsw > before.ru_nvcsw;
+}
+
+static double cpu_ms_of_waiting(struct story *story, int64_t delay_ms)
+{
+    struct process_usage before, after;
+    process_usage(&before);
+    wait_for_timer(story, delay_ms);
+    process_usage(&after);
+    return 1000 * (after.cpu_user_thread_s + after.cpu_system_thread_s - before.cpu_user_thread_s -
+                   before.cpu_system_thread_s);
+}
+
+static void skip_on_one_core(void)
+{
+    cpu_set_t cores;
+    assert_int_equal(sched_getaffinity(0, sizeof cores, &cores), 0);
+    if (CPU_COUNT(&cores) == 1) {
+        print_message("there is one core: nothing polls\n");
+        skip();
+    }
+}
+
+static void what_is_polled_for_is_one_turn(void **state)
+{
+    struct story *story = *state;
+    skip_on_one_core();
+    assert_true(slept(story, 20));
+    event_loop_set_busy_poll(story->loop, 10000000);
+    event_loop_set_hooks(story->loop, before_wait, after_wait, story);
+    memset(story->text, 0, sizeof story->text);
+    uint64_t turns = event_loop_turns(story->loop);
+    assert_false(slept(story, 20));
+    assert_string_equal(story->text, "babat");
+    assert_int_equal(event_loop_turns(story->loop) - turns, 2);
+}
+
+static void what_usually_comes_late_is_not_polled_for(void **state)
+{
+    struct story *story = *state;
+    skip_on_one_core();
+    event_loop_set_busy_poll(story->loop, 10000); /* of 30 ms at most */
+    assert_true(cpu_ms_of_waiting(story, 70) > 1);
+    for (int i = 0; i < 8; i++)
+        wait_for_timer(story, 70);
+    assert_true(cpu_ms_of_waiting(story, 70) < 5);
+    for (int i = 0; i < 10; i++)
+        wait_for_timer(story, 1);
+    assert_false(slept(story, 5));
+}
+
+static void on_one_core_nothing_polls(void **state)
+{
+    struct story *story = *state;
+    cpu_set_t before, one;
+    assert_int_equal(sched_getaffinity(0, sizeof before, &before), 0);
+    CPU_ZERO(&one);
+    for (size_t core = 0; CPU_COUNT(&one) == 0; core++)
+        if (CPU_ISSET(core, &before))
+            CPU_SET(core, &one);
+    assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
+    event_loop_set_busy_poll(story->loop, 10000000);
+    bool sleeps = slept(story, 20);
+    assert_int_equal(sched_setaffinity(0, sizeof before, &before), 0);
+    assert_true(sleeps);
+}
+
 static void timers_come_once_or_again_and_again(void **state)
 {
     struct story *story = *state;
@@ -265,6 +355,9 @@ int main(void)
         LOOP_TEST(the_turn_that_stops_ends_with_its_hook),
         LOOP_TEST(a_turn_that_asks_for_another_does_not_sleep),
         LOOP_TEST(idle_comes_once_and_when_nothing_else_does),
+        LOOP_TEST(what_is_polled_for_is_one_turn),
+        LOOP_TEST(what_usually_comes_late_is_not_polled_for),
+        LOOP_TEST(on_one_core_nothing_polls),
         LOOP_TEST(timers_come_once_or_again_and_again),
         LOOP_TEST(interest_can_change_and_end),
         LOOP_TEST(a_signal_is_a_callback_of_the_loop),
