@@ -8,10 +8,13 @@
 #include "base/assertion.h"
 #include "base/memory.h"
 
-/* In busy_poll_us: waits that usually are longer are not polled for; none counts for more. */
-#define BUSY_POLL_REACH 3
-#define BUSY_POLL_WAIT_MAX 6
-#define USUAL_WAIT_WEIGHT 8 /* the last wait counts for an eighth */
+/* Polling goes on while two of three waits end during it. Else it rests for so many waits, then a
+ * few tries say whether that has changed. */
+#define POLL_WON 1
+#define POLL_LOST 2
+#define POLL_SCORE_MAX 16
+#define POLL_SCORE_TRIES 4
+#define POLL_REST 64
 
 struct event_loop {
     struct ev_loop *ev;
@@ -20,9 +23,9 @@ struct event_loop {
     void (*after_wait)(void *context);
     void *context;
     uint64_t turns;
-    int64_t busy_poll_us;  /* 0: sleeps at once */
-    int64_t usual_wait_us; /* how long turns that may sleep waited lately */
-    int64_t wait_began_us; /* monotonic; -1: this turn may not sleep */
+    int64_t busy_poll_us; /* 0: sleeps at once */
+    int poll_score;       /* above 0: it is worth it */
+    int poll_rest;        /* waits without polling still to come */
     bool stopping, again;
     bool polls; /* nothing ready is no turn */
     bool found; /* something was ready */
@@ -45,15 +48,6 @@ static int64_t event_loop_now_us(void)
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-static void event_loop_note_wait(struct event_loop *loop)
-{
-    int64_t wait_us = event_loop_now_us() - loop->wait_began_us;
-    int64_t longest_us = BUSY_POLL_WAIT_MAX * loop->busy_poll_us;
-    if (wait_us > longest_us)
-        wait_us = longest_us;
-    loop->usual_wait_us += (wait_us - loop->usual_wait_us) / USUAL_WAIT_WEIGHT;
-}
-
 static void event_loop_after_poll(struct ev_loop *ev, struct ev_check *check, int events)
 {
     struct event_loop *loop = check->data;
@@ -61,8 +55,6 @@ static void event_loop_after_poll(struct ev_loop *ev, struct ev_check *check, in
     loop->found = ev_pending_count(ev) > 0;
     if (loop->polls && !loop->found)
         return;
-    if (loop->wait_began_us >= 0)
-        event_loop_note_wait(loop);
     loop->turns++;
     if (loop->after_wait != NULL)
         loop->after_wait(loop->context);
@@ -102,17 +94,41 @@ void event_loop_set_hooks(struct event_loop *loop, void (*before_wait)(void *con
     loop->context = context;
 }
 
+static void event_loop_score_poll(struct event_loop *loop)
+{
+    loop->poll_score += loop->found ? POLL_WON : -POLL_LOST;
+    if (loop->poll_score > POLL_SCORE_MAX)
+        loop->poll_score = POLL_SCORE_MAX;
+    if (loop->poll_score > 0)
+        return;
+    loop->poll_score = POLL_SCORE_TRIES;
+    loop->poll_rest = POLL_REST;
+}
+
 /* Who sleeps must be woken, which costs the one who sends more than the sending, and us the time
- * until the core is awake. So what usually comes soon is polled for. */
+ * until the core is awake. So what usually comes soon is polled for. What is there already says
+ * nothing of that. */
+static void event_loop_poll(struct event_loop *loop)
+{
+    loop->polls = true;
+    ev_run(loop->ev, EVRUN_NOWAIT);
+    if (!loop->found) {
+        int64_t end_us = event_loop_now_us() + loop->busy_poll_us;
+        do
+            ev_run(loop->ev, EVRUN_NOWAIT);
+        while (!loop->found && event_loop_now_us() < end_us);
+        event_loop_score_poll(loop);
+    }
+    loop->polls = false;
+}
+
 static void event_loop_wait(struct event_loop *loop)
 {
     loop->found = false;
-    loop->polls = loop->usual_wait_us <= BUSY_POLL_REACH * loop->busy_poll_us;
-    while (loop->polls && !loop->found) {
-        ev_run(loop->ev, EVRUN_NOWAIT);
-        loop->polls = event_loop_now_us() - loop->wait_began_us < loop->busy_poll_us;
-    }
-    loop->polls = false;
+    if (loop->poll_rest > 0)
+        loop->poll_rest--;
+    else if (loop->busy_poll_us > 0)
+        event_loop_poll(loop);
     if (!loop->found)
         ev_run(loop->ev, EVRUN_ONCE);
 }
@@ -123,11 +139,10 @@ static void event_loop_turn(struct event_loop *loop, bool wait)
         loop->before_wait(loop->context);
     bool sleeps = wait && !loop->again && !loop->stopping;
     loop->again = false;
-    loop->wait_began_us = sleeps && loop->busy_poll_us > 0 ? event_loop_now_us() : -1;
-    if (loop->wait_began_us >= 0)
+    if (sleeps)
         event_loop_wait(loop);
     else
-        ev_run(loop->ev, sleeps ? EVRUN_ONCE : EVRUN_NOWAIT);
+        ev_run(loop->ev, EVRUN_NOWAIT);
 }
 
 void event_loop_run(struct event_loop *loop)
@@ -176,6 +191,7 @@ void event_loop_set_busy_poll(struct event_loop *loop, int64_t limit_us)
     cpu_set_t cores;
     bool alone = sched_getaffinity(0, sizeof cores, &cores) == 0 && CPU_COUNT(&cores) == 1;
     loop->busy_poll_us = alone ? 0 : limit_us;
+    loop->poll_score = POLL_SCORE_TRIES;
 }
 
 const char *event_loop_backend_name(const struct event_loop *loop)

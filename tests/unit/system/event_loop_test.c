@@ -217,26 +217,59 @@ static void what_is_polled_for_is_one_turn(void **state)
     assert_int_equal(event_loop_turns(story->loop) - turns, 2);
 }
 
-static void what_usually_comes_late_is_not_polled_for(void **state)
+static void what_comes_late_is_not_polled_for(void **state)
 {
     struct story *story = *state;
     skip_on_one_core();
-    event_loop_set_busy_poll(story->loop, 10000); /* of 30 ms at most */
-    for (int i = 0; i < 9; i++)
-        wait_for_timer(story, 70);
-    assert_true(cpu_ms_of_waiting(story, 70) < 5);
-    for (int i = 0; i < 20; i++)
+    event_loop_set_busy_poll(story->loop, 10000);
+    for (int i = 0; i < 2; i++)
+        wait_for_timer(story, 30);
+    assert_true(cpu_ms_of_waiting(story, 30) < 5);
+    for (int i = 0; i < 64; i++) /* then it is tried again */
         wait_for_timer(story, 1);
     assert_false(slept(story, 5));
 }
 
-static void one_long_wait_does_not_count_for_many_short_ones(void **state)
+static void what_comes_soon_is_polled_for_though_some_comes_late(void **state)
 {
     struct story *story = *state;
     skip_on_one_core();
-    event_loop_set_busy_poll(story->loop, 10000); /* of 30 ms at most */
-    wait_for_timer(story, 400);
-    assert_false(slept(story, 5));
+    event_loop_set_busy_poll(story->loop, 10000);
+    for (int i = 0; i < 30; i++)
+        wait_for_timer(story, 1);
+    for (int i = 0; i < 3; i++)
+        wait_for_timer(story, 30);
+    assert_false(slept(story, 2));
+}
+
+static void what_begins_to_come_late_is_polled_for_a_few_times_only(void **state)
+{
+    struct story *story = *state;
+    skip_on_one_core();
+    event_loop_set_busy_poll(story->loop, 10000);
+    for (int i = 0; i < 60; i++)
+        wait_for_timer(story, 1);
+    for (int i = 0; i < 8; i++)
+        wait_for_timer(story, 30);
+    assert_true(cpu_ms_of_waiting(story, 30) < 5);
+}
+
+static void what_is_there_already_says_nothing_of_waiting(void **state)
+{
+    struct story *story = *state;
+    struct event_io io;
+    skip_on_one_core();
+    event_loop_set_busy_poll(story->loop, 10000);
+    event_io_init(&io, story->loop, story->sockets[0], readable, story);
+    event_io_set(&io, EVENT_READABLE);
+    for (int i = 0; i < 40; i++) {
+        assert_int_equal(socket_send(story->sockets[1], "x", 1), 1);
+        event_loop_run_turn(story->loop, -1);
+    }
+    event_io_stop(&io);
+    for (int i = 0; i < 2; i++)
+        wait_for_timer(story, 30);
+    assert_true(cpu_ms_of_waiting(story, 30) < 5);
 }
 
 static void on_one_core_nothing_polls(void **state)
@@ -364,8 +397,10 @@ int main(void)
         LOOP_TEST(a_turn_that_asks_for_another_does_not_sleep),
         LOOP_TEST(idle_comes_once_and_when_nothing_else_does),
         LOOP_TEST(what_is_polled_for_is_one_turn),
-        LOOP_TEST(what_usually_comes_late_is_not_polled_for),
-        LOOP_TEST(one_long_wait_does_not_count_for_many_short_ones),
+        LOOP_TEST(what_comes_late_is_not_polled_for),
+        LOOP_TEST(what_comes_soon_is_polled_for_though_some_comes_late),
+        LOOP_TEST(what_begins_to_come_late_is_polled_for_a_few_times_only),
+        LOOP_TEST(what_is_there_already_says_nothing_of_waiting),
         LOOP_TEST(on_one_core_nothing_polls),
         LOOP_TEST(timers_come_once_or_again_and_again),
         LOOP_TEST(interest_can_change_and_end),
