@@ -8,13 +8,16 @@
 #include "base/assertion.h"
 #include "base/memory.h"
 
-/* Polling goes on while two of three waits end during it. Else it rests for so many waits, then a
- * few tries say whether that has changed. */
+/* Polling goes on while two of three waits end during it. Else it rests for so many waits. Then it
+ * is tried: for longer, because who sends sleeps deeply while we do, and the first tries do not
+ * count. */
 #define POLL_WON 1
 #define POLL_LOST 2
 #define POLL_SCORE_MAX 16
-#define POLL_SCORE_TRIES 4
-#define POLL_REST 64
+#define POLL_REST 256
+#define POLL_TRIES 8
+#define POLL_TRIES_COUNTED 4
+#define POLL_TRY_FACTOR 3 /* times the limit */
 
 struct event_loop {
     struct ev_loop *ev;
@@ -25,7 +28,9 @@ struct event_loop {
     uint64_t turns;
     int64_t busy_poll_us; /* 0: sleeps at once */
     int poll_score;       /* above 0: it is worth it */
+    int poll_tries;       /* still to come before the score decides */
     int poll_rest;        /* waits without polling still to come */
+    int64_t polled_us;    /* monotonic: when it was looked last */
     bool stopping, again;
     bool polls; /* nothing ready is no turn */
     bool found; /* something was ready */
@@ -53,6 +58,8 @@ static void event_loop_after_poll(struct ev_loop *ev, struct ev_check *check, in
     struct event_loop *loop = check->data;
     (void)events;
     loop->found = ev_pending_count(ev) > 0;
+    if (loop->polls)
+        loop->polled_us = event_loop_now_us();
     if (loop->polls && !loop->found)
         return;
     loop->turns++;
@@ -94,15 +101,23 @@ void event_loop_set_hooks(struct event_loop *loop, void (*before_wait)(void *con
     loop->context = context;
 }
 
-static void event_loop_score_poll(struct event_loop *loop)
+static void event_loop_try_polling(struct event_loop *loop)
 {
-    loop->poll_score += loop->found ? POLL_WON : -POLL_LOST;
+    loop->poll_score = 0;
+    loop->poll_tries = POLL_TRIES;
+}
+
+static void event_loop_score_poll(struct event_loop *loop, bool soon)
+{
+    if (loop->poll_tries > 0 && loop->poll_tries-- > POLL_TRIES_COUNTED)
+        return;
+    loop->poll_score += soon ? POLL_WON : -POLL_LOST;
     if (loop->poll_score > POLL_SCORE_MAX)
         loop->poll_score = POLL_SCORE_MAX;
-    if (loop->poll_score > 0)
+    if (loop->poll_tries > 0 || loop->poll_score > 0)
         return;
-    loop->poll_score = POLL_SCORE_TRIES;
     loop->poll_rest = POLL_REST;
+    event_loop_try_polling(loop);
 }
 
 /* Who sleeps must be woken, which costs the one who sends more than the sending, and us the time
@@ -113,11 +128,12 @@ static void event_loop_poll(struct event_loop *loop)
     loop->polls = true;
     ev_run(loop->ev, EVRUN_NOWAIT);
     if (!loop->found) {
-        int64_t end_us = event_loop_now_us() + loop->busy_poll_us;
-        do
+        int64_t soon_us = loop->polled_us + loop->busy_poll_us, end_us = soon_us;
+        if (loop->poll_tries > 0)
+            end_us += (POLL_TRY_FACTOR - 1) * loop->busy_poll_us;
+        while (!loop->found && loop->polled_us < end_us)
             ev_run(loop->ev, EVRUN_NOWAIT);
-        while (!loop->found && event_loop_now_us() < end_us);
-        event_loop_score_poll(loop);
+        event_loop_score_poll(loop, loop->found && loop->polled_us < soon_us);
     }
     loop->polls = false;
 }
@@ -191,7 +207,7 @@ void event_loop_set_busy_poll(struct event_loop *loop, int64_t limit_us)
     cpu_set_t cores;
     bool alone = sched_getaffinity(0, sizeof cores, &cores) == 0 && CPU_COUNT(&cores) == 1;
     loop->busy_poll_us = alone ? 0 : limit_us;
-    loop->poll_score = POLL_SCORE_TRIES;
+    event_loop_try_polling(loop);
 }
 
 const char *event_loop_backend_name(const struct event_loop *loop)

@@ -36,9 +36,9 @@ void event_loop_stop(struct event_loop *loop);
 void event_loop_run_turn(struct event_loop *loop, int wait_ms);
 /* The next turn does not sleep. */
 void event_loop_turn_again(struct event_loop *loop);
-/* For so many microseconds a turn polls before it sleeps, while that usually is enough. 0, as at the
- * beginning: never. Without effect where the thread may run on one core only: whoever is waited for
- * needs that. */
+/* For so many microseconds a turn polls before it sleeps, while that usually is enough. 0, as at
+ * the beginning: never. Without effect where the thread may run on one core only: whoever is waited
+ * for needs that. */
 void event_loop_set_busy_poll(struct event_loop *loop, int64_t limit_us);
 
 uint64_t event_loop_turns(const struct event_loop *loop); /* since the start */

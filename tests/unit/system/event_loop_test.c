@@ -217,17 +217,30 @@ static void what_is_polled_for_is_one_turn(void **state)
     assert_int_equal(event_loop_turns(story->loop) - turns, 2);
 }
 
+enum { TRIES = 8, REST = 256 }; /* polls before it is decided, waits before it is tried again */
+
 static void what_comes_late_is_not_polled_for(void **state)
 {
     struct story *story = *state;
     skip_on_one_core();
-    event_loop_set_busy_poll(story->loop, 10000);
-    for (int i = 0; i < 2; i++)
-        wait_for_timer(story, 30);
-    assert_true(cpu_ms_of_waiting(story, 30) < 5);
-    for (int i = 0; i < 64; i++) /* then it is tried again */
+    event_loop_set_busy_poll(story->loop, 5000);
+    for (int i = 0; i < TRIES; i++)
+        wait_for_timer(story, 20);
+    assert_true(cpu_ms_of_waiting(story, 20) < 2.5);
+    for (int i = 0; i < REST; i++)
         wait_for_timer(story, 1);
-    assert_false(slept(story, 5));
+    assert_false(slept(story, 3));
+}
+
+static void the_first_tries_wait_longer_and_do_not_count(void **state)
+{
+    struct story *story = *state;
+    skip_on_one_core();
+    event_loop_set_busy_poll(story->loop, 10000);
+    for (int i = 0; i < TRIES / 2 + 1; i++) /* one that counts is late, too */
+        assert_false(slept(story, 20));
+    for (int i = 0; i < TRIES / 2; i++)
+        assert_false(slept(story, 1));
 }
 
 static void what_comes_soon_is_polled_for_though_some_comes_late(void **state)
@@ -267,8 +280,8 @@ static void what_is_there_already_says_nothing_of_waiting(void **state)
         event_loop_run_turn(story->loop, -1);
     }
     event_io_stop(&io);
-    for (int i = 0; i < 2; i++)
-        wait_for_timer(story, 30);
+    for (int i = 0; i < TRIES; i++)
+        wait_for_timer(story, 40);
     assert_true(cpu_ms_of_waiting(story, 30) < 5);
 }
 
@@ -398,6 +411,7 @@ int main(void)
         LOOP_TEST(idle_comes_once_and_when_nothing_else_does),
         LOOP_TEST(what_is_polled_for_is_one_turn),
         LOOP_TEST(what_comes_late_is_not_polled_for),
+        LOOP_TEST(the_first_tries_wait_longer_and_do_not_count),
         LOOP_TEST(what_comes_soon_is_polled_for_though_some_comes_late),
         LOOP_TEST(what_begins_to_come_late_is_polled_for_a_few_times_only),
         LOOP_TEST(what_is_there_already_says_nothing_of_waiting),
