@@ -42,7 +42,7 @@ static void init_lifecycle(struct lifecycle_settings *settings)
         .log_file = memory_copy_string(""),
         .log_level = LOG_NOTICE,
         .crash_log = true,
-        .busy_poll_us = 20,
+        .busy_poll_us = 30,
         .shutdown_timeout_s = 10,
         .executable = memory_copy_string(""),
         .run_id = memory_copy_string(""),

@@ -8,15 +8,15 @@
 #include "base/assertion.h"
 #include "base/memory.h"
 
-/* Polling goes on while two of three waits end during it. Else it rests for so many waits. Then it
- * is tried: for longer, because who sends sleeps deeply while we do, and the first tries do not
- * count. */
+/* Polling goes on while four of five waits end during it. Else it rests for so many waits. Then it
+ * is tried: for longer, because who sends sleeps deeply while we do, and the first tries, in which
+ * that changes, do not count. */
 #define POLL_WON 1
-#define POLL_LOST 2
+#define POLL_LOST 4
 #define POLL_SCORE_MAX 16
-#define POLL_REST 256
-#define POLL_TRIES 8
-#define POLL_TRIES_COUNTED 4
+#define POLL_REST 1024
+#define POLL_TRIES 40
+#define POLL_TRIES_COUNTED 8
 #define POLL_TRY_FACTOR 3 /* times the limit */
 
 struct event_loop {
