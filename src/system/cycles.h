@@ -16,7 +16,7 @@ struct cycles {
 #define CYCLES_CALIBRATION_MS 5
 void cycles_init(struct cycles *cycles);
 
-uint64_t cycles_read_clock(void); /* private: nanoseconds of the monotonic clock */
+uint64_t cycles_read_clock(void); /* nanoseconds of the monotonic clock, without a struct clock */
 
 static inline uint64_t cycles_read(const struct cycles *cycles)
 {

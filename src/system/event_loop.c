@@ -3,10 +3,10 @@
 #include <errno.h>
 #include <ev.h>
 #include <sched.h>
-#include <time.h>
 
 #include "base/assertion.h"
 #include "base/memory.h"
+#include "system/cycles.h"
 
 /* Polling goes on while four of five waits end during it. Else it rests for so many waits. Then it
  * is tried: for longer, because who sends sleeps deeply while we do, and the first tries, in which
@@ -46,22 +46,16 @@ _Static_assert(sizeof(struct ev_async) <= EVENT_STORAGE_SIZE, "room for ev_async
 
 /* --- the loop --- */
 
-static int64_t event_loop_now_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
 static void event_loop_after_poll(struct ev_loop *ev, struct ev_check *check, int events)
 {
     struct event_loop *loop = check->data;
     (void)events;
     loop->found = ev_pending_count(ev) > 0;
-    if (loop->polls)
-        loop->polled_us = event_loop_now_us();
-    if (loop->polls && !loop->found)
-        return;
+    if (loop->polls) {
+        loop->polled_us = (int64_t)(cycles_read_clock() / 1000);
+        if (!loop->found)
+            return;
+    }
     loop->turns++;
     if (loop->after_wait != NULL)
         loop->after_wait(loop->context);
@@ -128,9 +122,9 @@ static void event_loop_poll(struct event_loop *loop)
     loop->polls = true;
     ev_run(loop->ev, EVRUN_NOWAIT);
     if (!loop->found) {
-        int64_t soon_us = loop->polled_us + loop->busy_poll_us, end_us = soon_us;
-        if (loop->poll_tries > 0)
-            end_us += (POLL_TRY_FACTOR - 1) * loop->busy_poll_us;
+        int64_t soon_us = loop->polled_us + loop->busy_poll_us;
+        int64_t limit_us = loop->busy_poll_us * (loop->poll_tries > 0 ? POLL_TRY_FACTOR : 1);
+        int64_t end_us = loop->polled_us + limit_us;
         while (!loop->found && loop->polled_us < end_us)
             ev_run(loop->ev, EVRUN_NOWAIT);
         event_loop_score_poll(loop, loop->found && loop->polled_us < soon_us);

@@ -173,6 +173,12 @@ static void wait_for_timer(struct story *story, int64_t delay_ms)
     assert_false(event_timer_is_active(&timer));
 }
 
+static void wait_for_timers(struct story *story, int count, int64_t delay_ms)
+{
+    for (int i = 0; i < count; i++)
+        wait_for_timer(story, delay_ms);
+}
+
 /* Whoever sleeps gives up the core. */
 static bool slept(struct story *story, int64_t delay_ms)
 {
@@ -203,6 +209,14 @@ static void skip_on_one_core(void)
     }
 }
 
+static struct story *polling_story(void **state, int64_t limit_us)
+{
+    struct story *story = *state;
+    skip_on_one_core();
+    event_loop_set_busy_poll(story->loop, limit_us);
+    return story;
+}
+
 static void what_is_polled_for_is_one_turn(void **state)
 {
     struct story *story = *state;
@@ -222,22 +236,16 @@ enum { TRIES = 40, COUNTED = 8, REST = 1024 };
 
 static void what_comes_late_is_not_polled_for(void **state)
 {
-    struct story *story = *state;
-    skip_on_one_core();
-    event_loop_set_busy_poll(story->loop, 5000);
-    for (int i = 0; i < TRIES; i++)
-        wait_for_timer(story, 20);
+    struct story *story = polling_story(state, 5000);
+    wait_for_timers(story, TRIES, 20);
     assert_true(cpu_ms_of_waiting(story, 20) < 2.5);
-    for (int i = 0; i < REST; i++)
-        wait_for_timer(story, 1);
+    wait_for_timers(story, REST, 1);
     assert_false(slept(story, 3));
 }
 
 static void the_first_tries_wait_longer_and_do_not_count(void **state)
 {
-    struct story *story = *state;
-    skip_on_one_core();
-    event_loop_set_busy_poll(story->loop, 10000);
+    struct story *story = polling_story(state, 10000);
     for (int i = 0; i < TRIES - COUNTED + 1; i++) /* one that counts is late, too */
         assert_false(slept(story, 20));
     for (int i = 0; i < COUNTED; i++)
@@ -246,34 +254,24 @@ static void the_first_tries_wait_longer_and_do_not_count(void **state)
 
 static void what_comes_soon_is_polled_for_though_some_comes_late(void **state)
 {
-    struct story *story = *state;
-    skip_on_one_core();
-    event_loop_set_busy_poll(story->loop, 10000);
-    for (int i = 0; i < 2 * TRIES; i++)
-        wait_for_timer(story, 1);
-    for (int i = 0; i < 3; i++)
-        wait_for_timer(story, 30);
+    struct story *story = polling_story(state, 10000);
+    wait_for_timers(story, 2 * TRIES, 1);
+    wait_for_timers(story, 3, 30);
     assert_false(slept(story, 2));
 }
 
 static void what_begins_to_come_late_is_polled_for_a_few_times_only(void **state)
 {
-    struct story *story = *state;
-    skip_on_one_core();
-    event_loop_set_busy_poll(story->loop, 10000);
-    for (int i = 0; i < 3 * TRIES; i++)
-        wait_for_timer(story, 1);
-    for (int i = 0; i < 8; i++)
-        wait_for_timer(story, 30);
+    struct story *story = polling_story(state, 10000);
+    wait_for_timers(story, 3 * TRIES, 1);
+    wait_for_timers(story, 8, 30);
     assert_true(cpu_ms_of_waiting(story, 30) < 5);
 }
 
 static void what_is_there_already_says_nothing_of_waiting(void **state)
 {
-    struct story *story = *state;
+    struct story *story = polling_story(state, 5000);
     struct event_io io;
-    skip_on_one_core();
-    event_loop_set_busy_poll(story->loop, 5000);
     event_io_init(&io, story->loop, story->sockets[0], readable, story);
     event_io_set(&io, EVENT_READABLE);
     for (int i = 0; i < 2 * TRIES; i++) {
@@ -281,8 +279,7 @@ static void what_is_there_already_says_nothing_of_waiting(void **state)
         event_loop_run_turn(story->loop, -1);
     }
     event_io_stop(&io);
-    for (int i = 0; i < TRIES; i++)
-        wait_for_timer(story, 20);
+    wait_for_timers(story, TRIES, 20);
     assert_true(cpu_ms_of_waiting(story, 20) < 2.5);
 }
 
