@@ -245,9 +245,11 @@ testJob(
   },
 );
 
-testJob('MONITOR shows what others do', async (client, server) => {
+testJob('MONITOR shows what others do', async (client) => {
   const seen = [];
-  const monitor = await connect(server).monitor();
+  // ioredis fails when a shown command reaches it together with the OK of MONITOR, so all
+  // that are connected have sent what they send at the beginning.
+  const monitor = await client.monitor();
   monitor.on('monitor', (_, args, source, database) => seen.push([database, ...args]));
   await client.set('watched', 'value');
   await eventually(
