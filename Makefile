@@ -302,7 +302,6 @@ mutate: all unit-programs server-programs fault-programs simulation-programs
 	    $(if $(SEED),--seed $(SEED)) $(if $(LONGEST),--longest $(LONGEST)) $(FILES)
 
 TEST_SUITES := check unit server fault simulation clients difference power fuzz asan
-test: FUZZ_SECONDS := 30
 test: deps-test
 	@$(MAKE) all unit-programs server-programs fault-programs simulation-programs power-programs
 	@$(MAKE) $(ASAN) unit-programs server-programs fault-programs simulation-programs

@@ -3,7 +3,7 @@
 words and run transactions, and the log is compacted. Nothing that was answered is lost, no word is
 missing or out of order, no transaction is there by half. KILL_SEED repeats a run.
 
-test-options: timeout=400, alone
+test-options: timeout=400
 """
 import os
 import random

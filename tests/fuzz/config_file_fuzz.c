@@ -1,5 +1,5 @@
 /* Any bytes as a configuration: read without a fault, and what was taken can be rewritten, and what
- * was rewritten can be read. The first byte cuts the input in two, the second half is the file that
+ * was rewritten can be read and says the same. The first byte cuts the input in two, the second half is the file that
  * the first may include. */
 #include <stdint.h>
 #include <stdlib.h>
@@ -77,6 +77,36 @@ static void rewrite_all(struct run *run, struct slice old, struct buffer *out)
     rewrite_destroy(rewrite);
 }
 
+static void init(struct run *run, struct slice included)
+{
+    run->included = included;
+    settings_init(&run->settings);
+    settings_init(&run->defaults);
+}
+
+static void deinit(struct run *run)
+{
+    settings_deinit(&run->settings);
+    settings_deinit(&run->defaults);
+}
+
+/* The next start reads `written` and has the same settings. */
+static void check_written(struct run *before, struct slice written)
+{
+    struct run run;
+    struct buffer problem = {0}, said = {0}, said_before = {0};
+    init(&run, SLICE(""));
+    struct config_file_handlers handlers = {&run, read_file, expand, take};
+    ASSERT(config_file_parse(&handlers, "written", written, &problem) == OK);
+    rewrite_all(&run, SLICE(""), &said);
+    rewrite_all(before, SLICE(""), &said_before);
+    ASSERT(slice_equals(buffer_slice(&said), buffer_slice(&said_before)));
+    buffer_deinit(&problem);
+    buffer_deinit(&said);
+    buffer_deinit(&said_before);
+    deinit(&run);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -85,22 +115,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     struct slice input = slice_of((const char *)data + 1, size - 1);
     size_t cut = input.length * data[0] / 255;
-    struct run run = {.included = slice_of(input.data + cut, input.length - cut)};
     struct slice main_file = slice_of(input.data, cut);
-    settings_init(&run.settings);
-    settings_init(&run.defaults);
+    struct run run;
+    init(&run, slice_of(input.data + cut, input.length - cut));
     struct config_file_handlers handlers = {&run, read_file, expand, take};
     struct buffer problem = {0}, written = {0};
     if (config_file_parse(&handlers, "main", main_file, &problem) == OK) {
-        run.included = SLICE("");
         rewrite_all(&run, main_file, &written);
-        ASSERT(config_file_parse(&handlers, "written", buffer_slice(&written), &problem) == OK);
+        check_written(&run, buffer_slice(&written));
     } else {
         ASSERT(problem.length > 0);
     }
     buffer_deinit(&problem);
     buffer_deinit(&written);
-    settings_deinit(&run.settings);
-    settings_deinit(&run.defaults);
+    deinit(&run);
     return 0;
 }

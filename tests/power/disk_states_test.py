@@ -8,7 +8,7 @@ writes or by sectors. Each is recovered and loaded, and must hold all that was a
                         states: about so many on each; seconds: record after record for so long
                         POWER_SEED chooses which
 
-test-options: timeout=600, alone, soak
+test-options: timeout=600, soak
 """
 import argparse
 import collections
@@ -32,7 +32,7 @@ from write_log import apply, read_groups, some_of  # noqa: E402
 
 LOAD_SECONDS = 4
 LOG_MB = 2048  # sparse
-STATES = {"ext4": 150, "xfs": 15, "btrfs": 15}  # by default; of a record, with --seconds
+STATES = {"ext4": 500, "xfs": 15, "btrfs": 15}  # by default; of a record, with --seconds
 CONTROL_STATES = 30
 ANSWERS_MIN = 200
 SAID_MIN = ANSWERS_MIN + 100  # lines of a guest that had so many, and what it says before

@@ -7,7 +7,7 @@ out of order, no transaction is there by half. Then the guest goes on from the s
     power_cut_test.py [--cuts N | --seconds N] [--file-system NAME...]    cuts: on each of them
                       POWER_SEED chooses the moments
 
-test-options: timeout=600, alone, soak
+test-options: timeout=600, soak
 """
 import argparse
 import concurrent.futures
@@ -26,8 +26,8 @@ from holdfast import server_program  # noqa: E402
 from trial import History, add_options, check_disk, report, run_on_each  # noqa: E402
 
 GUESTS = 2  # at a time: most of a cut's time is waiting for the boot
-CUTS_MIN = 5  # of each guest, however slow the machine is
-BUDGET_SECONDS = 42  # for the cuts without --cuts and --seconds
+CUTS = 18  # on each file system, without --cuts and --seconds
+CUTS_MIN = 5  # of each guest with --seconds, however slow the machine is
 LOAD_SECONDS = (0.02, 1.0)
 RECOVERY_SECONDS = (0.0, 0.3)
 RECOVERY_SHARE = 0.15  # of the cuts come while the server starts
@@ -128,10 +128,11 @@ def main():
     signal.signal(signal.SIGTERM, end_early)
     signal.signal(signal.SIGINT, end_early)
     seed = int(os.environ.get("POWER_SEED", random.randrange(1 << 32)))
-    seconds = (options.seconds or BUDGET_SECONDS) / len(options.kinds)
+    seconds = (options.seconds or 0) / len(options.kinds)
+    cuts = options.cuts or (0 if seconds else CUTS)
 
     def run(folder, kind):
-        test_what_is_kept(folder, kind, options.cuts, seconds, seed)
+        test_what_is_kept(folder, kind, cuts, seconds, seed)
         test_control(folder, kind, seed)
 
     run_on_each(options.kinds, NAMES, run)

@@ -81,7 +81,7 @@ def test_a_soak_runs_what_takes_seconds_and_tells_it_how_many(root):
     status, last, report = run(root, {"a": soaks, "b": soaks, "c": "echo 'ok - two'"},
                                "--hours", "0.1", suite="power")
     assert (status, last) == (0, "2 passed, 0 failed"), report
-    assert report.count("cuts --seconds 63\n") == 2, report  # of 0.35 x 360
+    assert report.count("cuts --seconds 126\n") == 2, report  # 0.35 x 360, side by side
 
 
 def test_a_soak_is_of_suites_that_take_seconds(root):
@@ -113,6 +113,16 @@ def test_those_who_want_the_machine_to_themselves_get_it(root):
              "echo 'ok - x'")
     status, last, report = run(root, {"a": alone, "b": alone, "c": "sleep 0.1; echo 'ok - y'"})
     assert (status, last) == (0, "3 passed, 0 failed"), report
+
+
+def test_a_fuzz_target_ends_after_its_seconds_of_the_processor_and_steps_back_meanwhile(root):
+    program = "build/fuzz/tests/fuzz/one_fuzz"
+    write_tree(root, {"tests/fuzz/one_fuzz.c": "", program: (
+        "#!/bin/sh\ntrap 'echo number_of_executed_units: 4711; exit 0' USR1\n"
+        "case $(chrt -p $$) in *SCHED_IDLE*) while :; do :; done;; esac\n")})
+    os.chmod(os.path.join(root, program), 0o755)
+    status, last, report = run(root, {}, "--fuzz-seconds", "1", suite="fuzz")
+    assert (status, last) == (0, "1 passed, 0 failed") and "4,711 executions" in report, report
 
 
 def test_an_unknown_option_is_a_failure(root):

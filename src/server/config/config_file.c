@@ -89,11 +89,16 @@ static enum error include(struct reading *reading, const struct config_line *lin
 
 /* --- lines --- */
 
+static bool has_nul(struct slice text)
+{
+    return memchr(text.data, '\0', text.length) != NULL;
+}
+
 static enum error take_directive(struct reading *reading, const struct config_line *line,
                                  struct buffer *problem)
 {
     for (size_t i = 0; i < line->count; i++) {
-        if (memchr(line->words[i].data, '\0', line->words[i].length) != NULL) {
+        if (has_nul(line->words[i])) {
             buffer_add_string(problem, "a word holds a NUL byte");
             return ERROR_SYNTAX;
         }
@@ -117,7 +122,10 @@ static enum error parse_line(struct reading *reading, const char *file, size_t n
     char *storage;
     struct slice *words;
     size_t count;
-    if (resp_parser_split_line(text, &storage, &words, &count)) {
+    if (has_nul(text)) {
+        buffer_add_string(&problem, "the line holds a NUL byte");
+        error = ERROR_SYNTAX;
+    } else if (resp_parser_split_line(text, &storage, &words, &count)) {
         struct config_line line = {file, number, words, count};
         if (count > 0)
             error = take_directive(reading, &line, &problem);

@@ -2,13 +2,15 @@
 
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/buffer.h"
 #include "base/memory.h"
+#include "protocol/resp_parser.h"
 
 struct rewrite_line {
     struct slice text;         /* as in the old file, without its newline */
-    struct slice name;         /* its first word; empty: a comment or blank */
+    char *name;                /* its first word, unquoted; NULL: a comment or blank */
     struct buffer replacement; /* everything new, if `replaced` */
     bool replaced, removed;
 };
@@ -20,16 +22,22 @@ struct rewrite {
     struct buffer appended;
 };
 
-static struct slice first_word(struct slice text)
+/* As config_file.h reads it; NULL if there is none. */
+static char *first_word(struct slice text)
 {
+    char *storage, *name = NULL;
+    struct slice *words;
+    size_t count;
     while (text.length > 0 && isspace((unsigned char)text.data[0]))
         text = slice_of(text.data + 1, text.length - 1);
-    if (text.length == 0 || text.data[0] == '#')
-        return slice_of(text.data, 0);
-    size_t length = 0;
-    while (length < text.length && !isspace((unsigned char)text.data[length]))
-        length++;
-    return slice_of(text.data, length);
+    if (text.length == 0 || text.data[0] == '#' ||
+        !resp_parser_split_line(text, &storage, &words, &count))
+        return NULL;
+    if (count > 0)
+        name = memory_copy_string(words[0].data);
+    memory_free(storage);
+    memory_free(words);
+    return name;
 }
 
 static void add_line(struct rewrite *rewrite, struct slice text)
@@ -64,8 +72,10 @@ struct rewrite *rewrite_create(struct slice content)
 
 void rewrite_destroy(struct rewrite *rewrite)
 {
-    for (size_t i = 0; i < rewrite->count; i++)
+    for (size_t i = 0; i < rewrite->count; i++) {
+        memory_free(rewrite->lines[i].name);
         buffer_deinit(&rewrite->lines[i].replacement);
+    }
     buffer_deinit(&rewrite->appended);
     memory_free(rewrite->lines);
     memory_free(rewrite);
@@ -76,9 +86,9 @@ static struct rewrite_line *next_line(struct rewrite *rewrite, const char *name,
 {
     for (size_t i = 0; i < rewrite->count; i++) {
         struct rewrite_line *line = &rewrite->lines[i];
-        if (line->name.length > 0 && !line->replaced && !line->removed &&
-            (slice_is_word(line->name, name) ||
-             (alias != NULL && slice_is_word(line->name, alias))))
+        if (line->name != NULL && !line->replaced && !line->removed &&
+            (strcasecmp(line->name, name) == 0 ||
+             (alias != NULL && strcasecmp(line->name, alias) == 0)))
             return line;
     }
     return NULL;
@@ -93,7 +103,7 @@ void rewrite_add(struct rewrite *rewrite, const char *name, const char *alias, s
     struct buffer *out = line != NULL ? &line->replacement : &rewrite->appended;
     if (line != NULL) {
         line->replaced = true;
-        buffer_add(out, line->name.data, line->name.length);
+        buffer_add_string(out, line->name);
     } else {
         buffer_add_string(out, name);
     }

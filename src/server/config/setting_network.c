@@ -21,7 +21,7 @@
 static bool is_address(struct slice word)
 {
     for (size_t i = 0; i < word.length; i++)
-        if (!isalnum((unsigned char)word.data[i]) && strchr("-.:*%_", word.data[i]) == NULL)
+        if (!isalnum((unsigned char)word.data[i]) && memchr("-.:*%_", word.data[i], 6) == NULL)
             return false;
     return word.length <= ADDRESS_LENGTH_MAX;
 }
@@ -40,7 +40,9 @@ static bool set_bind(struct settings *settings, const struct slice *words, size_
             buffer_deinit(&joined);
             return false;
         }
-        buffer_add_string(&joined, i > 0 && joined.length > 0 ? " " : "");
+        if (words[i].length == 0)
+            continue;
+        buffer_add_string(&joined, joined.length > 0 ? " " : "");
         buffer_add(&joined, words[i].data, words[i].length);
     }
     buffer_add(&joined, "", 1);

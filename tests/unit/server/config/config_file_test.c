@@ -54,16 +54,21 @@ static bool take(void *context, const struct config_line *line, struct buffer *p
 }
 
 /* Parses `text`; what was taken, or the error. */
-static void expect(struct world *world, const char *text, const char *expected)
+static void expect_bytes(struct world *world, struct slice text, const char *expected)
 {
     struct config_file_handlers handlers = {world, read_file, expand, take};
     struct buffer error_text = {0};
     buffer_clear(&world->taken);
-    enum error error = config_file_parse(&handlers, "main", slice_of_string(text), &error_text);
+    enum error error = config_file_parse(&handlers, "main", text, &error_text);
     struct buffer *result = error == OK ? &world->taken : &error_text;
     buffer_add(result, "", 1);
     assert_string_equal(result->data, expected);
     buffer_deinit(&error_text);
+}
+
+static void expect(struct world *world, const char *text, const char *expected)
+{
+    expect_bytes(world, slice_of_string(text), expected);
 }
 
 static void lines_are_split_into_words(void **state)
@@ -94,6 +99,8 @@ static void an_error_names_file_and_line(void **state)
     expect(&world, "ok 1\n\nbad 2\nok 3", "main:3: refused");
     expect(&world, "ok \"1\n", "main:1: quotes are not balanced");
     expect(&world, "ok \"a\\x00b\"\n", "main:1: a word holds a NUL byte");
+    expect_bytes(&world, SLICE("ok\0 1\n"), "main:1: the line holds a NUL byte");
+    expect_bytes(&world, SLICE("# \0\n\0ok 1\n"), "main:2: the line holds a NUL byte");
     buffer_deinit(&world.taken);
 }
 

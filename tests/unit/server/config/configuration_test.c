@@ -268,6 +268,7 @@ static void every_special_value_comes_back_as_it_was_set(void **state)
     static const char *const pairs[][3] = {
         {"bind", "127.0.0.1_::1", "bind=127.0.0.1 ::1"},
         {"bind", "''", "bind="},
+        {"bind", "''_::1_''_lo_''", "bind=::1 lo"},
         {"client-output-buffer-limit", "normal_1mb_2kb_3_slave_0_0_0",
          "client-output-buffer-limit=normal 1048576 2048 3 slave 0 0 0 pubsub 33554432 8388608 60"},
         {"maxmemory-clients", "5%", "maxmemory-clients=5%"},

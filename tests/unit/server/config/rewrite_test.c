@@ -31,6 +31,15 @@ static void a_value_changes_in_its_place(void **state)
     expect(rewrite, "# top\n\nport 7000\n  # between\nTIMEOUT 5\nlast yes\n");
 }
 
+static void a_quoted_name_is_the_same_name(void **state)
+{
+    (void)state;
+    struct rewrite *rewrite = rewrite_create(SLICE("\"save\" 1 1\n'save' 2 2\n\"no end\n\"\"\n"));
+    rewrite_add(rewrite, "save", NULL, SLICE("3 3"), false);
+    rewrite_end(rewrite, "save", NULL);
+    expect(rewrite, "save 3 3\n\"no end\n\"\"\n");
+}
+
 static void what_is_new_is_appended_behind_a_signature(void **state)
 {
     (void)state;
@@ -90,6 +99,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_value_changes_in_its_place),
+        cmocka_unit_test(a_quoted_name_is_the_same_name),
         cmocka_unit_test(what_is_new_is_appended_behind_a_signature),
         cmocka_unit_test(there_is_one_signature),
         cmocka_unit_test(a_default_is_written_where_the_file_has_a_line_for_it),
