@@ -20,6 +20,8 @@
 #include "system/worker.h"
 #include "values/value_walk.h"
 
+/* Bytes not written yet: the worker keeps up, and has time to rest. */
+#define RESTS_BELOW (SNAPSHOT_BACKLOG_MAX / 2)
 #define STEPS_PER_LOOK 4 /* of the walk between two looks at the clock */
 
 /* What the worker is doing. */
@@ -27,7 +29,7 @@ struct snapshot_job {
     struct worker_job worker_job; /* first */
     struct snapshot *snapshot;
     struct snapshot_chunk *chunk; /* NULL: only `ends` */
-    bool ends;
+    bool ends, rests;
     int error_number;
 };
 
@@ -66,6 +68,7 @@ struct snapshot {
     struct snapshot_file *file; /* the worker's while `busy` */
     struct snapshot_job job;
     bool busy, walked, end_submitted, is_over;
+    bool is_awaited; /* the loop does nothing else until it is over */
     int error_number;
     struct snapshot_progress progress;
 };
@@ -103,6 +106,7 @@ static void run_job(struct worker_job *worker_job)
     struct snapshot_job *job = (struct snapshot_job *)(void *)worker_job;
     struct snapshot_file *file = job->snapshot->file;
     enum error error = OK;
+    snapshot_file_set_rests(file, job->rests);
     if (job->chunk != NULL)
         error = snapshot_file_write(file, buffer_slice(&job->chunk->bytes));
     if (error == OK && job->chunk != NULL && job->chunk->value != NULL)
@@ -144,8 +148,8 @@ static void submit_next(struct snapshot *snapshot)
     bool ends = snapshot->walked && snapshot->chunks.first == NULL;
     if (chunk == NULL && !ends)
         return;
-    if (chunk != NULL)
-        snapshot->progress.bytes += snapshot_chunk_size(chunk);
+    size_t size = chunk != NULL ? snapshot_chunk_size(chunk) : 0;
+    snapshot->progress.bytes += size;
     snapshot->end_submitted = ends;
     snapshot->busy = true;
     snapshot->job = (struct snapshot_job){
@@ -153,6 +157,7 @@ static void submit_next(struct snapshot *snapshot)
         .snapshot = snapshot,
         .chunk = chunk,
         .ends = ends,
+        .rests = !snapshot->is_awaited && size + snapshot->chunks.length < RESTS_BELOW,
     };
     worker_submit(snapshot->worker, &snapshot->job.worker_job);
 }
@@ -412,6 +417,7 @@ void snapshot_take_slice(struct snapshot *snapshot)
 
 void snapshot_finish(struct snapshot *snapshot)
 {
+    snapshot->is_awaited = true;
     while (!snapshot->is_over && snapshot->error_number == 0) {
         if (!snapshot->walked)
             walk(snapshot, INT64_MAX);
@@ -461,7 +467,7 @@ struct snapshot *snapshot_begin(struct event_loop *loop, struct clock *clock,
     snapshot->database = snapshot->aside_database = -1;
     snapshot_chunks_init(&snapshot->chunks);
     snapshot_chunks_init(&snapshot->aside);
-    snapshot->file = snapshot_file_create(disk, settings);
+    snapshot->file = snapshot_file_create(clock, disk, settings);
     snapshot->progress.keys_total = keyspace_size(keyspace);
     rdb_write_header(&snapshot->chunks.open, clock_now_ms(clock), memory_used(),
                      settings->aof_base);

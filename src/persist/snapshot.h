@@ -26,7 +26,7 @@ struct keyspace;
 struct snapshot;
 struct worker;
 
-#define SNAPSHOT_TURN_US 100                   /* the walker's share of one turn, microseconds */
+#define SNAPSHOT_TURN_US 50                    /* the walker's share of one turn, microseconds */
 #define SNAPSHOT_BACKLOG_MAX ((size_t)8 << 20) /* bytes not written yet: the walker waits */
 #define SNAPSHOT_BACKLOG_HARD_MAX ((size_t)64 << 20) /* the server holds writers back */
 

@@ -4,25 +4,30 @@
 #include "base/memory.h"
 #include "persist/rdb_writer.h"
 #include "persist/snapshot.h"
+#include "system/clock.h"
 #include "system/disk.h"
 
-#define SYNC_EVERY ((size_t)8 << 20) /* bytes: the log's syncs on the same disk stay short */
+#define PIECE_SIZE ((size_t)16 << 10) /* bytes written before a rest: 20 us */
+#define REST_US 20                    /* what the kernel adds to it is as long again, or twice */
+#define SYNC_EVERY ((size_t)1 << 20)  /* bytes: the log's syncs on the same disk stay short */
 
 struct snapshot_file {
+    const struct clock *clock;
     const struct disk *disk;
     struct disk_file file;
     char *path, *final_path, *directory;
-    bool checksum, created, finished;
+    bool checksum, rests, created, finished;
     size_t unsynced;
     uint64_t size;
     uint64_t crc;
     struct crc64_tables tables;
 };
 
-struct snapshot_file *snapshot_file_create(const struct disk *disk,
+struct snapshot_file *snapshot_file_create(const struct clock *clock, const struct disk *disk,
                                            const struct snapshot_settings *settings)
 {
     struct snapshot_file *file = memory_allocate_zeroed(sizeof *file);
+    file->clock = clock;
     file->disk = disk;
     file->file = DISK_FILE_NONE;
     file->path = memory_copy_string(settings->path);
@@ -56,21 +61,37 @@ static enum error open_file(struct snapshot_file *file)
     return error;
 }
 
-enum error snapshot_file_write(struct snapshot_file *file, struct slice bytes)
+static enum error write_piece(struct snapshot_file *file, struct slice piece)
 {
-    enum error error = open_file(file);
-    if (error == OK)
-        error = disk_write(&file->file, bytes, file->size);
+    enum error error = disk_write(&file->file, piece, file->size);
     if (error != OK)
         return error;
     if (file->checksum)
-        file->crc = crc64_add(&file->tables, file->crc, bytes.data, bytes.length);
-    file->unsynced += bytes.length;
-    file->size += bytes.length;
+        file->crc = crc64_add(&file->tables, file->crc, piece.data, piece.length);
+    file->unsynced += piece.length;
+    file->size += piece.length;
+    if (file->rests)
+        clock_sleep_us(file->clock, REST_US);
     if (file->unsynced < SYNC_EVERY)
         return OK;
     file->unsynced = 0;
     return disk_sync(&file->file);
+}
+
+void snapshot_file_set_rests(struct snapshot_file *file, bool rests)
+{
+    file->rests = rests;
+}
+
+enum error snapshot_file_write(struct snapshot_file *file, struct slice bytes)
+{
+    enum error error = open_file(file);
+    while (error == OK && bytes.length > 0) {
+        size_t length = bytes.length < PIECE_SIZE ? bytes.length : PIECE_SIZE;
+        error = write_piece(file, slice_of(bytes.data, length));
+        bytes = slice_of(bytes.data + length, bytes.length - length);
+    }
+    return error;
 }
 
 enum error snapshot_file_finish(struct snapshot_file *file)

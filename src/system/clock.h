@@ -25,7 +25,7 @@ int64_t clock_now_us(const struct clock *clock);
 int64_t clock_monotonic_ns(const struct clock *clock);
 int64_t clock_monotonic_us(const struct clock *clock);
 
-/* Holds the calling thread: for DEBUG SLEEP alone. */
+/* Holds the calling thread; the kernel adds some 50 us. In the loop for DEBUG SLEEP alone. */
 void clock_sleep_us(const struct clock *clock, int64_t duration_us);
 
 /* Takes the wall time for the turn that begins. */

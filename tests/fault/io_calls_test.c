@@ -120,7 +120,7 @@ static bool write_base(struct session *session, int64_t number, const char *path
     rdb_write_database(&bytes, 0);
     assert_int_equal(rdb_write_entry(&bytes, entry, false), OK);
     struct snapshot_file *file =
-        snapshot_file_create(disk_simulated_disk(session->simulated), &settings);
+        snapshot_file_create(session->clock, disk_simulated_disk(session->simulated), &settings);
     bool good =
         snapshot_file_write(file, buffer_slice(&bytes)) == OK && snapshot_file_finish(file) == OK;
     snapshot_file_destroy(file);

@@ -1,6 +1,6 @@
 /* Any bytes as a configuration: read without a fault, and what was taken can be rewritten, and what
- * was rewritten can be read and says the same. The first byte cuts the input in two, the second half is the file that
- * the first may include. */
+ * was rewritten can be read and says the same. The first byte cuts the input in two, the second
+ * half is the file that the first may include. */
 #include <stdint.h>
 #include <stdlib.h>
 

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/crc64.h"
 #include "base/memory.h"
@@ -17,19 +18,24 @@
 #include "persist/snapshot_file.h"
 #include "support/memory_balance.h"
 #include "support/open_files.h"
+#include "system/clock.h"
 #include "system/disk_simulated.h"
 
 #define FOLDER "data"
 #define PATH FOLDER "/temp.rdb"
 #define FINAL_PATH FOLDER "/dump.rdb"
-#define PIECE ((size_t)1 << 20) /* bytes */
+#define PIECE ((size_t)128 << 10) /* bytes */
 #define PIECES_A_SYNC 8
+#define PIECE_MAX ((size_t)16 << 10) /* bytes, of the file's own pieces */
 
 struct world {
     struct disk_simulated *simulated;
     struct disk_operations operations; /* the simulated disk's, but these are watched: */
     struct disk disk;
+    struct clock *clock;
     int syncs, directory_syncs, writes_not_synced, sync_errno;
+    int pieces;        /* written */
+    size_t piece_size; /* of the largest */
     struct snapshot_file *file;
 };
 
@@ -39,6 +45,11 @@ static ssize_t watched_write(void *context, int file, const struct iovec *vector
                              uint64_t offset)
 {
     current->writes_not_synced++;
+    current->pieces++;
+    size_t size = 0;
+    for (int i = 0; i < count; i++)
+        size += vectors[i].iov_len;
+    current->piece_size = size > current->piece_size ? size : current->piece_size;
     return disk_simulated_disk(current->simulated)
         ->operations->write(context, file, vectors, count, offset);
 }
@@ -76,6 +87,7 @@ static int set_up(void **state)
     world->operations.rename = watched_rename;
     world->operations.sync_directory = watched_sync_directory;
     world->disk = (struct disk){&world->operations, disk_simulated_disk(world->simulated)->context};
+    world->clock = clock_create();
     *state = current = world;
     assert_int_equal(disk_make_directory(&world->disk, FOLDER), OK);
     return 0;
@@ -87,6 +99,7 @@ static int tear_down(void **state)
     snapshot_file_destroy(world->file);
     assert_int_equal(open_files_count(), 0);
     disk_simulated_destroy(world->simulated);
+    clock_destroy(world->clock);
     memory_free(world);
     return 0;
 }
@@ -95,7 +108,7 @@ static void create(struct world *world, const char *final_path, bool checksum)
 {
     struct snapshot_settings settings = {
         .path = PATH, .final_path = final_path, .directory = FOLDER, .checksum = checksum};
-    world->file = snapshot_file_create(&world->disk, &settings);
+    world->file = snapshot_file_create(world->clock, &world->disk, &settings);
 }
 
 static void destroy(struct world *world)
@@ -140,7 +153,7 @@ static void pieces_stand_one_behind_the_other_and_then_their_checksum(void **sta
 }
 
 /* So that what is left for the end, and what the log's own syncs meet, stays small. */
-static void every_eight_megabytes_are_synced(void **state)
+static void every_megabyte_is_synced(void **state)
 {
     struct world *world = *state;
     char *bytes = calloc(1, PIECE);
@@ -156,6 +169,31 @@ static void every_eight_megabytes_are_synced(void **state)
     assert_int_equal(errno, EIO);
     destroy(world);
     assert_false(is_there(world, PATH));
+    free(bytes);
+}
+
+static long sleeps(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_THREAD, &usage);
+    return usage.ru_nvcsw;
+}
+
+/* Whoever waits for the core has it after a short piece. */
+static void it_rests_after_each_piece_if_it_is_to(void **state)
+{
+    struct world *world = *state;
+    char *bytes = calloc(1, PIECE);
+    create(world, NULL, true);
+    for (int rests = 0; rests < 2; rests++) {
+        long before = sleeps();
+        world->pieces = 0;
+        snapshot_file_set_rests(world->file, rests != 0);
+        assert_int_equal(snapshot_file_write(world->file, slice_of(bytes, PIECE - 1)), OK);
+        assert_int_equal(world->pieces, PIECE / PIECE_MAX);
+        assert_int_equal(world->piece_size, PIECE_MAX);
+        assert_int_equal(sleeps() > before, rests != 0);
+    }
     free(bytes);
 }
 
@@ -209,7 +247,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(pieces_stand_one_behind_the_other_and_then_their_checksum),
-        TEST(every_eight_megabytes_are_synced),
+        TEST(every_megabyte_is_synced),
+        TEST(it_rests_after_each_piece_if_it_is_to),
         TEST(a_file_that_is_not_finished_is_removed),
         TEST(a_call_that_fails_is_told),
         cmocka_unit_test(all_memory_was_given_back),
