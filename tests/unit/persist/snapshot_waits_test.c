@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "keyspace/database.h"
@@ -285,6 +286,74 @@ static void a_walk_waits_for_the_disk_within_a_collection(void **state)
     free(noise);
 }
 
+/* A disk that keeps nothing, and looks whether the worker slept between two pieces of a chunk. */
+static struct {
+    struct disk_operations operations;
+    long sleeps; /* of the worker's thread, at its last piece */
+    bool is_piece_full;
+    int slept, went_on;
+} pieces;
+
+static ssize_t write_piece(void *context, int file, const struct iovec *vectors, int count,
+                           uint64_t offset)
+{
+    struct rusage usage;
+    (void)context, (void)file, (void)offset;
+    getrusage(RUSAGE_THREAD, &usage);
+    if (pieces.is_piece_full)
+        *(usage.ru_nvcsw > pieces.sleeps ? &pieces.slept : &pieces.went_on) += 1;
+    pieces.sleeps = usage.ru_nvcsw;
+    pieces.is_piece_full = vectors[0].iov_len == 16384;
+    return count == 1 ? (ssize_t)vectors[0].iov_len : -1;
+}
+
+static void expect_pieces(bool some_slept, bool some_went_on)
+{
+    enum { SOME = 100 }; /* a busy machine spoils a few */
+    assert_int_equal(pieces.slept >= SOME, some_slept);
+    assert_int_equal(pieces.went_on >= SOME, some_went_on);
+    pieces.slept = pieces.went_on = 0;
+}
+
+static void the_worker_rests_while_it_keeps_up_and_nobody_waits(void **state)
+{
+    struct snapshot_fixture *fixture = *state;
+    struct worker_hold hold;
+    char *noise = malloc(SNAPSHOT_FIXTURE_LARGE);
+    memset(&pieces, 0, sizeof pieces);
+    pieces.operations = *disk_real()->operations;
+    pieces.operations.write = write_piece;
+    struct disk disk = {&pieces.operations, disk_real()->context};
+    struct slice value = slice_of(snapshot_fixture_large(noise, 12345).data, 2500);
+    for (int i = 0; i < 8000; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "key:%d", i);
+        snapshot_fixture_set(fixture->keyspace, name, value);
+    }
+    struct snapshot *snapshot = snapshot_fixture_begin_on(fixture, &disk, false);
+    struct snapshot_progress progress = {0};
+    while (progress.bytes < (size_t)4 << 20) {
+        snapshot_take_slice(snapshot);
+        worker_wait(fixture->worker);
+        snapshot_read_progress(snapshot, &progress);
+    }
+    expect_pieces(true, false);
+
+    worker_hold_begin(&hold, fixture->worker);
+    while (snapshot_backlog(snapshot) < SNAPSHOT_BACKLOG_MAX)
+        snapshot_take_slice(snapshot);
+    worker_hold_end(&hold);
+    while (snapshot_backlog(snapshot) >= SNAPSHOT_CHUNK_SIZE)
+        worker_wait(fixture->worker);
+    expect_pieces(true, true); /* until it had caught up */
+
+    snapshot_finish(snapshot);
+    expect_pieces(false, true);
+    assert_int_equal(fixture->error_number, 0);
+    snapshot_destroy(snapshot);
+    free(noise);
+}
+
 #define TEST(function)                                                                             \
     cmocka_unit_test_setup_teardown(function, snapshot_fixture_set_up, snapshot_fixture_tear_down)
 
@@ -299,6 +368,7 @@ int main(void)
         TEST(a_large_stream_is_saved_with_its_groups),
         TEST(a_snapshot_without_memory_for_a_large_stream_is_given_up),
         TEST(a_walk_waits_for_the_disk_within_a_collection),
+        TEST(the_worker_rests_while_it_keeps_up_and_nobody_waits),
         cmocka_unit_test(all_memory_was_given_back),
     };
     return cmocka_run_group_tests_name("persist/snapshot_waits", tests, memory_balance_begin, NULL);
