@@ -201,6 +201,7 @@ void event_loop_set_busy_poll(struct event_loop *loop, int64_t limit_us)
     cpu_set_t cores;
     bool alone = sched_getaffinity(0, sizeof cores, &cores) == 0 && CPU_COUNT(&cores) == 1;
     loop->busy_poll_us = alone ? 0 : limit_us;
+    loop->poll_rest = 0;
     event_loop_try_polling(loop);
 }
 

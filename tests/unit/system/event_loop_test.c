@@ -243,6 +243,15 @@ static void what_comes_late_is_not_polled_for(void **state)
     assert_false(slept(story, 3));
 }
 
+static void setting_it_ends_a_rest(void **state)
+{
+    struct story *story = polling_story(state, 5000);
+    wait_for_timers(story, TRIES, 20);
+    assert_true(slept(story, 3));
+    event_loop_set_busy_poll(story->loop, 5000);
+    assert_false(slept(story, 3));
+}
+
 static void the_first_tries_wait_longer_and_do_not_count(void **state)
 {
     struct story *story = polling_story(state, 10000);
@@ -409,6 +418,7 @@ int main(void)
         LOOP_TEST(idle_comes_once_and_when_nothing_else_does),
         LOOP_TEST(what_is_polled_for_is_one_turn),
         LOOP_TEST(what_comes_late_is_not_polled_for),
+        LOOP_TEST(setting_it_ends_a_rest),
         LOOP_TEST(the_first_tries_wait_longer_and_do_not_count),
         LOOP_TEST(what_comes_soon_is_polled_for_though_some_comes_late),
         LOOP_TEST(what_begins_to_come_late_is_polled_for_a_few_times_only),
