@@ -5,7 +5,7 @@ states of the disk: what was certain at a flush, and with it any part of what wa
 writes or by sectors. Each is recovered and loaded, and must hold all that was answered by then.
 
     disk_states_test.py [--states N | --seconds N] [--file-system NAME...]
-                        states: about so many on each; seconds: record after record for so long
+                        states: so many on each; seconds: record after record for so long
                         POWER_SEED chooses which
 
 test-options: timeout=600, soak
@@ -67,14 +67,14 @@ class Record:
         self.answers = 0
 
     def states(self, chance, count):
-        """About `count` of them: (name, disk, writers)."""
+        """`count` of them, evenly over the groups from a random start: (name, disk, writers)."""
         history = History()
-        share = count / max(self.group_count, 1)
+        share, start = count / max(self.group_count, 1), chance.random()
         path = os.path.join(self.folder, "certain")
         copy_file(self.before, path)
         for number, group in enumerate(read_groups(self.log)):
             history.hear_all(group.marks)
-            wanted = int(share) + (chance.random() < share % 1)
+            wanted = int((number + 1) * share + start) - int(number * share + start)
             for turn in range(wanted):
                 kind = KINDS[chance.randrange(3) if group.writes else 0]
                 state = Disk(os.path.join(self.folder, f"state-{number}-{turn}"), self.kind)
@@ -124,7 +124,7 @@ class Sums:
         self.faults = []
 
     def add_record(self, folder, kind, fsync, chance, count):
-        """Runs the server and checks about `count` states of its disk."""
+        """Runs the server and checks `count` states of its disk."""
         path = os.path.join(folder, "record")
         record = Record(path, kind, fsync)
         checked, faults = check_states(record, chance, count)
@@ -146,7 +146,7 @@ def test_states(folder, kind, count, seconds, seed):
           f"{len(sums.faults)} faults")
     report(f"{NAMES[0]} ({kind})", not sums.faults,
            f"POWER_SEED={seed}: " + "\n".join(sums.faults[:40]))
-    report(f"the record is long enough ({kind})", sums.states >= sums.records * (count // 2) and
+    report(f"the record is long enough ({kind})", sums.states >= sums.records * (count - 1) and
            sums.answers >= sums.records * ANSWERS_MIN,
            f"{sums.states} states, {sums.answers} answers")
 
