@@ -301,11 +301,10 @@ mutate: all unit-programs server-programs fault-programs simulation-programs
 	@utils/mutate/mutate.py --build $(BUILD) --jobs $(JOBS) $(if $(SAMPLE),--sample $(SAMPLE)) \
 	    $(if $(SEED),--seed $(SEED)) $(if $(LONGEST),--longest $(LONGEST)) $(FILES)
 
-TEST_SUITES := check unit server fault simulation clients difference power fuzz asan tsan/server
+TEST_SUITES := check unit server fault simulation clients difference power fuzz asan
 test: deps-test
 	@$(MAKE) all unit-programs server-programs fault-programs simulation-programs power-programs
 	@$(MAKE) $(ASAN) unit-programs server-programs fault-programs simulation-programs
-	@$(MAKE) $(TSAN) server-programs
 	@$(MAKE) $(FUZZ) fuzz-programs
 	@$(RUN) $(TEST_SUITES)
 
