@@ -89,6 +89,14 @@ static enum error include(struct reading *reading, const struct config_line *lin
 
 /* --- lines --- */
 
+struct slice config_file_directive(struct slice line)
+{
+    while (line.length > 0 && isspace((unsigned char)line.data[0]))
+        line = slice_of(line.data + 1, line.length - 1);
+    bool is_comment = line.length > 0 && line.data[0] == '#';
+    return is_comment ? slice_of(line.data, 0) : line;
+}
+
 static bool has_nul(struct slice text)
 {
     return memchr(text.data, '\0', text.length) != NULL;
@@ -112,9 +120,8 @@ static enum error take_directive(struct reading *reading, const struct config_li
 static enum error parse_line(struct reading *reading, const char *file, size_t number,
                              struct slice text)
 {
-    while (text.length > 0 && isspace((unsigned char)text.data[0]))
-        text = slice_of(text.data + 1, text.length - 1);
-    if (text.length == 0 || text.data[0] == '#')
+    text = config_file_directive(text);
+    if (text.length == 0)
         return OK;
 
     struct buffer problem = {0};

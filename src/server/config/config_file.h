@@ -50,6 +50,9 @@ WARN_UNUSED enum error config_file_parse(const struct config_file_handlers *hand
 WARN_UNUSED enum error config_file_load(const struct config_file_handlers *handlers,
                                         const char *path, struct buffer *error_text);
 
+/* The line from its first word on; empty: a comment or blank. */
+struct slice config_file_directive(struct slice line);
+
 /* Appends `word` in double quotes, such that reading it gives the same bytes. */
 void config_file_quote(struct slice word, struct buffer *out);
 

@@ -1,12 +1,12 @@
 #include "server/config/rewrite.h"
 
-#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/buffer.h"
 #include "base/memory.h"
 #include "protocol/resp_parser.h"
+#include "server/config/config_file.h"
 
 struct rewrite_line {
     struct slice text;         /* as in the old file, without its newline */
@@ -28,10 +28,8 @@ static char *first_word(struct slice text)
     char *storage, *name = NULL;
     struct slice *words;
     size_t count;
-    while (text.length > 0 && isspace((unsigned char)text.data[0]))
-        text = slice_of(text.data + 1, text.length - 1);
-    if (text.length == 0 || text.data[0] == '#' ||
-        !resp_parser_split_line(text, &storage, &words, &count))
+    text = config_file_directive(text);
+    if (text.length == 0 || !resp_parser_split_line(text, &storage, &words, &count))
         return NULL;
     if (count > 0)
         name = memory_copy_string(words[0].data);

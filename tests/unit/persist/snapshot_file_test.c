@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "base/crc64.h"
 #include "base/memory.h"
@@ -18,6 +17,7 @@
 #include "persist/snapshot_file.h"
 #include "support/memory_balance.h"
 #include "support/open_files.h"
+#include "support/thread_sleeps.h"
 #include "system/clock.h"
 #include "system/disk_simulated.h"
 
@@ -172,13 +172,6 @@ static void every_megabyte_is_synced(void **state)
     free(bytes);
 }
 
-static long sleeps(void)
-{
-    struct rusage usage;
-    getrusage(RUSAGE_THREAD, &usage);
-    return usage.ru_nvcsw;
-}
-
 /* Whoever waits for the core has it after a short piece. */
 static void it_rests_after_each_piece_if_it_is_to(void **state)
 {
@@ -186,13 +179,13 @@ static void it_rests_after_each_piece_if_it_is_to(void **state)
     char *bytes = calloc(1, PIECE);
     create(world, NULL, true);
     for (int rests = 0; rests < 2; rests++) {
-        long before = sleeps();
+        long before = thread_sleeps();
         world->pieces = 0;
         snapshot_file_set_rests(world->file, rests != 0);
         assert_int_equal(snapshot_file_write(world->file, slice_of(bytes, PIECE - 1)), OK);
         assert_int_equal(world->pieces, PIECE / PIECE_MAX);
         assert_int_equal(world->piece_size, PIECE_MAX);
-        assert_int_equal(sleeps() > before, rests != 0);
+        assert_int_equal(thread_sleeps() > before, rests != 0);
     }
     free(bytes);
 }

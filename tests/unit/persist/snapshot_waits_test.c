@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "keyspace/database.h"
@@ -21,6 +20,7 @@
 #include "support/failing_memory.h"
 #include "support/memory_balance.h"
 #include "support/snapshot_fixture.h"
+#include "support/thread_sleeps.h"
 #include "support/worker_hold.h"
 #include "system/disk.h"
 #include "system/worker.h"
@@ -297,12 +297,11 @@ static struct {
 static ssize_t write_piece(void *context, int file, const struct iovec *vectors, int count,
                            uint64_t offset)
 {
-    struct rusage usage;
+    long sleeps = thread_sleeps();
     (void)context, (void)file, (void)offset;
-    getrusage(RUSAGE_THREAD, &usage);
     if (pieces.is_piece_full)
-        *(usage.ru_nvcsw > pieces.sleeps ? &pieces.slept : &pieces.went_on) += 1;
-    pieces.sleeps = usage.ru_nvcsw;
+        *(sleeps > pieces.sleeps ? &pieces.slept : &pieces.went_on) += 1;
+    pieces.sleeps = sleeps;
     pieces.is_piece_full = vectors[0].iov_len == 16384;
     return count == 1 ? (ssize_t)vectors[0].iov_len : -1;
 }

@@ -9,9 +9,9 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
+#include "support/thread_sleeps.h"
 #include "system/clock.h"
 #include "system/event_loop.h"
 #include "system/process.h"
@@ -179,14 +179,11 @@ static void wait_for_timers(struct story *story, int count, int64_t delay_ms)
         wait_for_timer(story, delay_ms);
 }
 
-/* Whoever sleeps gives up the core. */
 static bool slept(struct story *story, int64_t delay_ms)
 {
-    struct rusage before, after;
-    getrusage(RUSAGE_THREAD, &before);
+    long before = thread_sleeps();
     wait_for_timer(story, delay_ms);
-    getrusage(RUSAGE_THREAD, &after);
-    return after.ru_nvcsw > before.ru_nvcsw;
+    return thread_sleeps() > before;
 }
 
 static double cpu_ms_of_waiting(struct story *story, int64_t delay_ms)
