@@ -32,6 +32,7 @@ struct network;
 #define CONNECTION_TURN_COMMANDS_MAX 1024       /* commands of one connection in one turn */
 #define CONNECTION_TURN_OUTPUT_MAX (256 * 1024) /* bytes of replies; the next waits for a turn */
 #define CONNECTION_TURN_SEND_MAX (1024 * 1024)  /* bytes sent to one connection in one turn */
+#define CONNECTION_PUSH_LEFT_MAX (64 * 1024)    /* bytes; who has more waiting is sent it first */
 #define CONNECTION_PAUSED_INPUT_MAX (64 * 1024) /* bytes read ahead while it is paused */
 #define CONNECTION_GATED_OUTPUT_MAX                                                                \
     (1024 * 1024)                  /* bytes; then nothing is run until a gate opens */
@@ -231,6 +232,7 @@ void connection_read_statistics(const struct connection *connection,
 
 void connection_output_register(struct connection *connection);
 void connection_push_register(struct connection *connection);
+void connection_push_first(struct connection *connection);
 void connection_output_check(struct connection *connection);
 
 /* Bytes of output below which limits wait for the end of the turn. */
@@ -248,6 +250,8 @@ static inline void connection_has_push(struct connection *connection)
 {
     if (list_is_empty(&connection->output_link))
         connection_push_register(connection);
+    if (UNLIKELY(connection->output.length >= CONNECTION_PUSH_LEFT_MAX))
+        connection_push_first(connection);
     connection_has_output(connection);
 }
 

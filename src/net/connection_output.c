@@ -70,6 +70,14 @@ void connection_push_register(struct connection *connection)
         list_add_last(&connection->network->pushes, &connection->output_link);
 }
 
+void connection_push_first(struct connection *connection)
+{
+    if (connection_is_closing(connection))
+        return;
+    list_remove(&connection->output_link);
+    list_add_first(&connection->network->pushes, &connection->output_link);
+}
+
 void connection_append_shared(struct connection *connection, struct chain_shared *shared,
                               size_t position, size_t length)
 {

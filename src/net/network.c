@@ -11,6 +11,7 @@
 
 #define BY_ID_SIZE_MIN 64        /* slots of the table by id */
 #define DEADLINE_INTERVAL_MS 100 /* how often deadlines are looked at */
+#define PUSHES_PER_LOOK 8        /* sends between two looks at the clock */
 #define TURN_END_ROUNDS_MAX 8    /* what closing causes to be sent and closed in turn */
 
 static const char refused_text[] = "-ERR max number of clients reached\r\n";
@@ -132,14 +133,45 @@ static void fetch_next_outputs(const struct list *node)
     prefetch(&next->last_interaction_ms);
 }
 
-static void send_outputs(const struct list *outputs)
+static void send_outputs(const struct list *outputs, size_t count_max)
 {
-    while (!list_is_empty(outputs)) {
+    while (!list_is_empty(outputs) && count_max-- > 0) {
         struct connection *connection = LIST_ENTRY(outputs->next, struct connection, output_link);
         fetch_next_outputs(&connection->output_link);
         list_remove(&connection->output_link);
         connection_output_end_turn(connection);
     }
+}
+
+/* Has the first of them much to be sent? Such are before all others. */
+static bool push_is_urgent(const struct network *network)
+{
+    const struct list *first = network->pushes.next;
+    return LIST_ENTRY(first, struct connection, output_link)->output.length >=
+           CONNECTION_PUSH_LEFT_MAX;
+}
+
+/* Sends for a slice of time; what is left goes on in the next turn, at its place. Meanwhile others
+ * are served, and what they publish goes along: one system call brings a subscriber all that came
+ * since its last. As much time as the rest of the loop took since the last slice is always there:
+ * so it takes at most twice as long as it would alone. And who reads is not left with so much that
+ * it would come near its limit. */
+static void send_pushes(struct network *network)
+{
+    int64_t now_us = 0, end_us = 0;
+    while (now_us <= end_us || push_is_urgent(network)) {
+        send_outputs(&network->pushes, PUSHES_PER_LOOK);
+        if (list_is_empty(&network->pushes)) {
+            network->pushes_left_us = 0;
+            return;
+        }
+        now_us = clock_monotonic_us(network->clock);
+        if (end_us > 0)
+            continue;
+        int64_t rest_us = network->pushes_left_us > 0 ? now_us - network->pushes_left_us : 0;
+        end_us = now_us + (rest_us > NETWORK_PUSH_SLICE_US ? rest_us : NETWORK_PUSH_SLICE_US);
+    }
+    network->pushes_left_us = now_us;
 }
 
 void network_release(struct network *network, uint64_t gate)
@@ -166,10 +198,11 @@ static bool is_unfinished(const struct network *network)
 void network_turn_end(struct network *network)
 {
     for (int round = 0; round < TURN_END_ROUNDS_MAX; round++) {
-        send_outputs(&network->outputs);
-        send_outputs(&network->pushes);
+        send_outputs(&network->outputs, SIZE_MAX);
+        if (round == 0)
+            send_pushes(network);
         tell_closed(network);
-        if (!is_unfinished(network))
+        if (list_is_empty(&network->outputs) && list_is_empty(&network->closed))
             break;
     }
     if (is_unfinished(network))

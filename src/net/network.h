@@ -25,6 +25,7 @@ struct network; /* opaque */
 #define NETWORK_ACCEPTS_PER_TURN_MAX 64 /* of one listener */
 #define NETWORK_BLOCKS_KEPT_MAX 1024    /* free output blocks that are kept warm */
 #define NETWORK_LISTENERS_MAX 32
+#define NETWORK_PUSH_SLICE_US 50 /* of sending pushes in one turn, if there is other work */
 #define NETWORK_FREED_PER_TURN_MAX (2 * 1024 * 1024) /* bytes of output of closed connections */
 
 /* What the server does. None of them may destroy the network; all may close connections, this

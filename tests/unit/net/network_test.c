@@ -258,6 +258,182 @@ static void replies_leave_before_what_they_caused(void **state)
     peer_end(&asker);
 }
 
+#define LISTENERS                                                                                  \
+    400 /* more than one slice serves: sending to one takes a third of a microsecond */
+
+/* All with the socket of `asker`: the order in which they are served is seen there. */
+struct crowd {
+    struct peer asker;
+    struct connection *listeners[LISTENERS];
+};
+
+static void begin_crowd(struct network_fixture *fixture, struct crowd *crowd)
+{
+    dial_port(fixture, &crowd->asker, listen_anywhere(fixture));
+    peer_say(&crowd->asker, "PING\r\n");
+    peer_expect(&crowd->asker, "+PONG\r\n");
+    crowd->asker.connection = newest(fixture);
+    for (int i = 0; i < LISTENERS; i++)
+        crowd->listeners[i] =
+            network_adopt(fixture->network, dup(connection_descriptor(crowd->asker.connection)));
+    network_fixture_turn(fixture); /* watches all of them, which takes its time */
+}
+
+static void end_crowd(struct crowd *crowd)
+{
+    for (int i = 0; i < LISTENERS; i++)
+        connection_close_soon(crowd->listeners[i]);
+    peer_end(&crowd->asker);
+}
+
+static void tell(struct connection *listener, const char *what, int number)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%s%d", what, number);
+    resp_writer_simple(&listener->reply, slice_of(text, strlen(text)));
+    connection_has_push(listener);
+}
+
+static void tell_all(struct crowd *crowd, const char *what)
+{
+    for (int i = 0; i < LISTENERS; i++)
+        tell(crowd->listeners[i], what, i);
+}
+
+static size_t lines(const struct peer *peer)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < peer->received.length; i++)
+        count += peer->received.data[i] == '\n';
+    return count;
+}
+
+/* One turn's end; returns the lines that have come in all. */
+static size_t end_turn(struct network_fixture *fixture, struct peer *peer)
+{
+    network_turn_end(fixture->network);
+    peer_take(peer);
+    return lines(peer);
+}
+
+/* Where the line stands: it does so exactly once. */
+static size_t place_of(const struct peer *peer, const char *what, int number)
+{
+    char line[40];
+    int length = snprintf(line, sizeof line, "+%s%d\r\n", what, number);
+    const char *data = peer->received.data, *end = data + peer->received.length;
+    const char *first = memmem(data, peer->received.length, line, (size_t)length);
+    assert_non_null(first);
+    assert_null(memmem(first + 1, (size_t)(end - first) - 1, line, (size_t)length));
+    return (size_t)(first - data);
+}
+
+static void many_pushes_are_sent_over_some_turns(void **state)
+{
+    struct network_fixture *fixture = *state;
+    static struct crowd crowd;
+    begin_crowd(fixture, &crowd);
+    tell_all(&crowd, "early");
+    size_t first = end_turn(fixture, &crowd.asker);
+    assert_in_range(first, 1, LISTENERS - 1);
+
+    /* What happens meanwhile: a reply is not late, and a push goes along with the one before it. */
+    uint64_t writes = network_counts(fixture->network)->writes;
+    resp_writer_simple(&crowd.asker.connection->reply, SLICE("reply0"));
+    connection_has_output(crowd.asker.connection);
+    tell_all(&crowd, "late");
+    size_t turns = 0;
+    while (end_turn(fixture, &crowd.asker) < 2 * LISTENERS + 1)
+        assert_true(++turns < 10 * LISTENERS);
+    assert_int_equal(network_counts(fixture->network)->writes - writes, LISTENERS + 1);
+    size_t reply = place_of(&crowd.asker, "reply", 0);
+    for (int i = 0; i < LISTENERS; i++) {
+        size_t early = place_of(&crowd.asker, "early", i);
+        assert_true((early < reply) == (i < (int)first));
+        assert_true(place_of(&crowd.asker, "late", i) > early);
+    }
+    end_crowd(&crowd);
+}
+
+static char much[70000]; /* more than CONNECTION_PUSH_LEFT_MAX */
+#define MUCH_AS_BULK (8 + sizeof much + 2)
+
+static void push_much(struct peer *reader)
+{
+    resp_writer_bulk(&reader->connection->reply, slice_of(much, sizeof much));
+    connection_has_push(reader->connection);
+}
+
+static void who_has_much_waiting_is_sent_it_whatever_the_time(void **state)
+{
+    enum { READERS = 24 };
+    struct network_fixture *fixture = *state;
+    static struct peer readers[READERS];
+    for (int i = 0; i < READERS; i++) {
+        peer_begin(fixture, &readers[i]);
+        push_much(&readers[i]);
+    }
+    network_turn_end(fixture->network);
+    for (int i = 0; i < READERS; i++) {
+        peer_take(&readers[i]);
+        assert_int_equal(readers[i].received.length, MUCH_AS_BULK);
+        peer_end(&readers[i]);
+    }
+}
+
+static void who_has_much_waiting_does_not_wait_behind_those_who_have_little(void **state)
+{
+    struct network_fixture *fixture = *state;
+    static struct crowd crowd;
+    struct peer reader;
+    begin_crowd(fixture, &crowd);
+    peer_begin(fixture, &reader);
+    tell_all(&crowd, "news");
+    push_much(&reader);
+    assert_in_range(end_turn(fixture, &crowd.asker), 1, LISTENERS - 1);
+    peer_take(&reader);
+    assert_int_equal(reader.received.length, MUCH_AS_BULK);
+    while (end_turn(fixture, &crowd.asker) < LISTENERS)
+        ;
+    peer_end(&reader);
+    end_crowd(&crowd);
+}
+
+/* Returns how many of the others had been told when the answer to `last` had left. */
+static size_t ask_behind_crowd(struct network_fixture *fixture, struct crowd *crowd,
+                               struct peer *last)
+{
+    static const char both[] = "+news400\r\n+PONG\r\n";
+    buffer_clear(&crowd->asker.received);
+    buffer_clear(&last->received);
+    tell_all(crowd, "news");
+    tell(last->connection, "news", LISTENERS);
+    assert_int_equal(write(last->socket, "PING\r\n", 6), 6);
+    network_fixture_turn(fixture); /* sends a slice, then reads */
+    network_run_input(fixture->network);
+    size_t told = end_turn(fixture, &crowd->asker);
+    peer_take(last);
+    assert_int_equal(last->received.length, sizeof both - 1);
+    assert_memory_equal(last->received.data, both, sizeof both - 1);
+    while (end_turn(fixture, &crowd->asker) < LISTENERS)
+        ;
+    return told;
+}
+
+static void who_asks_does_not_wait_behind_pushes_to_others(void **state)
+{
+    struct network_fixture *fixture = *state;
+    static struct crowd crowd;
+    struct peer last;
+    begin_crowd(fixture, &crowd);
+    peer_begin(fixture, &last);
+    /* Again where the test was held up between two slices, so that one had time for all. */
+    for (int tries = 1; ask_behind_crowd(fixture, &crowd, &last) == LISTENERS; tries++)
+        assert_true(tries < 100);
+    peer_end(&last);
+    end_crowd(&crowd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -271,6 +447,10 @@ int main(void)
         NETWORK_TEST(the_sums_are_right),
         NETWORK_TEST(the_last_output_is_sent_before_the_end),
         NETWORK_TEST(replies_leave_before_what_they_caused),
+        NETWORK_TEST(many_pushes_are_sent_over_some_turns),
+        NETWORK_TEST(who_has_much_waiting_is_sent_it_whatever_the_time),
+        NETWORK_TEST(who_has_much_waiting_does_not_wait_behind_those_who_have_little),
+        NETWORK_TEST(who_asks_does_not_wait_behind_pushes_to_others),
     };
     return cmocka_run_group_tests_name("net/network", tests, NULL, NULL);
 }
