@@ -116,7 +116,8 @@ struct connection {
     size_t turn_output_end; /* length of output at which it has had its share of this turn */
     uint64_t turn;          /* of the network, in which turn_commands were run */
     unsigned turn_commands;
-    bool expects_big; /* the last command had a big argument: perhaps the next has one, too */
+    uint32_t receive_low; /* of the socket, while a big argument is read; 0: as at first */
+    bool expects_big;     /* the last command had a big argument: perhaps the next has one, too */
     bool big_start_repeats;
     struct event_io io;
     struct resp_parser *parser;
@@ -166,6 +167,9 @@ void connection_pause(struct connection *connection);
 /* While it is paused and has read all it may: has the peer left behind what was not read? Nothing
  * tells by itself; a system call. */
 bool connection_is_left_unread(const struct connection *connection);
+/* Bytes of a big argument have come, fewer than are waited for: true, and they are read in the next
+ * turn. So who is slow is not taken for idle. */
+bool connection_read_awaited(struct connection *connection);
 /* Goes on in the next turn, with the commands that `run` left. */
 void connection_resume(struct connection *connection);
 

@@ -5,6 +5,11 @@
 #define FIRST_CAPACITY 65536   /* bytes */
 #define GROWTH 4               /* times what has come: so little is copied */
 #define READ_MAX (1024 * 1024) /* bytes of a big argument in one read */
+/* Bytes that are waited for in the middle of a big argument: more at once, and the processor no
+ * longer has the first of them at hand; fewer, and turns of the loop cost more than copying. */
+#define AWAITED_MAX (512 * 1024)
+#define AWAITED_MIN (64 * 1024) /* what is less is read as it comes */
+#define LINE_END 2              /* bytes behind each argument */
 
 /* What a block for `length` bytes gets, of which `taken` were read: a length alone costs nothing.
  * Bytes that wait in the socket have come, too. */
@@ -34,6 +39,31 @@ static void note(struct connection *connection, size_t start, size_t length)
     connection->big_last_length = length;
 }
 
+static void set_receive_low(struct connection *connection, size_t bytes)
+{
+    if (connection->receive_low == bytes)
+        return;
+    connection->receive_low = (uint32_t)bytes;
+    socket_set_receive_low(connection->socket, bytes > 0 ? bytes : 1);
+}
+
+void connection_big_await(struct connection *connection)
+{
+    size_t missing = connection->big_length - connection->big_filled;
+    if (missing < AWAITED_MIN || connection->is_unix)
+        set_receive_low(connection, 0);
+    else
+        set_receive_low(connection, missing < AWAITED_MAX ? missing + LINE_END : AWAITED_MAX);
+}
+
+bool connection_read_awaited(struct connection *connection)
+{
+    if (connection->receive_low == 0 || socket_receivable(connection->socket) == 0)
+        return false;
+    set_receive_low(connection, 0);
+    return true;
+}
+
 struct slice connection_big_begin(struct connection *connection, struct slice input)
 {
     size_t start = resp_parser_big_argument_start(connection->parser);
@@ -49,6 +79,7 @@ struct slice connection_big_begin(struct connection *connection, struct slice in
     set_block(connection, block, length, filled, capacity);
     if (resp_parser_big_argument_is_first(connection->parser))
         note(connection, start, length);
+    connection_big_await(connection);
     return slice_of(input.data, start);
 }
 
@@ -56,6 +87,8 @@ struct slice connection_big_begin(struct connection *connection, struct slice in
 static bool grow(struct connection *connection, size_t taken)
 {
     size_t capacity = capacity_for(connection, connection->big_length, taken);
+    if (capacity <= connection->big_capacity)
+        return true;
     char *block = memory_try_resize(connection->big_block, capacity);
     if (block == NULL)
         return false;
@@ -66,8 +99,9 @@ static bool grow(struct connection *connection, size_t taken)
 
 bool connection_big_make_room(struct connection *connection, struct connection_room *room)
 {
-    if (connection->big_filled == connection->big_capacity &&
-        !grow(connection, connection->big_filled))
+    size_t free = connection->big_capacity - connection->big_filled;
+    bool is_short = free == 0 || free < connection->receive_low;
+    if (is_short && !grow(connection, connection->big_filled))
         return false;
     size_t length = connection->big_capacity - connection->big_filled;
     room->vectors[room->count++] = (struct iovec){connection->big_block + connection->big_filled,

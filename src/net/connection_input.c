@@ -406,7 +406,10 @@ static bool make_room(struct connection *connection, struct connection_room *roo
 static bool take_received(struct connection *connection, struct connection_room *room,
                           size_t received)
 {
-    if (!connection_big_take(connection, room, &received))
+    bool is_whole = connection_big_take(connection, room, &received);
+    if (!connection_is_closing(connection))
+        connection_big_await(connection);
+    if (!is_whole)
         return true;
     if (room->base == connection->input.data)
         connection->input.length += received;

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -335,6 +336,12 @@ size_t socket_receivable(int descriptor)
 {
     int count;
     return ioctl(descriptor, FIONREAD, &count) == 0 && count > 0 ? (size_t)count : 0;
+}
+
+void socket_set_receive_low(int descriptor, size_t bytes)
+{
+    int low = bytes < INT_MAX ? (int)bytes : INT_MAX;
+    (void)setsockopt(descriptor, SOL_SOCKET, SO_RCVLOWAT, &low, sizeof(low));
 }
 
 ssize_t socket_send(int descriptor, const void *data, size_t length)

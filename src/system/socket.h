@@ -73,6 +73,9 @@ ssize_t socket_receive(int socket, void *out, size_t size);
 ssize_t socket_receive_vectors(int socket, struct iovec *vectors, int count);
 /* Bytes that have come and can be received; 0 where that is not known. */
 size_t socket_receivable(int socket);
+/* TCP: it counts as readable only when so many bytes have come (at first 1), or as many as its
+ * buffer takes; also when the peer has ended its side or is gone. Reading is not affected. */
+void socket_set_receive_low(int socket, size_t bytes);
 ssize_t socket_send(int socket, const void *data, size_t length);
 ssize_t socket_send_vectors(int socket, struct iovec *vectors, int count);
 

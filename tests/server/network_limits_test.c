@@ -288,6 +288,76 @@ static void who_is_idle_for_too_long_is_let_go_but_no_subscriber(void **state)
     close(subscriber);
 }
 
+#define BIG_LENGTH 1000000 /* bytes */
+
+static int begin_big_value(void **state)
+{
+    int client = wire_connect(port_of(state));
+    wire_say(client, "*3\r\n$3\r\nSET\r\n$3\r\nbig\r\n$1000000\r\n");
+    return client;
+}
+
+static void who_sends_a_big_value_slowly_is_not_idle(void **state)
+{
+    CLIENTS(state);
+    char *value = calloc(1, BIG_LENGTH);
+    int slow = begin_big_value(state);
+    size_t sent = 0;
+    assert_says(clients[0], "+OK", "CONFIG SET timeout 1");
+    for (int64_t end_us = wire_now_us() + 3500000; wire_now_us() < end_us; usleep(100000)) {
+        wire_send(slow, value, 1000);
+        sent += 1000;
+        for (int i = 0; i < FIXTURE_CLIENTS; i++)
+            assert_says(clients[i], "+PONG", "PING");
+    }
+    wire_send(slow, value, BIG_LENGTH - sent);
+    wire_say(slow, "\r\n");
+    wire_expect(slow, "+OK\r\n");
+    assert_says(clients[0], "+OK", "CONFIG SET timeout 0");
+    assert_says(clients[0], ":1000000", "STRLEN big");
+    close(slow);
+    free(value);
+}
+
+static void who_leaves_in_the_middle_of_a_big_value_is_forgotten(void **state)
+{
+    CLIENTS(state);
+    char *value = calloc(1, BIG_LENGTH);
+    int client = begin_big_value(state);
+    wire_send(client, value, 200000);
+    wire_wait_for(clients[0], "connected_clients", FIXTURE_CLIENTS + 1);
+    close(client);
+    wire_wait_for(clients[0], "connected_clients", FIXTURE_CLIENTS);
+    assert_says(clients[0], ":0", "EXISTS big");
+    free(value);
+}
+
+/* Whatever the pieces are in which a big value comes: what follows is answered without more. */
+static void big_values_come_in_any_pieces(void **state)
+{
+    CLIENTS(state);
+    char *value = calloc(1, BIG_LENGTH);
+    memset(value, 'v', BIG_LENGTH);
+    srandom(7);
+    for (int round = 0; round < 40; round++) {
+        int client = begin_big_value(state);
+        for (size_t sent = 0; sent < BIG_LENGTH;) {
+            size_t piece = 1 + (size_t)random() % (round % 2 == 0 ? 100000 : 700000);
+            piece = piece < BIG_LENGTH - sent ? piece : BIG_LENGTH - sent;
+            wire_send(client, value + sent, piece);
+            sent += piece;
+        }
+        wire_say(client, "\r\n");
+        wire_expect(client, "+OK\r\n");
+        wire_say(client, "PING\r\n");
+        wire_expect(client, "+PONG\r\n");
+        close(client);
+        assert_says(clients[0], ":1000000", "STRLEN big");
+        assert_says(clients[0], "$vv", "GETRANGE big 499999 500000");
+    }
+    free(value);
+}
+
 /* The kernel's timer for the server's end of this connection: 0 none, 1 it sends again what was
  * not acknowledged, 2 keep-alive. */
 static int timer_of(int client, int port)
@@ -474,6 +544,9 @@ int main(void)
         SERVER_TEST(above_the_soft_limit_one_may_stay_for_a_while_only),
         SERVER_TEST(the_greediest_client_goes_first),
         SERVER_TEST(who_is_idle_for_too_long_is_let_go_but_no_subscriber),
+        SERVER_TEST(who_sends_a_big_value_slowly_is_not_idle),
+        SERVER_TEST(who_leaves_in_the_middle_of_a_big_value_is_forgotten),
+        SERVER_TEST(big_values_come_in_any_pieces),
         SERVER_TEST(dead_peers_are_noticed_unless_told_otherwise),
         SERVER_TEST(one_client_too_many_is_refused),
         SERVER_TEST(a_stranger_is_held_to_small_sizes),

@@ -343,7 +343,8 @@ static void close_idle(struct sessions *sessions, int64_t now_ms)
         struct client *client = sessions_client_at(node);
         bool spared = (client->flags &
                        (CLIENT_BLOCKED | CLIENT_PUBSUB | CLIENT_MONITOR | CLIENT_POSTPONED)) != 0;
-        if (!spared && now_ms - client->connection->last_interaction_ms > timeout_ms) {
+        if (!spared && now_ms - client->connection->last_interaction_ms > timeout_ms &&
+            !connection_read_awaited(client->connection)) {
             log_line(LOG_VERBOSE, "client id=%llu addr=%s closed: idle",
                      (unsigned long long)client->id, client_address(client));
             client_close(client);

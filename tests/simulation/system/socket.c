@@ -35,6 +35,7 @@ struct socket {
     struct buffer sent, arrived;   /* by the client, at the server */
     struct buffer answers, landed; /* by the server, at the client */
     uint64_t taken;                /* bytes the server has read */
+    size_t low;                    /* bytes that must have arrived before it is told */
     uint64_t answered, heard;      /* bytes the server has sent, and the client read */
     struct buffer marks;           /* struct mark: under which promises, in order */
 };
@@ -308,6 +309,11 @@ size_t socket_receivable(int number)
     return at(number)->arrived.length;
 }
 
+void socket_set_receive_low(int number, size_t bytes)
+{
+    at(number)->low = bytes;
+}
+
 ssize_t socket_receive_vectors(int number, struct iovec *vectors, int count)
 {
     if (is_other_end(number))
@@ -404,7 +410,8 @@ unsigned simulated_socket_ready(int number)
                 ready = EVENT_READABLE;
         return ready;
     }
-    if (socket->arrived.length > 0 || (!has_client(socket) && socket->sent.length == 0))
+    bool has_enough = socket->arrived.length > 0 && socket->arrived.length >= socket->low;
+    if (has_enough || (!has_client(socket) && socket->sent.length == 0))
         ready |= EVENT_READABLE;
     if (socket->answers.length < ROOM_MAX || !has_client(socket))
         ready |= EVENT_WRITABLE;
