@@ -4,30 +4,35 @@
  * them is not the server's. */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "bench/bench.h"
 #include "bench/report.h"
 #include "bench/wire.h"
 
 #define MESSAGE_SIZE 64 /* bytes of payload */
-#define ROUND_LENGTH 16 /* messages; what they are together fits any socket's buffer */
+#define ROUND_LENGTH 16 /* messages of each publisher; a round of all fits any socket's buffer */
 #define TURNS 5         /* of which the median counts */
 #define SPARE_DESCRIPTORS 100
 #define RATIO_MAX 0.7
 
 struct fan_out {
     size_t subscribers;
-    size_t pipeline; /* messages published at once */
+    size_t publishers;
+    size_t pipeline; /* messages that each of them publishes at once */
     size_t messages; /* deliveries in all */
 };
 
-static const struct fan_out fan_outs[] = {
-    {1, 1, 100000}, {100, 1, 1000000}, {100, ROUND_LENGTH, 3000000}, {8000, 1, 1024000}};
+static const struct fan_out fan_outs[] = {{1, 1, 1, 100000},
+                                          {1, 50, 1, 1000000},
+                                          {100, 1, 1, 1000000},
+                                          {100, 50, 1, 8000000},
+                                          {100, 1, ROUND_LENGTH, 3000000},
+                                          {10000, 1, 1, 1280000}};
 #define FAN_OUTS (sizeof fan_outs / sizeof fan_outs[0])
 
 static bool raise_limit(size_t descriptors)
@@ -43,6 +48,21 @@ static bool raise_limit(size_t descriptors)
 static size_t delivered_size(void)
 {
     return strlen("*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$64\r\n\r\n") + MESSAGE_SIZE;
+}
+
+static void allow_clients(const struct contender *contender)
+{
+    static struct wire wire;
+    if (contender->side == SIDE_FLOOR)
+        return;
+    wire_open(&wire, contender->port);
+    wire_configure(&wire, "maxclients", "12000");
+    wire_close(&wire);
+}
+
+static size_t messages_of_round(const struct fan_out *fan_out)
+{
+    return ROUND_LENGTH * fan_out->publishers;
 }
 
 static int subscribe(const struct contender *contender)
@@ -70,7 +90,7 @@ static void drain(int descriptor, size_t length)
     }
 }
 
-static void publish_rounds(const struct fan_out *fan_out, struct wire *publisher,
+static void publish_rounds(const struct fan_out *fan_out, struct wire *publishers,
                            const int *subscribers, size_t rounds)
 {
     char batch[ROUND_LENGTH * 128], payload[MESSAGE_SIZE + 1];
@@ -83,11 +103,13 @@ static void publish_rounds(const struct fan_out *fan_out, struct wire *publisher
                                    MESSAGE_SIZE, payload);
     for (size_t round = 0; round < rounds; round++) {
         for (size_t i = 0; i < ROUND_LENGTH; i += fan_out->pipeline) {
-            wire_send(publisher, batch, length);
-            wire_skip(publisher, fan_out->pipeline);
+            for (size_t p = 0; p < fan_out->publishers; p++)
+                wire_send(&publishers[p], batch, length);
+            for (size_t p = 0; p < fan_out->publishers; p++)
+                wire_skip(&publishers[p], fan_out->pipeline);
         }
         for (size_t i = 0; i < fan_out->subscribers; i++)
-            drain(subscribers[i], delivered_size() * ROUND_LENGTH);
+            drain(subscribers[i], delivered_size() * messages_of_round(fan_out));
     }
 }
 
@@ -95,25 +117,28 @@ static void measure(const struct bench *bench, enum side side, const struct fan_
                     struct report_row *row)
 {
     struct contender contender;
-    static struct wire publisher;
     size_t count = fan_out->subscribers;
-    size_t rounds = bench_scale(bench, fan_out->messages) / (count * ROUND_LENGTH) + 1;
-    int *subscribers = malloc(count * sizeof *subscribers);
-    if (subscribers == NULL)
-        bench_fail("no memory");
+    size_t per_round = count * messages_of_round(fan_out);
+    size_t rounds = bench_scale(bench, fan_out->messages) / per_round + 1;
+    int *subscribers = memory_allocate(count * sizeof *subscribers);
+    struct wire *publishers = memory_allocate(fan_out->publishers * sizeof *publishers);
     contender_start(&contender, bench, side);
+    allow_clients(&contender);
     for (size_t i = 0; i < count; i++)
         subscribers[i] = subscribe(&contender);
-    wire_open(&publisher, contender.port);
-    publish_rounds(fan_out, &publisher, subscribers, 1); /* memory is touched, code is there */
+    for (size_t i = 0; i < fan_out->publishers; i++)
+        wire_open(&publishers[i], contender.port);
+    publish_rounds(fan_out, publishers, subscribers, 1); /* memory is touched, code is there */
     int64_t before_ns = contender_cpu_ns(&contender);
-    publish_rounds(fan_out, &publisher, subscribers, rounds);
-    double messages = (double)(rounds * ROUND_LENGTH * count);
+    publish_rounds(fan_out, publishers, subscribers, rounds);
+    double messages = (double)(rounds * per_round);
     report_add_value(row, side, (double)(contender_cpu_ns(&contender) - before_ns) / messages);
-    wire_close(&publisher);
+    for (size_t i = 0; i < fan_out->publishers; i++)
+        wire_close(&publishers[i]);
     for (size_t i = 0; i < count; i++)
         close(subscribers[i]);
-    free(subscribers);
+    memory_free(publishers);
+    memory_free(subscribers);
     contender_stop(&contender);
 }
 
@@ -122,8 +147,9 @@ static void run(const struct bench *bench, struct report *report)
     for (size_t f = 0; f < FAN_OUTS; f++) {
         const struct fan_out *fan_out = &fan_outs[f];
         char label[128];
-        snprintf(label, sizeof label, "%zu subscriber%s, %zu message%s at once",
-                 fan_out->subscribers, fan_out->subscribers > 1 ? "s" : "", fan_out->pipeline,
+        snprintf(label, sizeof label, "%zu subscriber%s, %zu publisher%s, %zu message%s at once",
+                 fan_out->subscribers, fan_out->subscribers > 1 ? "s" : "", fan_out->publishers,
+                 fan_out->publishers > 1 ? "s" : "", fan_out->pipeline,
                  fan_out->pipeline > 1 ? "s" : "");
         if (!raise_limit(fan_out->subscribers + SPARE_DESCRIPTORS)) {
             report_add_note(report, "Left out, for want of descriptors: %s.", label);
