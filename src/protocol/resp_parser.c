@@ -6,6 +6,7 @@
 #include "base/assertion.h"
 #include "base/memory.h"
 #include "base/number.h"
+#include "base/prefetch.h"
 
 #define CHUNK_ARGUMENTS 192      /* of the first chunk of a batch */
 #define WHOLE_ARGUMENTS_MAX 1024 /* of a command parsed at once */
@@ -71,6 +72,11 @@ struct resp_parser {
 struct resp_parser *resp_parser_create(void)
 {
     return memory_allocate_zeroed(sizeof(struct resp_parser));
+}
+
+void resp_parser_prefetch(const struct resp_parser *parser)
+{
+    prefetch_bytes(parser, sizeof *parser);
 }
 
 void resp_parser_destroy(struct resp_parser *parser)

@@ -56,6 +56,7 @@ enum resp_status {
 
 struct resp_parser *resp_parser_create(void);
 void resp_parser_destroy(struct resp_parser *parser);
+void resp_parser_prefetch(const struct resp_parser *parser); /* it is used soon */
 
 /* Parses one command. `input` are the bytes not consumed yet; after RESP_INCOMPLETE the next call
  * passes the same bytes again (perhaps moved) and more behind them. Sets *consumed to what the
