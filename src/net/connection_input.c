@@ -6,8 +6,9 @@
 #include "protocol/resp_request.h"
 #include "system/clock.h"
 
-#define SESSION_FETCHED 256 /* bytes of what the server knows of a connection: what it uses first  \
-                             */
+#define SESSION_FETCHED                                                                            \
+    256 /* bytes of what the server knows of a connection: what it uses first                      \
+         */
 #define INPUT_KEPT_MAX (4 * CONNECTION_GATHER_MAX) /* bytes of buffer a short rest may occupy */
 
 /* --- running what is there --- */

@@ -27,18 +27,27 @@
 
 static const size_t key_counts[] = {100000, 1000000, 10000000, 50000000};
 #define KEY_COUNTS (sizeof key_counts / sizeof key_counts[0])
-static const size_t connection_counts[] = {10, 1000, 10000};
-#define CONNECTION_COUNTS (sizeof connection_counts / sizeof connection_counts[0])
+
+/* `asking` of them have a request under way: all, where what many at once cost is measured, or few,
+ * where it is what connections cost that are there. */
+static const struct crowd {
+    size_t connections, asking;
+} crowds[] = {{10, 10}, {1000, 1000}, {10000, 10000}, {10000, 50}};
+#define CROWDS (sizeof crowds / sizeof crowds[0])
 static const size_t value_sizes[] = {16, 256, 4096, 65536, 262144, 1048576};
 #define VALUE_SIZES (sizeof value_sizes / sizeof value_sizes[0])
+
+static const struct crowd few = {8, 8}; /* where values are large */
+static const struct crowd connections = {CONNECTIONS, CONNECTIONS};
 
 static const char small_value[SMALL_SIZE + 1] = "abcdefgh";
 
 /* CPU nanoseconds of one request. */
 static double cost(const struct contender *contender, const struct traffic_requests *requests,
-                   size_t connections, size_t pipeline, int64_t duration_ns)
+                   struct crowd crowd, size_t pipeline, int64_t duration_ns)
 {
-    struct traffic *traffic = traffic_create(contender->port, connections, pipeline);
+    struct traffic *traffic = traffic_create(contender->port, crowd.connections, pipeline);
+    traffic_limit_asking(traffic, crowd.asking);
     traffic_run(traffic, requests, duration_ns / 10);
     int64_t cpu_ns = contender_all_cpu_ns(contender);
     double operations = (double)traffic_run(traffic, requests, duration_ns);
@@ -107,9 +116,9 @@ static void measure_keys(const struct bench *bench, struct report *report)
         resp_requests_make(&set, REQUESTS, keys, small_value, SMALL_SIZE, false);
         for (int turn = 0; turn < bench_turns(bench, TURNS); turn++) {
             report_add_value(gets[measured], SIDE_HOLDFAST,
-                             cost(&contender, &get, CONNECTIONS, PIPELINE, turn_ns(bench)));
+                             cost(&contender, &get, connections, PIPELINE, turn_ns(bench)));
             report_add_value(sets[measured], SIDE_HOLDFAST,
-                             cost(&contender, &set, CONNECTIONS, PIPELINE, turn_ns(bench)));
+                             cost(&contender, &set, connections, PIPELINE, turn_ns(bench)));
         }
         traffic_requests_deinit(&get);
         traffic_requests_deinit(&set);
@@ -145,7 +154,7 @@ static void set_answer(const struct contender *contender, size_t size)
 static void measure_connections(const struct bench *bench, struct report *report)
 {
     struct contender contenders[SIDES];
-    struct report_row *rows[CONNECTION_COUNTS];
+    struct report_row *rows[CROWDS];
     struct traffic_requests get;
     size_t keys = 100000;
     resp_requests_make(&get, keys, keys, NULL, SMALL_SIZE, false);
@@ -164,28 +173,39 @@ static void measure_connections(const struct bench *bench, struct report *report
         load_run(&wire, 0, keys, write_small, NULL);
         wire_close(&wire);
     }
-    for (size_t i = 0; i < CONNECTION_COUNTS; i++) {
+    for (size_t i = 0; i < CROWDS; i++) {
+        struct crowd crowd = crowds[i];
         char label[64];
-        snprintf(label, sizeof label, "GET, %zu connections", connection_counts[i]);
+        snprintf(label, sizeof label, "GET, %zu connections, %zu of them at once",
+                 crowd.connections, crowd.asking);
         rows[i] = report_add_row(report, label, "ns of CPU", TARGET_NONE, 0);
-        if (!raise_limit(connection_counts[i] + SPARE_DESCRIPTORS)) {
-            report_add_note(report, "no %zu descriptors: left out.", connection_counts[i]);
+        if (!raise_limit(crowd.connections + SPARE_DESCRIPTORS)) {
+            report_add_note(report, "no %zu descriptors: left out.", crowd.connections);
             continue;
         }
-        bench_progress("%zu connections", connection_counts[i]);
+        bench_progress("%zu connections", crowd.connections);
         for (int turn = 0; turn < bench_turns(bench, TURNS); turn++)
             for (int side = 0; side < SIDES; side++)
                 if (contenders[side].pid != 0)
-                    report_add_value(
-                        rows[i], (enum side)side,
-                        cost(&contenders[side], &get, connection_counts[i], 1, 2 * turn_ns(bench)));
+                    report_add_value(rows[i], (enum side)side,
+                                     cost(&contenders[side], &get, crowd, 1, 2 * turn_ns(bench)));
+    }
+    for (size_t i = 2; i < CROWDS; i++) {
+        char label[64];
+        snprintf(label, sizeof label, "GET, %zu connections (%zu at once) beside fewest",
+                 crowds[i].connections, crowds[i].asking);
+        struct report_row *growth =
+            report_add_row(report, label, "x", TARGET_VALUE, CONNECTIONS_GROWTH_MAX);
+        for (int side = 0; side < SIDES; side++)
+            if (contenders[side].pid != 0)
+                report_add_value(growth, (enum side)side,
+                                 report_median(rows[i], (enum side)side) /
+                                     report_median(rows[0], (enum side)side));
     }
     for (int side = 0; side < SIDES; side++)
         if (contenders[side].pid != 0)
             contender_stop(&contenders[side]);
     traffic_requests_deinit(&get);
-    add_growth(report, "GET, most connections beside fewest", rows[CONNECTION_COUNTS - 1], rows[0],
-               CONNECTIONS_GROWTH_MAX);
 }
 
 /* --- values --- */
@@ -232,12 +252,12 @@ static void measure_value(const struct bench *bench, struct report *report,
         set_answer(bare, requests[i].reply_size);
         for (int turn = 0; turn < bench_turns(bench, TURNS); turn++) {
             report_add_value(row, SIDE_HOLDFAST,
-                             cost(holdfast, &requests[i], 8, 1, turn_ns(bench)));
-            report_add_value(row, SIDE_FLOOR, cost(bare, &requests[i], 8, 1, turn_ns(bench)));
+                             cost(holdfast, &requests[i], few, 1, turn_ns(bench)));
+            report_add_value(row, SIDE_FLOOR, cost(bare, &requests[i], few, 1, turn_ns(bench)));
             if (i == 1)
                 continue;
             set_stored(bare, &requests[i], keys, size);
-            report_add_value(stored, SIDE_FLOOR, cost(bare, &requests[i], 8, 1, turn_ns(bench)));
+            report_add_value(stored, SIDE_FLOOR, cost(bare, &requests[i], few, 1, turn_ns(bench)));
             set_stored(bare, &requests[i], 0, size);
         }
         if (size >= 65536) {

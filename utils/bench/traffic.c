@@ -27,6 +27,7 @@ struct connection {
 struct traffic {
     int epoll;
     size_t connections, pipeline;
+    size_t asking_max; /* connections with requests under way */
     struct connection *connection;
     uint64_t random;
     size_t next; /* request, when each is sent once */
@@ -82,6 +83,7 @@ struct traffic *traffic_create(int port, size_t connections, size_t pipeline)
     struct traffic *traffic = memory_allocate_zeroed(sizeof *traffic);
     traffic->connections = connections;
     traffic->pipeline = pipeline;
+    traffic->asking_max = connections;
     traffic->connection = memory_allocate_zeroed(connections * sizeof *traffic->connection);
     traffic->epoll = epoll_create1(EPOLL_CLOEXEC);
     for (size_t i = 0; i < connections; i++) {
@@ -191,6 +193,22 @@ static size_t receive(struct traffic *traffic, struct connection *connection,
     return lines;
 }
 
+void traffic_limit_asking(struct traffic *traffic, size_t connections)
+{
+    traffic->asking_max = connections;
+}
+
+/* Who asks when this one has been answered. */
+static struct connection *draw_next(struct traffic *traffic, struct connection *answered)
+{
+    if (traffic->asking_max >= traffic->connections)
+        return answered;
+    size_t at = load_scatter(traffic->random++) % traffic->connections;
+    while (traffic->connection[at].owed > 0)
+        at = at + 1 < traffic->connections ? at + 1 : 0;
+    return &traffic->connection[at];
+}
+
 size_t traffic_run(struct traffic *traffic, const struct traffic_requests *requests,
                    int64_t duration_ns)
 {
@@ -198,7 +216,7 @@ size_t traffic_run(struct traffic *traffic, const struct traffic_requests *reque
     int64_t until_ns = bench_monotonic_ns() + duration_ns;
     size_t answered = 0, busy = 0;
     traffic->next = 0;
-    for (size_t i = 0; i < traffic->connections; i++) {
+    for (size_t i = 0; i < traffic->connections && i < traffic->asking_max; i++) {
         send_batch(traffic, &traffic->connection[i], requests, once);
         busy += traffic->connection[i].owed > 0;
     }
@@ -215,9 +233,10 @@ size_t traffic_run(struct traffic *traffic, const struct traffic_requests *reque
             answered += receive(traffic, connection, requests);
             if (connection->owed > 0)
                 continue;
+            struct connection *next = draw_next(traffic, connection);
             if (goes_on)
-                send_batch(traffic, connection, requests, once);
-            busy -= connection->owed == 0;
+                send_batch(traffic, next, requests, once);
+            busy -= next->owed == 0;
         }
     }
     return answered;

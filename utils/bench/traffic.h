@@ -30,6 +30,8 @@ struct traffic;
 /* Connects. `pipeline` requests are under way on each connection. */
 struct traffic *traffic_create(int port, size_t connections, size_t pipeline);
 void traffic_destroy(struct traffic *traffic);
+/* From now on so many of them have requests under way; any of the others may be the next. */
+void traffic_limit_asking(struct traffic *traffic, size_t connections);
 
 /* Sends for `duration_ns` (or, if that is 0, each request once), then waits for the last reply.
  * Returns how many were answered. */
