@@ -7,7 +7,8 @@
  * costs little. A big argument is read into a block of its own that grows as its bytes come.
  *
  * Out: replies (and pushes caused by others) are written to `output` through `reply`;
- * connection_has_output makes sure that they are sent at the end of the turn.
+ * connection_has_output makes sure that they are sent at the end of the turn, connection_has_push
+ * that they are soon.
  *
  * A connection is freed at the end of a turn only (network_turn_end), after `closed` was called:
  * a pointer stays valid within a turn. One thread: that of the loop. */
@@ -32,7 +33,7 @@ struct network;
 #define CONNECTION_TURN_COMMANDS_MAX 1024       /* commands of one connection in one turn */
 #define CONNECTION_TURN_OUTPUT_MAX (256 * 1024) /* bytes of replies; the next waits for a turn */
 #define CONNECTION_TURN_SEND_MAX (1024 * 1024)  /* bytes sent to one connection in one turn */
-#define CONNECTION_PUSH_LEFT_MAX (64 * 1024)    /* bytes; who has more waiting is sent it first */
+#define CONNECTION_PUSH_LEFT_MAX (64 * 1024)    /* bytes of pushes that may wait for another turn */
 #define CONNECTION_PAUSED_INPUT_MAX (64 * 1024) /* bytes read ahead while it is paused */
 #define CONNECTION_GATED_OUTPUT_MAX                                                                \
     (1024 * 1024)                  /* bytes; then nothing is run until a gate opens */
@@ -104,6 +105,7 @@ struct connection {
     unsigned stop; /* enum connection_stop */
     bool peer_ended, reading_paused, wants_write;
     bool is_unix, is_loopback; /* for the server, too */
+    bool is_pushed;            /* among those whose output may wait for another turn */
 
     struct connection_gate *gates; /* both members rise; memory_* block, NULL: never had one */
     struct list link;              /* among all connections, in order of id */
@@ -136,7 +138,7 @@ struct connection {
  * the turn. Cheap to call for each reply. May find the output over its limit and begin to close. */
 static inline void connection_has_output(struct connection *connection);
 /* The same for what somebody else's command caused: it is sent after all replies of the turn, so
- * that who published to thousands goes on while they are served. */
+ * that who published to thousands goes on while they are served; to many over some turns. */
 static inline void connection_has_push(struct connection *connection);
 
 /* Adds bytes that others are sent, too, to `output`; connection_has_output follows. They are copied
@@ -236,27 +238,40 @@ void connection_read_statistics(const struct connection *connection,
 
 void connection_output_register(struct connection *connection);
 void connection_push_register(struct connection *connection);
-void connection_push_first(struct connection *connection);
+void connection_push_now(struct connection *connection);
 void connection_output_check(struct connection *connection);
 
 /* Bytes of output below which limits wait for the end of the turn. */
 #define CONNECTION_OUTPUT_CHECK_MIN 8192
 
-static inline void connection_has_output(struct connection *connection)
+static inline void connection_check_output(struct connection *connection)
 {
-    if (list_is_empty(&connection->output_link))
-        connection_output_register(connection);
     if (UNLIKELY(connection->output.length >= CONNECTION_OUTPUT_CHECK_MIN))
         connection_output_check(connection);
+}
+
+static inline void connection_has_output(struct connection *connection)
+{
+    if (list_is_empty(&connection->output_link) || UNLIKELY(connection->is_pushed))
+        connection_output_register(connection);
+    connection_check_output(connection);
+}
+
+/* Nobody who reads comes near a limit because of what was left waiting. */
+static inline bool connection_push_may_wait(const struct connection *connection)
+{
+    size_t limit = connection->limits->output_hard_max;
+    return connection->output.length < CONNECTION_PUSH_LEFT_MAX &&
+           (limit == 0 || limit >= 4 * CONNECTION_PUSH_LEFT_MAX);
 }
 
 static inline void connection_has_push(struct connection *connection)
 {
     if (list_is_empty(&connection->output_link))
         connection_push_register(connection);
-    if (UNLIKELY(connection->output.length >= CONNECTION_PUSH_LEFT_MAX))
-        connection_push_first(connection);
-    connection_has_output(connection);
+    if (connection->is_pushed && UNLIKELY(!connection_push_may_wait(connection)))
+        connection_push_now(connection);
+    connection_check_output(connection);
 }
 
 #endif

@@ -6,9 +6,7 @@
 #include "protocol/resp_request.h"
 #include "system/clock.h"
 
-#define SESSION_FETCHED                                                                            \
-    256 /* bytes of what the server knows of a connection: what it uses first                      \
-         */
+#define SESSION_FETCHED 256 /* bytes of a session: it begins with what each command uses */
 #define INPUT_KEPT_MAX (4 * CONNECTION_GATHER_MAX) /* bytes of buffer a short rest may occupy */
 
 /* --- running what is there --- */
@@ -237,23 +235,12 @@ static void check_input_limit(struct connection *connection)
     connection_close_for(connection, CONNECTION_CLOSED_INPUT_LIMIT);
 }
 
-/* Who asked for something does not wait in the row of those who are only told something. */
-static void leave_pushes(struct connection *connection)
-{
-    struct network *network = connection->network;
-    if (list_is_empty(&network->pushes) || list_is_empty(&connection->output_link))
-        return;
-    list_remove(&connection->output_link);
-    list_add_last(&network->outputs, &connection->output_link);
-}
-
 static void after_input(struct connection *connection)
 {
     if (!connection_is_closing(connection))
         check_input_limit(connection);
     if (connection_is_closing(connection))
         return;
-    leave_pushes(connection);
     bool goes_on =
         !list_is_empty(&connection->ready_link) || (connection->stop & CONNECTION_STOP_GATED);
     if (connection->peer_ended && !goes_on) {

@@ -58,24 +58,28 @@ void connection_output_check(struct connection *connection)
 
 /* --- sending --- */
 
-void connection_output_register(struct connection *connection)
-{
-    if (!connection_is_closing(connection))
-        list_add_last(&connection->network->outputs, &connection->output_link);
-}
-
-void connection_push_register(struct connection *connection)
-{
-    if (!connection_is_closing(connection))
-        list_add_last(&connection->network->pushes, &connection->output_link);
-}
-
-void connection_push_first(struct connection *connection)
+static void put_into(struct list *row, struct connection *connection, bool is_pushed)
 {
     if (connection_is_closing(connection))
         return;
     list_remove(&connection->output_link);
-    list_add_first(&connection->network->pushes, &connection->output_link);
+    list_add_last(row, &connection->output_link);
+    connection->is_pushed = is_pushed;
+}
+
+void connection_output_register(struct connection *connection)
+{
+    put_into(&connection->network->outputs, connection, false);
+}
+
+void connection_push_register(struct connection *connection)
+{
+    put_into(&connection->network->pushes, connection, true);
+}
+
+void connection_push_now(struct connection *connection)
+{
+    put_into(&connection->network->urgent_pushes, connection, false);
 }
 
 void connection_append_shared(struct connection *connection, struct chain_shared *shared,
@@ -153,6 +157,7 @@ void connection_output_send(struct connection *connection)
 
 void connection_output_end_turn(struct connection *connection)
 {
+    connection->is_pushed = false;
     if (connection->wants_write)
         check_limits(connection, 0); /* the socket will say when it has room */
     else

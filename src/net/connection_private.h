@@ -19,14 +19,15 @@ struct network {
     struct connection_gathering *gathering; /* input that was read and not run yet */
     struct list all;                        /* open connections, in order of id */
     struct list closed;                     /* to be freed at the end of the turn */
-    struct list dying;      /* `closed` was told; much of their output is still there */
-    struct list outputs;    /* with output to be sent at the end of the turn */
-    struct list pushes;     /* the same: others caused it, it is sent after those */
-    int64_t pushes_left_us; /* monotonic: when the last slice of them ended; 0: none are left */
-    struct list gated;      /* with output that waits for a gate */
-    uint64_t released;      /* gates up to this are open */
-    struct list ready;      /* go on in the next turn without new input */
-    struct list deadlines;  /* with a deadline or above their soft limit, in no order */
+    struct list dying;         /* `closed` was told; much of their output is still there */
+    struct list outputs;       /* with output to be sent at the end of the turn */
+    struct list urgent_pushes; /* the same: others caused it, it is sent after those */
+    struct list pushes;        /* the same, if there is time, or in a later turn: is_pushed */
+    int64_t pushes_left_us;    /* monotonic: when the last slice of them ended; 0: none are left */
+    struct list gated;         /* with output that waits for a gate */
+    uint64_t released;         /* gates up to this are open */
+    struct list ready;         /* go on in the next turn without new input */
+    struct list deadlines;     /* with a deadline or above their soft limit, in no order */
     struct event_timer deadline_timer; /* active while `deadlines` is not empty */
     struct connection **by_id;         /* hash table by id, chained by next_by_id */
     size_t by_id_size;                 /* a power of two */

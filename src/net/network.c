@@ -47,6 +47,7 @@ struct network *network_create(struct event_loop *loop, struct clock *clock,
     list_init(&network->closed);
     list_init(&network->dying);
     list_init(&network->outputs);
+    list_init(&network->urgent_pushes);
     list_init(&network->pushes);
     list_init(&network->gated);
     network->released = UINT64_MAX;
@@ -143,23 +144,14 @@ static void send_outputs(const struct list *outputs, size_t count_max)
     }
 }
 
-/* Has the first of them much to be sent? Such are before all others. */
-static bool push_is_urgent(const struct network *network)
-{
-    const struct list *first = network->pushes.next;
-    return LIST_ENTRY(first, struct connection, output_link)->output.length >=
-           CONNECTION_PUSH_LEFT_MAX;
-}
-
 /* Sends for a slice of time; what is left goes on in the next turn, at its place. Meanwhile others
  * are served, and what they publish goes along: one system call brings a subscriber all that came
  * since its last. As much time as the rest of the loop took since the last slice is always there:
- * so it takes at most twice as long as it would alone. And who reads is not left with so much that
- * it would come near its limit. */
-static void send_pushes(struct network *network)
+ * so it takes at most twice as long as it would alone. */
+static void send_slice_of_pushes(struct network *network)
 {
     int64_t now_us = 0, end_us = 0;
-    while (now_us <= end_us || push_is_urgent(network)) {
+    while (now_us <= end_us) {
         send_outputs(&network->pushes, PUSHES_PER_LOOK);
         if (list_is_empty(&network->pushes)) {
             network->pushes_left_us = 0;
@@ -174,12 +166,20 @@ static void send_pushes(struct network *network)
     network->pushes_left_us = now_us;
 }
 
+bool network_send_pushes(struct network *network)
+{
+    bool were_left = !list_is_empty(&network->pushes);
+    send_outputs(&network->pushes, SIZE_MAX);
+    return were_left;
+}
+
 void network_release(struct network *network, uint64_t gate)
 {
     network->released = gate;
     LIST_FOR_EACH (node, &network->gated) {
         struct connection *connection = LIST_ENTRY(node, struct connection, gated_link);
-        if (connection_gate_open(connection) && list_is_empty(&connection->output_link))
+        bool is_registered = !list_is_empty(&connection->output_link) && !connection->is_pushed;
+        if (connection_gate_open(connection) && !is_registered)
             connection_output_register(connection);
     }
 }
@@ -189,9 +189,10 @@ void network_run_input(struct network *network)
     connection_input_run_gathered(network);
 }
 
+/* But for pushes that may wait. */
 static bool is_unfinished(const struct network *network)
 {
-    return !list_is_empty(&network->outputs) || !list_is_empty(&network->pushes) ||
+    return !list_is_empty(&network->outputs) || !list_is_empty(&network->urgent_pushes) ||
            !list_is_empty(&network->closed);
 }
 
@@ -199,13 +200,14 @@ void network_turn_end(struct network *network)
 {
     for (int round = 0; round < TURN_END_ROUNDS_MAX; round++) {
         send_outputs(&network->outputs, SIZE_MAX);
+        send_outputs(&network->urgent_pushes, SIZE_MAX);
         if (round == 0)
-            send_pushes(network);
+            send_slice_of_pushes(network);
         tell_closed(network);
-        if (list_is_empty(&network->outputs) && list_is_empty(&network->closed))
+        if (!is_unfinished(network))
             break;
     }
-    if (is_unfinished(network))
+    if (is_unfinished(network) || !list_is_empty(&network->pushes))
         event_loop_turn_again(network->loop);
     free_dying(network, NETWORK_FREED_PER_TURN_MAX);
 }

@@ -112,6 +112,9 @@ struct connection *network_find(const struct network *network, uint64_t id); /* 
  * there are none. What they held is sent at the end of the turn. */
 void network_release(struct network *network, uint64_t gate);
 
+/* Sends at once what was pushed and left for later turns: before it is judged what connections
+ * hold. False: nothing was. Not while a command runs. */
+bool network_send_pushes(struct network *network);
 /* Tries to send all output once more and says how many bytes are left: before the process ends. */
 size_t network_send_remaining(struct network *network);
 

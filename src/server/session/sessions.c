@@ -306,19 +306,29 @@ static void evict(struct sessions *sessions, struct client *client, size_t memor
     client_close(client);
 }
 
+/* What all clients hold; `of_class`: those that may be evicted, by size. */
+static uint64_t measure_clients(const struct sessions *sessions, uint64_t of_class[SIZE_CLASSES])
+{
+    uint64_t sum = 0;
+    memset(of_class, 0, SIZE_CLASSES * sizeof *of_class);
+    LIST_FOR_EACH (node, sessions_list(sessions)) {
+        struct client *client = sessions_client_at(node);
+        size_t memory = client_memory(client);
+        sum += memory;
+        if (may_be_evicted(client))
+            of_class[size_class(memory)] += memory;
+    }
+    return sum;
+}
+
 /* Closes the largest clients until all together fit in maxmemory-clients. Two looks at each,
  * however many must go: which is the largest is told to a power of two, and those that differ by
  * less go in the order in which they came. */
 static void evict_clients(struct sessions *sessions, uint64_t limit)
 {
-    uint64_t left = 0, of_class[SIZE_CLASSES] = {0};
-    LIST_FOR_EACH (node, sessions_list(sessions)) {
-        struct client *client = sessions_client_at(node);
-        size_t memory = client_memory(client);
-        left += memory;
-        if (may_be_evicted(client))
-            of_class[size_class(memory)] += memory;
-    }
+    uint64_t of_class[SIZE_CLASSES], left = measure_clients(sessions, of_class);
+    if (left > limit && network_send_pushes(sessions->server->network))
+        left = measure_clients(sessions, of_class);
     if (left <= limit)
         return;
     int last = SIZE_CLASSES - 1; /* classes above it go as a whole, and some of it */

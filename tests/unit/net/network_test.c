@@ -364,17 +364,18 @@ static void push_much(struct peer *reader)
     connection_has_push(reader->connection);
 }
 
+#define GREEDY 24 /* more than are served between two looks at the clock */
+
 static void who_has_much_waiting_is_sent_it_whatever_the_time(void **state)
 {
-    enum { READERS = 24 };
     struct network_fixture *fixture = *state;
-    static struct peer readers[READERS];
-    for (int i = 0; i < READERS; i++) {
+    static struct peer readers[GREEDY];
+    for (int i = 0; i < GREEDY; i++) {
         peer_begin(fixture, &readers[i]);
         push_much(&readers[i]);
     }
     network_turn_end(fixture->network);
-    for (int i = 0; i < READERS; i++) {
+    for (int i = 0; i < GREEDY; i++) {
         peer_take(&readers[i]);
         assert_int_equal(readers[i].received.length, MUCH_AS_BULK);
         peer_end(&readers[i]);
@@ -396,6 +397,93 @@ static void who_has_much_waiting_does_not_wait_behind_those_who_have_little(void
     while (end_turn(fixture, &crowd.asker) < LISTENERS)
         ;
     peer_end(&reader);
+    end_crowd(&crowd);
+}
+
+static void much_for_some_does_not_starve_who_has_little(void **state)
+{
+    struct network_fixture *fixture = *state;
+    static struct peer greedy[GREEDY];
+    struct peer modest;
+    for (int i = 0; i < GREEDY; i++)
+        peer_begin(fixture, &greedy[i]);
+    peer_begin(fixture, &modest);
+    tell(modest.connection, "news", 0);
+    for (int i = 0; i < GREEDY; i++)
+        push_much(&greedy[i]);
+    network_turn_end(fixture->network);
+    peer_take(&modest);
+    assert_int_equal(lines(&modest), 1);
+    for (int i = 0; i < GREEDY; i++)
+        peer_end(&greedy[i]);
+    peer_end(&modest);
+}
+
+/* What would wait counts against it. */
+static void nothing_waits_where_the_limit_of_output_is_small(void **state)
+{
+    struct network_fixture *fixture = *state;
+    static struct crowd crowd;
+    fixture->known.output_hard_max = 100000;
+    begin_crowd(fixture, &crowd);
+    tell_all(&crowd, "news");
+    assert_int_equal(end_turn(fixture, &crowd.asker), LISTENERS);
+    end_crowd(&crowd);
+}
+
+static void what_waits_can_be_sent_at_once(void **state)
+{
+    struct network_fixture *fixture = *state;
+    static struct crowd crowd;
+    begin_crowd(fixture, &crowd);
+    assert_false(network_send_pushes(fixture->network));
+    tell_all(&crowd, "news");
+    assert_in_range(end_turn(fixture, &crowd.asker), 1, LISTENERS - 1);
+    assert_true(network_send_pushes(fixture->network));
+    peer_take(&crowd.asker);
+    assert_int_equal(lines(&crowd.asker), LISTENERS);
+    assert_false(network_send_pushes(fixture->network));
+    end_crowd(&crowd);
+}
+
+/* To the one who is last in the row; nothing was read from it. */
+static void a_reply_that_comes_late_does_not_wait_behind_pushes(void **state)
+{
+    struct network_fixture *fixture = *state;
+    static struct crowd crowd;
+    struct peer last;
+    begin_crowd(fixture, &crowd);
+    peer_begin(fixture, &last);
+    tell_all(&crowd, "news");
+    tell(last.connection, "news", LISTENERS);
+    resp_writer_simple(&last.connection->reply, SLICE("reply"));
+    connection_has_output(last.connection);
+    assert_in_range(end_turn(fixture, &crowd.asker), 1, LISTENERS - 1);
+    peer_take(&last);
+    assert_int_equal(lines(&last), 2);
+    peer_end(&last);
+    end_crowd(&crowd);
+}
+
+static void a_gate_that_opens_lets_nobody_wait_behind_pushes(void **state)
+{
+    struct network_fixture *fixture = *state;
+    static struct crowd crowd;
+    struct peer last;
+    begin_crowd(fixture, &crowd);
+    peer_begin(fixture, &last);
+    network_release(fixture->network, 0);
+    resp_writer_simple(&last.connection->reply, SLICE("reply"));
+    connection_has_output(last.connection);
+    connection_gate_output(last.connection, 0, 1);
+    network_turn_end(fixture->network);
+    tell_all(&crowd, "news");
+    tell(last.connection, "news", LISTENERS);
+    network_release(fixture->network, 1);
+    assert_in_range(end_turn(fixture, &crowd.asker), 1, LISTENERS - 1);
+    peer_take(&last);
+    assert_int_equal(lines(&last), 2);
+    peer_end(&last);
     end_crowd(&crowd);
 }
 
@@ -450,6 +538,11 @@ int main(void)
         NETWORK_TEST(many_pushes_are_sent_over_some_turns),
         NETWORK_TEST(who_has_much_waiting_is_sent_it_whatever_the_time),
         NETWORK_TEST(who_has_much_waiting_does_not_wait_behind_those_who_have_little),
+        NETWORK_TEST(much_for_some_does_not_starve_who_has_little),
+        NETWORK_TEST(nothing_waits_where_the_limit_of_output_is_small),
+        NETWORK_TEST(what_waits_can_be_sent_at_once),
+        NETWORK_TEST(a_reply_that_comes_late_does_not_wait_behind_pushes),
+        NETWORK_TEST(a_gate_that_opens_lets_nobody_wait_behind_pushes),
         NETWORK_TEST(who_asks_does_not_wait_behind_pushes_to_others),
     };
     return cmocka_run_group_tests_name("net/network", tests, NULL, NULL);
