@@ -73,15 +73,16 @@ static void without_eviction_writes_are_refused_at_the_limit(void **state)
     memset(value, 'v', 1000);
     value[1000] = '\0';
     int64_t limit = limit_memory(clients[0], "noeviction");
+    /* Only until the first refusal: what the log has written is given back behind it, and then
+     * there is room for a little again. */
+    const char *reply = "+OK";
     int written = 0;
-    while (written < 2 * ROOM / 1000) {
-        const char *reply = conversation_say(clients[1], "SET key:%d %s", written, value);
+    for (; written < 2 * ROOM / 1000; written++) {
+        reply = conversation_say(clients[1], "SET key:%d %s", written, value);
         if (strcmp(reply, "+OK") != 0)
             break;
-        written++;
     }
-    assert_says(clients[1], "-OOM command not allowed when used memory > 'maxmemory'.",
-                "SET another 1");
+    assert_string_equal(reply, "-OOM command not allowed when used memory > 'maxmemory'.");
     assert_in_range(written, ROOM / 1000 / 2, ROOM / 1000);
     assert_in_range(wire_info(clients[0], "used_memory"), limit - EXCESS_MAX, limit + EXCESS_MAX);
     assert_says(clients[1], ":1", "EXISTS key:0");
