@@ -1,9 +1,13 @@
 /* How long clients wait: at half load with the log synced for every write, a few in a closed loop,
- * and beside a crowd of idle connections. */
+ * beside a crowd of idle connections, and beside messages published to all of that crowd. */
+#include <errno.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/memory.h"
@@ -26,6 +30,7 @@
 #define IDLE_RATE 20000.0 /* requests a second of the others */
 #define IDLE_GROWTH_MAX 2
 #define SETTLE_US 1000000
+#define PUBLISH_PAUSE_US 50000 /* so few that the crowd's sockets hold them all */
 #define SPARE_DESCRIPTORS 200
 
 static const int few[] = {1, 5, CONNECTIONS};
@@ -153,6 +158,48 @@ static bool raise_limit(size_t descriptors)
     return setrlimit(RLIMIT_NOFILE, &limit) == 0;
 }
 
+static void connect_all(int *crowd, int port)
+{
+    for (int i = 0; i < IDLE_CONNECTIONS; i++)
+        crowd[i] = traffic_connect(port);
+}
+
+static void close_all(const int *crowd)
+{
+    for (int i = 0; i < IDLE_CONNECTIONS; i++)
+        close(crowd[i]);
+}
+
+static void subscribe_all(const int *crowd)
+{
+    static const char line[] = "SUBSCRIBE news\r\n";
+    for (int i = 0; i < IDLE_CONNECTIONS; i++)
+        if (send(crowd[i], line, sizeof line - 1, MSG_NOSIGNAL) != sizeof line - 1)
+            bench_fail("a subscriber was dropped: %s", strerror(errno));
+}
+
+/* A process of its own, until it is killed. */
+static pid_t begin_publishing(int port)
+{
+    pid_t child = fork();
+    if (child < 0)
+        bench_fail("no process: %s", strerror(errno));
+    if (child > 0)
+        return child;
+    static struct wire wire;
+    wire_open(&wire, port);
+    for (;;) {
+        wire_command(&wire, "PUBLISH news %0*d", VALUE_SIZE, 0);
+        bench_sleep_us(PUBLISH_PAUSE_US);
+    }
+}
+
+static void end_publishing(pid_t child)
+{
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+}
+
 static void measure_crowd(const struct bench *bench, struct report *report)
 {
     char value[VALUE_SIZE];
@@ -167,6 +214,8 @@ static void measure_crowd(const struct bench *bench, struct report *report)
     struct report_row *without = report_add_row(report, "others' p99, alone", "us", TARGET_NONE, 0);
     struct report_row *with =
         report_add_row(report, "others' p99 beside 10,000 idle", "us", TARGET_NONE, 0);
+    struct report_row *told = report_add_row(
+        report, "others' p99, 20 messages a second to the 10,000", "us", TARGET_NONE, 0);
     for (int side = 0; side < SIDES_OF_REDIS; side++) {
         static struct wire wire;
         struct contender contender;
@@ -182,15 +231,23 @@ static void measure_crowd(const struct bench *bench, struct report *report)
         for (int turn = 0; turn < bench_turns(bench, TURNS); turn++) {
             paced_run(contender.port, CONNECTIONS, &requests, IDLE_RATE, turn_ns(bench), &found);
             report_add_value(without, (enum side)side, found.p99_us);
-            for (int i = 0; i < IDLE_CONNECTIONS; i++)
-                crowd[i] = traffic_connect(contender.port);
+            connect_all(crowd, contender.port);
             bench_sleep_us(SETTLE_US); /* they come and go in other moments than those measured */
             paced_run(contender.port, CONNECTIONS, &requests, IDLE_RATE, turn_ns(bench), &found);
             report_add_value(with, (enum side)side, found.p99_us);
-            for (int i = 0; i < IDLE_CONNECTIONS; i++)
-                close(crowd[i]);
+            close_all(crowd);
             bench_sleep_us(SETTLE_US);
         }
+        connect_all(crowd, contender.port);
+        subscribe_all(crowd);
+        bench_sleep_us(SETTLE_US);
+        for (int turn = 0; turn < bench_turns(bench, TURNS); turn++) {
+            pid_t publisher = begin_publishing(contender.port);
+            paced_run(contender.port, CONNECTIONS, &requests, IDLE_RATE, turn_ns(bench), &found);
+            end_publishing(publisher);
+            report_add_value(told, (enum side)side, found.p99_us);
+        }
+        close_all(crowd);
         contender_stop(&contender);
     }
     struct report_row *growth = report_add_row(report, "others' p99, beside the crowd to alone",
