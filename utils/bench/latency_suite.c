@@ -178,20 +178,21 @@ static void subscribe_all(const int *crowd)
             bench_fail("a subscriber was dropped: %s", strerror(errno));
 }
 
-/* A process of its own, until it is killed. */
+/* A process of its own, until it is killed or its parent is gone. */
 static pid_t begin_publishing(int port)
 {
-    pid_t child = fork();
+    pid_t parent = getpid(), child = fork();
     if (child < 0)
         bench_fail("no process: %s", strerror(errno));
     if (child > 0)
         return child;
     static struct wire wire;
     wire_open(&wire, port);
-    for (;;) {
+    while (getppid() == parent) {
         wire_command(&wire, "PUBLISH news %0*d", VALUE_SIZE, 0);
         bench_sleep_us(PUBLISH_PAUSE_US);
     }
+    _exit(0);
 }
 
 static void end_publishing(pid_t child)
