@@ -250,10 +250,15 @@ static inline void connection_check_output(struct connection *connection)
         connection_output_check(connection);
 }
 
-static inline void connection_has_output(struct connection *connection)
+static inline void connection_send_in_turn(struct connection *connection)
 {
     if (list_is_empty(&connection->output_link) || UNLIKELY(connection->is_pushed))
         connection_output_register(connection);
+}
+
+static inline void connection_has_output(struct connection *connection)
+{
+    connection_send_in_turn(connection);
     connection_check_output(connection);
 }
 

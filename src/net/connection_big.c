@@ -47,7 +47,8 @@ static void set_receive_low(struct connection *connection, size_t bytes)
     socket_set_receive_low(connection->socket, bytes > 0 ? bytes : 1);
 }
 
-void connection_big_await(struct connection *connection)
+/* Has the socket wait for as much of a big argument as is worth a system call. */
+static void await(struct connection *connection)
 {
     size_t missing = connection->big_length - connection->big_filled;
     if (missing < AWAITED_MIN || connection->is_unix)
@@ -79,7 +80,7 @@ struct slice connection_big_begin(struct connection *connection, struct slice in
     set_block(connection, block, length, filled, capacity);
     if (resp_parser_big_argument_is_first(connection->parser))
         note(connection, start, length);
-    connection_big_await(connection);
+    await(connection);
     return slice_of(input.data, start);
 }
 
@@ -264,8 +265,7 @@ static bool settle_guess(struct connection *connection, struct connection_room *
     return true;
 }
 
-bool connection_big_take(struct connection *connection, struct connection_room *room,
-                         size_t *received)
+static bool take(struct connection *connection, struct connection_room *room, size_t *received)
 {
     if (room->guess != NULL) {
         if (!settle_guess(connection, room, received)) {
@@ -287,6 +287,15 @@ bool connection_big_take(struct connection *connection, struct connection_room *
     if (connection->big_block != NULL)
         supply(connection);
     return true;
+}
+
+bool connection_big_take(struct connection *connection, struct connection_room *room,
+                         size_t *received)
+{
+    bool may_run = take(connection, room, received);
+    if (!connection_is_closing(connection))
+        await(connection);
+    return may_run;
 }
 
 /* --- for the server --- */

@@ -6,7 +6,7 @@
 #include "protocol/resp_request.h"
 #include "system/clock.h"
 
-#define SESSION_FETCHED 256 /* bytes of a session: it begins with what each command uses */
+#define SESSION_FETCHED 256 /* bytes of what the server keeps for a connection */
 #define INPUT_KEPT_MAX (4 * CONNECTION_GATHER_MAX) /* bytes of buffer a short rest may occupy */
 
 /* --- running what is there --- */
@@ -397,10 +397,7 @@ static bool make_room(struct connection *connection, struct connection_room *roo
 static bool take_received(struct connection *connection, struct connection_room *room,
                           size_t received)
 {
-    bool is_whole = connection_big_take(connection, room, &received);
-    if (!connection_is_closing(connection))
-        connection_big_await(connection);
-    if (!is_whole)
+    if (!connection_big_take(connection, room, &received))
         return true;
     if (room->base == connection->input.data)
         connection->input.length += received;

@@ -101,10 +101,9 @@ bool connection_big_make_room(struct connection *connection, struct connection_r
 /* Commands with a big argument come one after the other, and it began at the same place in the last
  * two: makes room as if it did in the next one, so that it is read at once. False: no guess. */
 bool connection_big_guess(struct connection *connection, struct connection_room *room);
-/* After reading: has the socket wait for as much as is worth a system call. */
-void connection_big_await(struct connection *connection);
-/* Takes out of what was `*received` into `room` what belongs to a big argument. False: there is
- * nothing to run, or no memory, and the connection closes. */
+/* Takes out of what was `*received` into `room` what belongs to a big argument; while it is not
+ * whole the socket waits for as much as is worth a system call. False: there is nothing to run, or
+ * no memory, and the connection closes. */
 bool connection_big_take(struct connection *connection, struct connection_room *room,
                          size_t *received);
 

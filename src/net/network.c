@@ -150,18 +150,19 @@ static void send_outputs(const struct list *outputs, size_t count_max)
  * so it takes at most twice as long as it would alone. */
 static void send_slice_of_pushes(struct network *network)
 {
-    int64_t now_us = 0, end_us = 0;
+    int64_t left_us = network->pushes_left_us;
+    network->pushes_left_us = 0;
+    send_outputs(&network->pushes, PUSHES_PER_LOOK); /* for a few no clock is read */
+    if (list_is_empty(&network->pushes))
+        return;
+    int64_t now_us = clock_monotonic_us(network->clock);
+    int64_t rest_us = left_us > 0 ? now_us - left_us : 0;
+    int64_t end_us = now_us + (rest_us > NETWORK_PUSH_SLICE_US ? rest_us : NETWORK_PUSH_SLICE_US);
     while (now_us <= end_us) {
         send_outputs(&network->pushes, PUSHES_PER_LOOK);
-        if (list_is_empty(&network->pushes)) {
-            network->pushes_left_us = 0;
+        if (list_is_empty(&network->pushes))
             return;
-        }
         now_us = clock_monotonic_us(network->clock);
-        if (end_us > 0)
-            continue;
-        int64_t rest_us = network->pushes_left_us > 0 ? now_us - network->pushes_left_us : 0;
-        end_us = now_us + (rest_us > NETWORK_PUSH_SLICE_US ? rest_us : NETWORK_PUSH_SLICE_US);
     }
     network->pushes_left_us = now_us;
 }
@@ -178,9 +179,8 @@ void network_release(struct network *network, uint64_t gate)
     network->released = gate;
     LIST_FOR_EACH (node, &network->gated) {
         struct connection *connection = LIST_ENTRY(node, struct connection, gated_link);
-        bool is_registered = !list_is_empty(&connection->output_link) && !connection->is_pushed;
-        if (connection_gate_open(connection) && !is_registered)
-            connection_output_register(connection);
+        if (connection_gate_open(connection))
+            connection_send_in_turn(connection);
     }
 }
 
