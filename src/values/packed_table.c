@@ -512,8 +512,7 @@ bool packed_table_fetch(const struct packed_table *table, struct value_fetch *fe
     const struct packed_page *page = table->directory[word_of(table, fetch->hash)];
     const unsigned char *bytes = (const unsigned char *)page;
     if (step == 1) {
-        for (size_t at = 0; at < page_head(SLOTS_MAX); at += PREFETCH_LINE)
-            prefetch(bytes + at);
+        prefetch_bytes(bytes, page_head(SLOTS_MAX));
         return true;
     }
     for (unsigned first = 0; first < page->count; first += SLOTS_STEP)

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/name_table.h"
 #include "base/number.h"
+#include "base/prefetch.h"
 #include "keyspace/keyspace.h"
 #include "server/server.h"
 #include "server/session/admission.h"
@@ -49,6 +50,7 @@ struct pubsub {
 #define TOPIC_SUBSCRIPTIONS_MIN 4
 #define PREFETCH_AHEAD                                                                             \
     8 /* subscribers whose memory is fetched ahead of the one that is written to */
+#define CONNECTION_FETCHED 192        /* bytes: up to what writing to it touches */
 #define MESSAGE_BUFFER_KEPT_MAX 65536 /* bytes kept between messages */
 #define SHARED_SIZE 16384             /* bytes of messages that follow each other in memory */
 #define NOT_PLACED SIZE_MAX
@@ -272,26 +274,22 @@ static size_t place(struct pubsub *pubsub, bool resp3)
 }
 
 /* The bytes to write to are three steps away from the array; steps are taken ahead of time. */
-static void prefetch(const struct topic *topic, size_t i)
+static void fetch_ahead(const struct topic *topic, size_t i)
 {
     if (i + 3 * PREFETCH_AHEAD < topic->count)
-        __builtin_prefetch(topic->subscriptions[i + 3 * PREFETCH_AHEAD]);
+        prefetch(topic->subscriptions[i + 3 * PREFETCH_AHEAD]);
     if (i + 2 * PREFETCH_AHEAD < topic->count)
-        __builtin_prefetch(topic->subscriptions[i + 2 * PREFETCH_AHEAD]->client);
-    if (i + PREFETCH_AHEAD < topic->count) {
-        const char *connection =
-            (const char *)topic->subscriptions[i + PREFETCH_AHEAD]->client->connection;
-        __builtin_prefetch(connection);
-        __builtin_prefetch(connection + 64);
-        __builtin_prefetch(connection + 128);
-    }
+        prefetch(topic->subscriptions[i + 2 * PREFETCH_AHEAD]->client);
+    if (i + PREFETCH_AHEAD < topic->count)
+        prefetch_bytes(topic->subscriptions[i + PREFETCH_AHEAD]->client->connection,
+                       CONNECTION_FETCHED);
 }
 
 static size_t deliver(struct pubsub *pubsub, const struct topic *topic)
 {
     size_t positions[2] = {NOT_PLACED, NOT_PLACED};
     for (size_t i = 0; i < topic->count; i++) {
-        prefetch(topic, i);
+        fetch_ahead(topic, i);
         struct client *client = topic->subscriptions[i]->client;
         bool resp3 = client->reply->version == 3;
         if (positions[resp3] == NOT_PLACED)
