@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -62,6 +63,15 @@ void bench_unpin(void)
     for (int core = 0; core < sysconf(_SC_NPROCESSORS_ONLN); core++)
         CPU_SET((size_t)core, &set);
     sched_setaffinity(0, sizeof set, &set);
+}
+
+bool bench_raise_descriptors(size_t count)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max < count)
+        return false;
+    limit.rlim_cur = limit.rlim_max;
+    return setrlimit(RLIMIT_NOFILE, &limit) == 0;
 }
 
 void bench_progress(const char *format, ...)

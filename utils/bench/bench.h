@@ -58,6 +58,10 @@ void bench_pin(int core);
 /* On any core again; a child begins with the cores of its parent. */
 void bench_unpin(void);
 
+/* Room for `count` open files, here and in what is started from now on. False: the system allows
+ * fewer. */
+bool bench_raise_descriptors(size_t count);
+
 /* What is under way, for the person who waits: to stderr. */
 void bench_progress(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

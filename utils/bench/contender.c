@@ -127,6 +127,16 @@ void contender_start_in(struct contender *contender, const struct bench *bench, 
     }
 }
 
+void contender_allow_clients(const struct contender *contender)
+{
+    struct wire wire;
+    if (contender->side >= SIDES_OF_REDIS)
+        return;
+    wire_open(&wire, contender->port);
+    wire_configure(&wire, "maxclients", "12000");
+    wire_close(&wire);
+}
+
 void contender_stop(struct contender *contender)
 {
     kill(contender->pid, SIGKILL); /* nothing of it is kept */

@@ -38,6 +38,8 @@ void contender_start(struct contender *contender, const struct bench *bench, enu
 void contender_start_in(struct contender *contender, const struct bench *bench, enum side side,
                         const char *folder, const char *const *arguments);
 void contender_stop(struct contender *contender);
+/* Lets a Redis-like one have 12,000 clients. */
+void contender_allow_clients(const struct contender *contender);
 
 /* What the system says of the process. */
 size_t contender_resident_bytes(const struct contender *contender);

@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -149,15 +148,6 @@ static void measure_few(const struct bench *bench, struct report *report)
 
 /* --- a crowd --- */
 
-static bool raise_limit(size_t descriptors)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max < descriptors)
-        return false;
-    limit.rlim_cur = limit.rlim_max;
-    return setrlimit(RLIMIT_NOFILE, &limit) == 0;
-}
-
 static void connect_all(int *crowd, int port)
 {
     for (int i = 0; i < IDLE_CONNECTIONS; i++)
@@ -206,7 +196,7 @@ static void measure_crowd(const struct bench *bench, struct report *report)
     char value[VALUE_SIZE];
     static int crowd[IDLE_CONNECTIONS];
     struct traffic_requests requests;
-    if (!raise_limit(IDLE_CONNECTIONS + SPARE_DESCRIPTORS)) {
+    if (!bench_raise_descriptors(IDLE_CONNECTIONS + SPARE_DESCRIPTORS)) {
         report_add_note(report, "no %d descriptors: the crowd is left out.", IDLE_CONNECTIONS);
         return;
     }
@@ -218,7 +208,6 @@ static void measure_crowd(const struct bench *bench, struct report *report)
     struct report_row *told = report_add_row(
         report, "others' p99, 20 messages a second to the 10,000", "us", TARGET_NONE, 0);
     for (int side = 0; side < SIDES_OF_REDIS; side++) {
-        static struct wire wire;
         struct contender contender;
         struct paced_latency found;
         if (!contender_is_there(bench, (enum side)side))
@@ -226,9 +215,7 @@ static void measure_crowd(const struct bench *bench, struct report *report)
         bench_progress("%s: %d idle connections", contender_name((enum side)side),
                        IDLE_CONNECTIONS);
         contender_start(&contender, bench, (enum side)side);
-        wire_open(&wire, contender.port);
-        wire_configure(&wire, "maxclients", "12000");
-        wire_close(&wire);
+        contender_allow_clients(&contender);
         for (int turn = 0; turn < bench_turns(bench, TURNS); turn++) {
             paced_run(contender.port, CONNECTIONS, &requests, IDLE_RATE, turn_ns(bench), &found);
             report_add_value(without, (enum side)side, found.p99_us);

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -35,29 +34,10 @@ static const struct fan_out fan_outs[] = {{1, 1, 1, 100000},
                                           {10000, 1, 1, 1280000}};
 #define FAN_OUTS (sizeof fan_outs / sizeof fan_outs[0])
 
-static bool raise_limit(size_t descriptors)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max < descriptors)
-        return false;
-    limit.rlim_cur = limit.rlim_max;
-    return setrlimit(RLIMIT_NOFILE, &limit) == 0;
-}
-
 /* Bytes that a message is for a subscriber. */
 static size_t delivered_size(void)
 {
     return strlen("*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$64\r\n\r\n") + MESSAGE_SIZE;
-}
-
-static void allow_clients(const struct contender *contender)
-{
-    static struct wire wire;
-    if (contender->side == SIDE_FLOOR)
-        return;
-    wire_open(&wire, contender->port);
-    wire_configure(&wire, "maxclients", "12000");
-    wire_close(&wire);
 }
 
 static size_t messages_of_round(const struct fan_out *fan_out)
@@ -123,7 +103,7 @@ static void measure(const struct bench *bench, enum side side, const struct fan_
     int *subscribers = memory_allocate(count * sizeof *subscribers);
     struct wire *publishers = memory_allocate(fan_out->publishers * sizeof *publishers);
     contender_start(&contender, bench, side);
-    allow_clients(&contender);
+    contender_allow_clients(&contender);
     for (size_t i = 0; i < count; i++)
         subscribers[i] = subscribe(&contender);
     for (size_t i = 0; i < fan_out->publishers; i++)
@@ -151,7 +131,7 @@ static void run(const struct bench *bench, struct report *report)
                  fan_out->subscribers, fan_out->subscribers > 1 ? "s" : "", fan_out->publishers,
                  fan_out->publishers > 1 ? "s" : "", fan_out->pipeline,
                  fan_out->pipeline > 1 ? "s" : "");
-        if (!raise_limit(fan_out->subscribers + SPARE_DESCRIPTORS)) {
+        if (!bench_raise_descriptors(fan_out->subscribers + SPARE_DESCRIPTORS)) {
             report_add_note(report, "Left out, for want of descriptors: %s.", label);
             continue;
         }

@@ -2,7 +2,6 @@
  * values. CPU time of the server. */
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/memory.h"
@@ -34,6 +33,7 @@ static const struct crowd {
     size_t connections, asking;
 } crowds[] = {{10, 10}, {1000, 1000}, {10000, 10000}, {10000, 50}};
 #define CROWDS (sizeof crowds / sizeof crowds[0])
+#define FIRST_LARGE_CROWD 2 /* from it on they are compared with the first */
 static const size_t value_sizes[] = {16, 256, 4096, 65536, 262144, 1048576};
 #define VALUE_SIZES (sizeof value_sizes / sizeof value_sizes[0])
 
@@ -61,13 +61,13 @@ static int64_t turn_ns(const struct bench *bench)
     return bench->quick ? TURN_NS / 10 : TURN_NS;
 }
 
-/* A row that says how much dearer `of` is than `beside`. */
+/* A row that says how much dearer `of` is than `beside`, for each server that was measured. */
 static void add_growth(struct report *report, const char *label, const struct report_row *of,
                        const struct report_row *beside, double bound)
 {
     struct report_row *row = report_add_row(report, label, "x", TARGET_VALUE, bound);
-    report_add_value(row, SIDE_HOLDFAST,
-                     report_median(of, SIDE_HOLDFAST) / report_median(beside, SIDE_HOLDFAST));
+    for (enum side side = 0; side < SIDES; side++)
+        report_add_value(row, side, report_median(of, side) / report_median(beside, side));
 }
 
 /* --- keys --- */
@@ -134,15 +134,6 @@ static void measure_keys(const struct bench *bench, struct report *report)
 
 /* --- connections --- */
 
-static bool raise_limit(size_t descriptors)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max < descriptors)
-        return false;
-    limit.rlim_cur = limit.rlim_max;
-    return setrlimit(RLIMIT_NOFILE, &limit) == 0;
-}
-
 static void set_answer(const struct contender *contender, size_t size)
 {
     static struct wire wire;
@@ -168,8 +159,8 @@ static void measure_connections(const struct bench *bench, struct report *report
             set_answer(&contenders[side], get.reply_size);
             continue;
         }
+        contender_allow_clients(&contenders[side]);
         wire_open(&wire, contenders[side].port);
-        wire_configure(&wire, "maxclients", "12000");
         load_run(&wire, 0, keys, write_small, NULL);
         wire_close(&wire);
     }
@@ -179,7 +170,7 @@ static void measure_connections(const struct bench *bench, struct report *report
         snprintf(label, sizeof label, "GET, %zu connections, %zu of them at once",
                  crowd.connections, crowd.asking);
         rows[i] = report_add_row(report, label, "ns of CPU", TARGET_NONE, 0);
-        if (!raise_limit(crowd.connections + SPARE_DESCRIPTORS)) {
+        if (!bench_raise_descriptors(crowd.connections + SPARE_DESCRIPTORS)) {
             report_add_note(report, "no %zu descriptors: left out.", crowd.connections);
             continue;
         }
@@ -190,17 +181,11 @@ static void measure_connections(const struct bench *bench, struct report *report
                     report_add_value(rows[i], (enum side)side,
                                      cost(&contenders[side], &get, crowd, 1, 2 * turn_ns(bench)));
     }
-    for (size_t i = 2; i < CROWDS; i++) {
+    for (size_t i = FIRST_LARGE_CROWD; i < CROWDS; i++) {
         char label[64];
         snprintf(label, sizeof label, "GET, %zu connections (%zu at once) beside fewest",
                  crowds[i].connections, crowds[i].asking);
-        struct report_row *growth =
-            report_add_row(report, label, "x", TARGET_VALUE, CONNECTIONS_GROWTH_MAX);
-        for (int side = 0; side < SIDES; side++)
-            if (contenders[side].pid != 0)
-                report_add_value(growth, (enum side)side,
-                                 report_median(rows[i], (enum side)side) /
-                                     report_median(rows[0], (enum side)side));
+        add_growth(report, label, rows[i], rows[0], CONNECTIONS_GROWTH_MAX);
     }
     for (int side = 0; side < SIDES; side++)
         if (contenders[side].pid != 0)
