@@ -207,6 +207,14 @@ static void set_stored(const struct contender *bare, const struct traffic_reques
     wire_close(&wire);
 }
 
+/* So that no key has a value of another size when it is read. */
+static void set_all(const struct contender *contender, const struct traffic_requests *sets)
+{
+    struct traffic *traffic = traffic_create(contender->port, few.connections, 1);
+    traffic_run(traffic, sets, 0);
+    traffic_destroy(traffic);
+}
+
 static void add_beside(struct report *report, const char *label, const struct report_row *row,
                        const struct report_row *floor)
 {
@@ -226,6 +234,7 @@ static void measure_value(const struct bench *bench, struct report *report,
     struct report_row *stored = NULL;
     resp_requests_make(&requests[0], keys, keys, value, size, true);
     resp_requests_make(&requests[1], keys, keys, NULL, size, true);
+    set_all(holdfast, &requests[0]);
     for (int i = 0; i < 2; i++) {
         const char *name = i == 0 ? "SET" : "GET";
         snprintf(label, sizeof label, "%s, values of %zu bytes", name, size);
